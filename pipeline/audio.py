@@ -1,0 +1,154 @@
+"""Audio: decode, mix down, resample, fit to a length, add noise."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import UserError
+from pipeline.features.base import FeatureParams, Wave
+from pipeline.manifest import Row
+from pipeline.store import FeatureFile, FeatureWriter, Header, canonical_json
+
+RATES = {"16k": 16000, "48k": 48000}
+"""file name in an audio folder -> sampling rate (Hz)"""
+
+VERSION = "1"
+FULL_SCALE = 32768.0
+
+
+def decode(path: Path) -> tuple[NDArray[np.float64], int]:
+    """Decode a WAV, FLAC, OGG or MP3 file to mono: (samples,) in [-1, 1], and its sampling rate (Hz).
+
+    Channels are averaged.
+
+    Raises:
+        UserError: the file cannot be read, is cut short, or holds no samples.
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            expected, rate = file.frames, file.samplerate
+            samples = file.read(dtype="float64", always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise UserError(f"{path}: cannot be read as audio ({error}); mend or remove the file") from error
+    # An MP3's frame count is an estimate; a lossless file's is a promise.
+    if not len(samples) or (len(samples) < expected and path.suffix.lower() != ".mp3"):
+        raise UserError(f"{path}: holds {len(samples)} of {expected} samples; mend or remove the file")
+    if not np.isfinite(samples).all():
+        raise UserError(f"{path}: holds samples that are no numbers; mend or remove the file")
+    return samples.mean(axis=1), rate
+
+
+def resample(samples: NDArray[np.float64], source: int, target: int) -> NDArray[np.float64]:
+    """Resample (samples,) from `source` to `target` Hz with soxr at very high quality; equal rates change nothing."""
+    if source == target:
+        return samples
+    import soxr
+
+    return np.asarray(soxr.resample(samples, source, target, quality="VHQ"))
+
+
+def to_pcm16(samples: NDArray[np.float64]) -> NDArray[np.int16]:
+    """Round [-1, 1] to 16 bits; a 16-bit recording comes back as it was. Louder samples are clipped."""
+    return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def to_float(pcm: NDArray[np.int16]) -> Wave:
+    """16-bit samples of any shape as (samples,) float32 in [-1, 1)."""
+    return np.asarray(pcm, np.float32).reshape(-1) / np.float32(FULL_SCALE)
+
+
+def fit(wave: Wave, params: FeatureParams) -> Wave:
+    """Clip or extend a wave as `params.clip`, `params.pad_to` and `params.pad` say.
+
+    With `pad: repeat`, whole copies are appended until `pad_to` is reached; `clip`, applied afterwards, cuts the last.
+    """
+    if params.pad_to is not None:
+        missing = round(params.pad_to * params.sample_rate) - len(wave)
+        if missing > 0 and params.pad == "repeat" and len(wave):
+            wave = np.tile(wave, 1 + -(-missing // len(wave)))
+        elif missing > 0:
+            wave = np.pad(wave, (0, missing))
+    if params.clip is not None:
+        wave = wave[: round(params.clip * params.sample_rate)]
+    return wave
+
+
+def add_noise(wave: Wave, snr: float, rng: np.random.Generator) -> Wave:
+    """Add white Gaussian noise at `snr` dB below the wave's own mean power; a silent wave stays silent."""
+    power = float(np.mean(np.square(wave, dtype=np.float64))) if len(wave) else 0.0
+    noise = rng.standard_normal(len(wave)) * np.sqrt(power / 10 ** (snr / 10))
+    return (wave + noise).astype(np.float32)
+
+
+def row_digest(*parts: str | bytes) -> NDArray[np.uint8]:
+    """SHA-256 over parts, each preceded by its length, as 32 uint8."""
+    state = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        state.update(len(data).to_bytes(8, "little") + data)
+    return np.frombuffer(state.digest(), np.uint8)
+
+
+def write_audio(
+    path: Path, corpus: str, rate: int, rows: Sequence[tuple[str, NDArray[np.int16]]], **params: Any
+) -> None:
+    """Write utterances (key, 16-bit samples) at `rate` Hz as a feature file with stream `values`, (samples, 1)."""
+    said = {"sample_rate": rate, **params}
+    writer = FeatureWriter(
+        path,
+        Header(extractor="audio", version=VERSION, params=said, frame_rate=rate, corpus=corpus),
+        [key for key, _ in rows],
+        np.array([row_digest("audio", VERSION, canonical_json(said), pcm.tobytes()) for _, pcm in rows], np.uint8),
+        np.array([len(pcm) for _, pcm in rows], np.int64),
+        {"values": 1},
+        {"values": np.dtype(np.int16)},
+    )
+    with writer:
+        for i, (_, pcm) in enumerate(rows):
+            writer.put(i, "values", pcm[:, None])
+
+
+def prepare(rows: Iterable[Row], root: Path, out: Path, corpus: str) -> None:
+    """Write a corpus's audio at every rate of `RATES` into the folder `out`: `16k.h5`, `48k.h5`.
+
+    Raises:
+        UserError: a recording cannot be decoded.
+    """
+    waves: dict[str, list[tuple[str, NDArray[np.int16]]]] = {name: [] for name in RATES}
+    for row in rows:
+        samples, rate = decode(root / row.wav)
+        for name, target in RATES.items():
+            waves[name].append((row.key, to_pcm16(resample(samples, rate, target))))
+    for name, target in RATES.items():
+        write_audio(out / f"{name}.h5", corpus, target, waves[name])
+
+
+def noisy_copies(clean: FeatureFile, snrs: Sequence[float], out: Path, corpus: str, seed: int) -> None:
+    """Write noisy copies of a corpus's 48 kHz audio, at 48 kHz and derived from that at 16 kHz, into the folder `out`.
+
+    The copy of utterance `k` at 10 dB has the key `k@10dB` (see `source_key`). Each utterance has its own noise,
+    drawn from the seed and its key, so that adding utterances changes no other's copy.
+    """
+    waves: dict[str, list[tuple[str, NDArray[np.int16]]]] = {name: [] for name in RATES}
+    for i, key in enumerate(clean.keys):
+        wave = to_float(clean.row(i))
+        for snr in snrs:
+            words = np.frombuffer(row_digest(str(seed), key, f"{snr:g}").tobytes(), np.uint32)
+            noisy = add_noise(wave, snr, np.random.default_rng(words)).astype(np.float64)
+            for name, target in RATES.items():
+                pcm = to_pcm16(resample(noisy, RATES["48k"], target))
+                waves[name].append((f"{key}@{snr:g}dB", pcm))
+    for name, target in RATES.items():
+        write_audio(out / f"{name}.h5", corpus, target, waves[name], snr=[float(snr) for snr in snrs], seed=seed)
+
+
+def source_key(key: str) -> str:
+    """The key of the utterance that this is a noisy copy of (its own key when it is no copy)."""
+    source, mark, level = key.rpartition("@")
+    return source if mark and level.endswith("dB") else key

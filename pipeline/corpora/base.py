@@ -1,0 +1,74 @@
+"""What a corpus reader is: a function from a corpus folder to one `Utterance` per recording."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from pipeline.corpora.emotions import EMOTIONS
+from pipeline.errors import UserError
+from pipeline.strict import Strict
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What a corpus says of one recording; "" where it says nothing."""
+
+    wav: str
+    """path relative to the corpus root, with forward slashes"""
+    key: str
+    """unique in the corpus"""
+    raw_emo: str
+    """emotion code as the corpus has it"""
+    speaker: str = ""
+    gender: str = ""
+    language: str = ""
+    text: str = ""
+    session: str = ""
+
+
+class CorpusParams(Strict):
+    """One entry of `corpora` in params.yaml."""
+
+    reader: str = Field(description="which reader knows the corpus's layout: demo, ravdess, emodb, folder")
+    root: Path = Field(description="the corpus folder")
+    language: str = Field("", description="language of recordings whose reader cannot tell (ISO 639-1)")
+    emotions: dict[str, str] = Field({}, description="emotion code -> canonical label, before the reader's own table")
+    table: str = Field("", description="folder reader: CSV file in root with columns path, emotion[, speaker, ...]")
+    speaker_pattern: str = Field("", description="folder reader: regular expression whose first group is the speaker")
+
+    @field_validator("emotions")
+    @classmethod
+    def _canonical(cls, emotions: dict[str, str]) -> dict[str, str]:
+        for code, label in emotions.items():
+            if label not in EMOTIONS:
+                raise ValueError(f"{code!r} maps to {label!r}; labels are {', '.join(EMOTIONS)}")
+        return emotions
+
+
+Reader = Callable[[Path, CorpusParams], Iterator[Utterance]]
+
+
+def audio_files(root: Path) -> list[str]:
+    """List the audio files below `root`, as sorted relative paths with forward slashes.
+
+    Raises:
+        UserError: `root` is missing, is no folder, or holds no audio file.
+    """
+    if not root.is_dir():
+        raise UserError(f"corpus folder {str(root)!r} {'is not a folder' if root.exists() else 'does not exist'}")
+    found = []
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        found += [
+            (Path(folder) / name).relative_to(root).as_posix()
+            for name in names
+            if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")
+        ]
+    if not found:
+        raise UserError(f"corpus folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)})")
+    return sorted(found)

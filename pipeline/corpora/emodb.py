@@ -1,0 +1,62 @@
+"""EmoDB, the Berlin Database of Emotional Speech (Burkhardt et al. 2005), German, seven emotions.
+
+File names are `SSTTTEV`: speaker (two digits), text (a letter and two digits), emotion letter, version letter:
+`03a01Fa` is speaker 03, text a01, happiness (F, Freude), version a. Speakers 03, 10, 11, 12 and 15 are male.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.errors import UserError
+
+NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z]?)")
+
+EMOTIONS = {
+    "W": "angry",
+    "L": "bored",
+    "E": "disgusted",
+    "A": "fearful",
+    "F": "happy",
+    "T": "sad",
+    "N": "neutral",
+}
+
+MALE = {"03", "10", "11", "12", "15"}
+
+TEXTS = {
+    "a01": "Der Lappen liegt auf dem Eisschrank.",
+    "a02": "Das will sie am Mittwoch abgeben.",
+    "a04": "Heute abend könnte ich es ihm sagen.",
+    "a05": "Das schwarze Stück Papier befindet sich da oben neben dem Holzstück.",
+    "a07": "In sieben Stunden wird es soweit sein.",
+    "b01": "Was sind denn das für Tüten, die da unter dem Tisch stehen?",
+    "b02": "Sie haben es gerade hochgetragen und jetzt gehen sie wieder runter.",
+    "b03": "An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
+    "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
+    "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
+}
+
+
+def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
+    """Yield the recordings of EmoDB below `root`.
+
+    Raises:
+        UserError: a file name does not follow the rule above.
+    """
+    for wav in audio_files(root):
+        stem = PurePosixPath(wav).stem
+        match = NAME.fullmatch(stem)
+        if not match:
+            raise UserError(f"{root / wav}: not an EmoDB file name (speaker, text, emotion, version, as 03a01Fa)")
+        speaker, text, emotion, _ = match.groups()
+        yield Utterance(
+            wav=wav,
+            key=f"emodb-{stem}",
+            raw_emo=emotion,
+            speaker=speaker,
+            gender="male" if speaker in MALE else "female",
+            language="de",
+            text=TEXTS.get(text, ""),
+        )

@@ -1,0 +1,43 @@
+"""The canonical emotion labels, and the spellings that corpora use for them."""
+
+from pipeline.errors import nearest
+
+EMOTIONS = ("angry", "happy", "sad", "neutral", "calm", "fearful", "disgusted", "surprised", "bored", "other")
+
+ALIASES = {
+    "anger": "angry",
+    "ang": "angry",
+    "happiness": "happy",
+    "hap": "happy",
+    "joy": "happy",
+    "sadness": "sad",
+    "neutrality": "neutral",
+    "neu": "neutral",
+    "calmness": "calm",
+    "fear": "fearful",
+    "anxiety": "fearful",
+    "anxious": "fearful",
+    "disgust": "disgusted",
+    "surprise": "surprised",
+    "boredom": "bored",
+}
+
+
+def canonical(code: str, mapping: dict[str, str]) -> str:
+    """Return the canonical label of an emotion code.
+
+    Args:
+        code: the code as the corpus has it.
+        mapping: the corpus's own code -> label table, looked up before the common spellings.
+
+    Raises:
+        ValueError: the code is unknown; the message lists what is known.
+    """
+    if code in mapping:
+        return mapping[code]
+    name = code.strip().lower()
+    name = ALIASES.get(name, name)
+    if name in EMOTIONS:
+        return name
+    known = [*mapping] or [*EMOTIONS]
+    raise ValueError(f"unknown emotion code {code!r}{nearest(name, known)}; known: {', '.join(known)}")

@@ -1,0 +1,91 @@
+"""Your own recordings: a folder with one subfolder per emotion, or with a CSV that lists them.
+
+Without a table, the emotion is the name of the first folder below the root (`happy/anna/take_1.wav` is happy).
+With `table: labels.csv`, each row names a file (column `path`, relative to the root) and its `emotion`; the columns
+`speaker`, `gender`, `language`, `text` and `session` are optional. `speaker_pattern`, a regular expression searched
+in the relative path, finds the speaker where no column says it: `speaker_pattern: '/([^/]+)/'` takes the second folder.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.errors import ParamsError, UserError, nearest
+
+COLUMNS = ("path", "emotion", "speaker", "gender", "language", "text", "session")
+
+
+def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
+    """Yield the recordings of a folder, by subfolder names or by its table.
+
+    Raises:
+        UserError: no audio, a table that does not fit, or a path outside the folder.
+        ParamsError: `speaker_pattern` is no regular expression with a group.
+    """
+    try:
+        pattern = re.compile(params.speaker_pattern)
+    except re.error as error:
+        raise ParamsError(f"speaker_pattern {params.speaker_pattern!r} is no regular expression: {error}") from error
+    if params.speaker_pattern and not pattern.groups:
+        raise ParamsError(f"speaker_pattern {params.speaker_pattern!r} needs a group: the part in () is the speaker")
+    for row in _from_table(root, params.table) if params.table else _from_folders(root):
+        speaker = row.get("speaker", "")
+        if not speaker and params.speaker_pattern:
+            match = pattern.search(row["path"])
+            if not match:
+                raise UserError(f"{root / row['path']}: speaker_pattern {params.speaker_pattern!r} does not match")
+            speaker = match.group(1)
+        yield Utterance(
+            wav=row["path"],
+            key=str(PurePosixPath(row["path"]).with_suffix("")),
+            raw_emo=row["emotion"],
+            speaker=speaker,
+            gender=row.get("gender", ""),
+            language=row.get("language", "") or params.language,
+            text=row.get("text", ""),
+            session=row.get("session", ""),
+        )
+
+
+def _from_folders(root: Path) -> Iterator[dict[str, str]]:
+    for wav in audio_files(root):
+        parts = PurePosixPath(wav).parts
+        if len(parts) < 2:
+            raise UserError(f"{root / wav}: lies in no emotion folder; move it into one, or list the files in a table")
+        yield {"path": wav, "emotion": parts[0]}
+
+
+def _from_table(root: Path, table: str) -> Iterator[dict[str, str]]:
+    if not root.is_dir():
+        raise UserError(f"corpus folder {str(root)!r} does not exist")
+    path = root / table
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such table") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text; save the table as UTF-8") from error
+    reader = csv.DictReader(text.splitlines())
+    names = reader.fieldnames or []
+    for name in ("path", "emotion"):
+        if name not in names:
+            raise UserError(f"{path}: has no column {name!r}; its columns are {', '.join(names) or 'none'}")
+    for name in names:
+        if name not in COLUMNS:
+            raise UserError(f"{path}: unknown column {name!r}{nearest(name, COLUMNS)}; known: {', '.join(COLUMNS)}")
+    empty = True
+    for row in reader:
+        where = f"{path}, line {reader.line_num}"
+        if None in row or None in row.values():
+            raise UserError(f"{where}: has not the {len(names)} columns of the header")
+        wav = PurePosixPath(row["path"].strip().replace("\\", "/"))
+        if wav.is_absolute() or ".." in wav.parts or not wav.name:
+            raise UserError(f"{where}: path {row['path']!r} must name a file below the corpus folder")
+        if not (root / wav).is_file():
+            raise UserError(f"{where}: no such file: {root / wav}")
+        empty = False
+        yield {**{name: (value or "").strip() for name, value in row.items()}, "path": str(wav)}
+    if empty:
+        raise UserError(f"{path}: lists no recording")

@@ -1,0 +1,57 @@
+"""RAVDESS (Livingstone & Russo 2018, doi:10.1371/journal.pone.0196391), speech, audio only.
+
+File names are seven two-digit codes, `modality-channel-emotion-intensity-statement-repetition-actor`: for example
+`03-01-05-01-02-01-18` is audio-only (03) speech (01), angry (05), normal intensity (01), "Dogs are sitting by the
+door" (02), first repetition (01), actor 18. Odd actors are male. Song (channel 02) and video (modality 01) files,
+and the zip's duplicate copies in `audio_speech_actors_01-24/`, are left out.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.errors import UserError
+
+NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
+
+EMOTIONS = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happy",
+    "04": "sad",
+    "05": "angry",
+    "06": "fearful",
+    "07": "disgusted",
+    "08": "surprised",
+}
+
+STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+
+
+def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
+    """Yield the speech recordings of RAVDESS below `root`.
+
+    Raises:
+        UserError: a file name does not follow the rule above.
+    """
+    seen: set[str] = set()
+    for wav in audio_files(root):
+        stem = PurePosixPath(wav).stem
+        match = NAME.fullmatch(stem)
+        if not match:
+            raise UserError(f"{root / wav}: not a RAVDESS file name (seven two-digit codes, as 03-01-05-01-02-01-18)")
+        modality, channel, emotion, _, statement, repetition, actor = match.groups()
+        if (modality, channel) != ("03", "01") or stem in seen:
+            continue
+        seen.add(stem)
+        yield Utterance(
+            wav=wav,
+            key=f"ravdess-{stem}",
+            raw_emo=emotion,
+            speaker=f"actor_{actor}",
+            gender="male" if int(actor) % 2 else "female",
+            language="en",
+            text=STATEMENTS.get(statement, ""),
+            session=repetition,
+        )

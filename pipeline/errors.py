@@ -1,0 +1,25 @@
+"""Errors a user can cause. Everything else is a bug and keeps its traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can mend: the message says what is wrong, where, and what to do.
+
+    Commands print it on one line to standard error and exit with `exit_code`.
+    """
+
+    exit_code = 1
+
+
+class ParamsError(UserError):
+    """A mistake in params.yaml or in a command's options (exit code 2, as for usage errors)."""
+
+    exit_code = 2
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Suggest what `name` was meant to be: " (did you mean 'x'?)", or "" when nothing is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

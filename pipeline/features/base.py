@@ -1,0 +1,81 @@
+"""What every feature extractor is: a name, a version, a params class, and `extract` over a ragged batch."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.strict import Strict
+
+Wave = NDArray[np.float32]
+"""One utterance: mono samples in [-1, 1), shape (samples,)."""
+
+Streams = dict[str, NDArray[np.generic]]
+"""The features of one utterance: stream name -> array of shape (frames, dims)."""
+
+
+class FeatureParams(Strict):
+    """Params every extractor has. Subclass it, and give each field a default and a description with its unit."""
+
+    sample_rate: Literal[16000, 48000] = Field(16000, description="rate of the audio read (Hz)")
+    clip: float | None = Field(None, gt=0, description="longer utterances are cut to this length (s)")
+    pad_to: float | None = Field(None, gt=0, description="shorter utterances are extended to this length (s)")
+    pad: Literal["zero", "repeat"] = Field("zero", description="extend with zeros, or with copies of the utterance")
+
+
+P = TypeVar("P", bound=FeatureParams)
+
+
+class Extractor(ABC, Generic[P]):
+    """A feature extractor.
+
+    Subclasses set `name`, `version` (raise it whenever the values change: cached rows are recognised by it) and
+    `Params`, and are listed in `pipeline/features/__init__.py`.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    Params: ClassVar[type[FeatureParams]]
+
+    batch_seconds: float = 60.0
+    """Target length of one batch (s of audio); the plan of batches is fixed before a run."""
+
+    may_be_nan: bool = False
+    """Whether values may be undefined; otherwise one that is not finite stops the run."""
+
+    sort_by_length: bool = False
+    """Whether batches are made of utterances of near-equal length (for extractors that pad)."""
+
+    def __init__(self, params: P, device: str = "cpu") -> None:
+        self.params = params
+        self.device = device
+
+    @property
+    @abstractmethod
+    def frame_rate(self) -> float:
+        """Frames per second; 0 when the features are one row per utterance."""
+
+    @property
+    @abstractmethod
+    def dims(self) -> dict[str, int]:
+        """Stream name -> number of dimensions."""
+
+    @property
+    def dtypes(self) -> dict[str, np.dtype[Any]]:
+        """Stream name -> dtype in the feature file."""
+        return dict.fromkeys(self.dims, np.dtype(np.float32))
+
+    @property
+    def weights_digest(self) -> str:
+        """Hex SHA-256 of pretrained weights the values depend on; "" when there are none."""
+        return ""
+
+    @abstractmethod
+    def extract(self, waves: Sequence[Wave]) -> list[Streams]:
+        """Features of a ragged batch of utterances at `params.sample_rate`, in the order given.
+
+        The result of an utterance must not depend on what else is in the batch (beyond float rounding).
+        """

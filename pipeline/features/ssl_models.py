@@ -1,0 +1,219 @@
+"""Where SSL backbones come from: a Hugging Face hub name, a local folder, or `tiny`, which needs no network."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+TINY = "tiny"
+"""The name of the built-in backbone with seeded random weights. It is for plumbing: its states mean nothing."""
+
+FAMILIES = {
+    "data2vec-audio": "Data2VecAudioModel",
+    "hubert": "HubertModel",
+    "unispeech-sat": "UniSpeechSatModel",
+    "wav2vec2": "Wav2Vec2Model",
+    "wavlm": "WavLMModel",
+}
+"""Supported families: `model_type` in a checkpoint's config.json -> its class in `transformers`."""
+
+_CONFIG_THAT_MATTERS = (
+    "adapter_attn_dim",
+    "conv_pos_batch_norm",
+    "conv_stride",
+    "do_stable_layer_norm",
+    "feat_extract_activation",
+    "feat_extract_norm",
+    "hidden_act",
+    "layer_norm_eps",
+    "max_bucket_distance",
+    "model_type",
+    "num_attention_heads",
+    "num_buckets",
+    "num_conv_pos_embedding_groups",
+)
+
+
+def load_backbone(model: str, seed: int = 0) -> "PreTrainedModel":
+    """Load a pretrained speech encoder: float32, on the CPU, in evaluation mode.
+
+    Args:
+        model: `tiny`, a folder written by `save_pretrained`, or a hub name such as `facebook/hubert-base-ls960`
+            (downloaded once into the Hugging Face cache; with HF_HUB_OFFLINE=1 only the cache is read).
+        seed: of the random weights of `tiny`; ignored otherwise.
+
+    Safetensors files are preferred. A pickled checkpoint is read with `weights_only=True`: no code of it runs.
+
+    Raises:
+        UserError: the model cannot be had or read, is of an unsupported family, or lacks some of its weights.
+    """
+    if model == TINY:
+        return _tiny(seed)
+    folder = _folder(model)
+    name = FAMILIES[_family(folder, model)]
+
+    import torch
+    import transformers
+
+    try:
+        with _quiet():
+            backbone, info = getattr(transformers, name).from_pretrained(
+                folder,
+                dtype=torch.float32,  # else a half-precision checkpoint would be run in half precision
+                weights_only=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    except Exception as error:  # whatever the readers of a user's file raise: there are several formats
+        raise UserError(f"cannot read the weights of {model!r} in {folder}: {_gist(error)}") from error
+    missing = sorted(key for key in info["missing_keys"] if key != "masked_spec_embed")
+    if missing:
+        # `transformers` would go on with random values for these.
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise UserError(f"the checkpoint {model!r} lacks {len(missing)} tensors of {name}: {shown}")
+    return backbone.eval()
+
+
+def wants_normalised(model: str) -> bool:
+    """Whether a backbone was trained on waveforms of zero mean and unit variance.
+
+    It is `do_normalize` in the preprocessor_config.json beside the weights, and true when there is no such file
+    (the default of `transformers`, and right for wav2vec2-base and hubert-base-ls960; WavLM base models say false).
+
+    Raises:
+        UserError: it is a hub model, the file is not in the cache and the hub cannot be asked.
+    """
+    if model == TINY:
+        return True
+    folder = _folder(model)
+    nested = folder / "processor_config.json"  # where processors saved by transformers 5 keep it
+    if nested.is_file():
+        settings = _read_json(nested, model).get("feature_extractor") or {}
+        if "do_normalize" in settings:
+            return bool(settings["do_normalize"])
+    path = folder / "preprocessor_config.json"
+    if not path.is_file():
+        if not Path(model).is_dir() and not _hub_lacks(model, path.name):
+            raise UserError(
+                f"{path.name} of {model!r}, which says whether waveforms are normalised, is not in the cache: "
+                f"run `hf download {model}` with a network, or give the path of a local folder"
+            )
+        return True
+    return bool(_read_json(path, model).get("do_normalize", True))
+
+
+def weights_digest(backbone: "PreTrainedModel", normalised: bool) -> str:
+    """Hex SHA-256 over all that hidden states depend on besides the waveform.
+
+    That is: every tensor (name, dtype, shape, bytes), the config fields that change the computation, and whether the
+    waveform is normalised first. The device, the checkpoint's file format and its path do not count.
+    """
+    config = {key: getattr(backbone.config, key, None) for key in _CONFIG_THAT_MATTERS}
+    digest = hashlib.sha256(json.dumps([config, normalised], sort_keys=True).encode())
+    for name, tensor in sorted(backbone.state_dict().items()):
+        if name == "masked_spec_embed":  # for pretraining and SpecAugment only
+            continue
+        values = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def _tiny(seed: int) -> "PreTrainedModel":
+    """wav2vec2-base at 1/12 width: 12 blocks of 64, 50 frames per second, random weights."""
+    import torch
+    from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+    config = Wav2Vec2Config(
+        hidden_size=64,
+        num_attention_heads=4,
+        intermediate_size=256,
+        conv_dim=(48,) * 7,
+        mask_time_prob=0.0,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Wav2Vec2Model(config).eval()
+
+
+def _folder(model: str) -> Path:
+    """The local folder of a checkpoint; a hub model is fetched into the cache first.
+
+    Loading from a folder, never by name, keeps `transformers` from asking a conversion service for safetensors.
+    """
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        settings = ["config.json", "preprocessor_config.json", "processor_config.json"]
+        folder = Path(snapshot_download(model, allow_patterns=[*settings, "model*.safetensors*"]))
+        if not any(folder.glob("model*.safetensors*")):
+            folder = Path(snapshot_download(model, allow_patterns=[*settings, "pytorch_model*.bin*"]))
+    except HFValidationError as error:
+        raise UserError(f"no model folder {model!r} here, and it cannot be a hub name (owner/name)") from error
+    except Exception as error:  # the hub client raises its own, the HTTP library's and OSError
+        raise UserError(
+            f"cannot get the model {model!r}: it is not a folder here, not in the Hugging Face cache, and the hub did "
+            f"not give it ({_gist(error)}). Run `hf download {model}` with a network, give the path of a local "
+            f"folder, or use {TINY!r} to try the pipeline out"
+        ) from error
+    return folder
+
+
+def _hub_lacks(model: str, name: str) -> bool:
+    """Whether the hub itself says that a model has no such file; false when it cannot be asked."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    try:
+        hf_hub_download(model, name)
+    except RemoteEntryNotFoundError:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+def _read_json(path: Path, model: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{model!r} is not a model folder: cannot read {path}: {_gist(error)}") from error
+
+
+def _family(folder: Path, model: str) -> str:
+    family = _read_json(folder / "config.json", model).get("model_type")
+    if family not in FAMILIES:
+        raise UserError(f"{model!r} is a {family!r} model; supported: {', '.join(FAMILIES)}")
+    return str(family)
+
+
+def _gist(error: Exception) -> str:
+    """The first sentence of an error: the libraries' own advice is long and not about this package."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return line.split(". ")[0].rstrip(".:")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and no report of unused weights (heads for pretraining) while a model loads."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,113 @@
+"""Decision-level fusion of two branches' class probabilities (Wei et al. 2025, eqs. 8-10, and their table 5)."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.errors import UserError
+from pipeline.predictions import Predictions
+from pipeline.strict import Strict
+
+Probabilities = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Fused = Callable[[Probabilities, Probabilities], Probabilities]
+
+
+class FusionParams(Strict):
+    """One fusion of two experiments."""
+
+    first: str = Field(description="experiment of the first branch")
+    second: str = Field(description="experiment of the second branch")
+    method: Literal["logistic_regression", "weighted_average"] = "logistic_regression"
+    fit_on: Literal["training", "validation", "other_folds"] = Field(
+        "training",
+        description="training: out-of-fold probabilities of the fold's own training part (the protocol needs "
+        "inner_folds); validation: the fold's validation part; other_folds: the other folds' test parts",
+    )
+    c: float = Field(1.0, gt=0, description="inverse regularisation strength of the logistic regression")
+
+
+def logistic_regression(first: Probabilities, second: Probabilities, y: Labels, c: float) -> Fused:
+    """Fit softmax(W [p1; p2] + b), W of shape (C, 2C), on probabilities (N, C) of both branches and labels (N,)."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=c, max_iter=1000).fit(np.hstack([first, second]), y)
+    classes = first.shape[1]
+
+    def fused(first: Probabilities, second: Probabilities) -> Probabilities:
+        out = np.zeros((len(first), classes))
+        out[:, model.classes_] = model.predict_proba(np.hstack([first, second]))
+        return out
+
+    return fused
+
+
+def weighted_average(first: Probabilities, second: Probabilities, y: Labels) -> Fused:
+    """Fit w p1 + (1 - w) p2: the w of 0, 0.05, ..., 1 with the best accuracy (nearest 0.5 among equals)."""
+    weights = np.linspace(0, 1, 21)
+    accuracy = [np.mean((w * first + (1 - w) * second).argmax(axis=1) == y) for w in weights]
+    weight = max(zip(accuracy, -np.abs(weights - 0.5), weights, strict=True))[2]
+    return lambda first, second: weight * first + (1 - weight) * second
+
+
+def fit(params: FusionParams, first: Probabilities, second: Probabilities, y: Labels) -> Fused:
+    """Fit the fusion that `params.method` names."""
+    if params.method == "logistic_regression":
+        return logistic_regression(first, second, y, params.c)
+    return weighted_average(first, second, y)
+
+
+def fuse(name: str, params: FusionParams, first: Predictions, second: Predictions) -> Predictions:
+    """Fit the fusion fold by fold on what `params.fit_on` names, and fuse the test part.
+
+    Raises:
+        UserError: the branches were not tested on the same utterances in the same folds, or have no probabilities of
+            the part to fit on.
+    """
+    same = first.classes == second.classes and [sorted(fold["test"]) for fold in first.folds] == [
+        sorted(fold["test"]) for fold in second.folds
+    ]
+    if not same:
+        raise UserError(f"{name}: its branches {params.first} and {params.second} differ in emotions or folds")
+    found = Predictions(first.classes, folds=[_parts(*pair) for pair in zip(first.folds, second.folds, strict=True)])
+    for number in range(len(first.folds)):
+        fitted_on = _fit_rows(params, first, number)
+        if not len(fitted_on):
+            need = "a protocol with inner_folds" if params.fit_on == "training" else "a protocol with more folds"
+            raise UserError(f"{name}: no {params.fit_on} probabilities to fit on; take {need}, or fit_on: validation")
+        partner = _align(first, second, fitted_on)
+        fused = fit(
+            params, first.probabilities(fitted_on), second.probabilities(partner), first.labels(fitted_on)
+        )
+        tested = first.where("test", number)
+        rows = fused(first.probabilities(tested), second.probabilities(_align(first, second, tested)))
+        found.add(number, "test", [first.keys[i] for i in tested], [first.emotions[i] for i in tested], rows)
+    found.card = {
+        **{key: first.card[key] for key in ("corpus", "protocol", "speaker_dependent", "seed")},
+        "name": name,
+        "system": f"fusion ({params.method})",
+        "random_backbone": first.card["random_backbone"] or second.card["random_backbone"],
+        "params": params.model_dump(mode="json"),
+        "inputs": {"first": params.first, "second": params.second},
+    }
+    return found
+
+
+def _fit_rows(params: FusionParams, first: Predictions, number: int) -> NDArray[np.int64]:
+    if params.fit_on == "other_folds":
+        tested = first.where("test")
+        return tested[np.array(first.fold)[tested] != number]
+    return first.where(params.fit_on, number)
+
+
+def _align(first: Predictions, second: Predictions, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of `second` for the same fold, part and utterance as these rows of `first`."""
+    places = {place: i for i, place in enumerate(zip(second.fold, second.part, second.keys, strict=True))}
+    return np.array([places[first.fold[i], first.part[i], first.keys[i]] for i in rows], np.int64)
+
+
+def _parts(first: dict[str, list[str]], second: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {part: sorted({*first[part], *second[part]}) for part in ("train", "validation", "test")}

@@ -1,0 +1,1 @@
+"""Network parts that systems are made of."""

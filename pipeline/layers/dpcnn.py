@@ -1,0 +1,43 @@
+"""DPCNN, the deep pyramid convolutional network (Johnson & Zhang 2017), over spectrogram frames as in Yu et al. 2024."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+
+class DPCNN(nn.Module):
+    """(batch, frames, mels) -> (batch, channels).
+
+    A region convolution of 3 frames by all mel bands; two pre-activation convolutions with a residual; then, until
+    at most 2 frames are left, max-pooling (3, stride 2) and two such convolutions with a residual; at last the maximum.
+
+    Args:
+        frames: length of the input, which fixes the number of blocks.
+        mels: width of the input.
+        channels: 250 in the paper.
+        shared: use one convolution's weights everywhere, as the authors' code does.
+    """
+
+    def __init__(self, frames: int = 224, mels: int = 224, channels: int = 250, shared: bool = False) -> None:
+        super().__init__()
+        self.region = nn.Conv1d(mels, channels, 3)
+        length, blocks = frames - 2, 1
+        while length > 2:
+            length = length // 2
+            blocks += 1
+        first = nn.Conv1d(channels, channels, 3, padding=1)
+        self.pairs = nn.ModuleList(
+            nn.ModuleList(first if shared else nn.Conv1d(channels, channels, 3, padding=1) for _ in range(2))
+            for _ in range(blocks)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode (batch, frames, mels) as (batch, channels)."""
+        x = self.region(x.transpose(1, 2))
+        for number, pair in enumerate(self.pairs):
+            if number:
+                x = F.max_pool1d(F.pad(x, (0, 1)), 3, 2)
+            skip = x
+            for convolution in pair:
+                x = convolution(F.relu(x))
+            x = x + skip
+        return x.amax(dim=2)

@@ -1,0 +1,65 @@
+"""The top blocks of a pretrained speech encoder, trained from cached hidden states of a lower layer."""
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+from pipeline.features.ssl_encode import run_blocks
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class TopBlocks(nn.Module):
+    """Copies of the encoder blocks after `first`, from hidden_states[first] to the last hidden state.
+
+    With the blocks below frozen their output never changes, so fine-tuning the top ones can start from the cached
+    states: the same training as through the whole model, several times cheaper. Only the blocks train; the final
+    layer norm of pre-norm (large) models and WavLM's relative position embedding are kept as pretrained.
+
+    Args:
+        backbone: from `load_backbone`; copied from, never changed.
+        first: index of the cached hidden state, e.g. 9 to train blocks 10 to 12 of a base model.
+
+    Raises:
+        UserError: no block comes after `first`.
+    """
+
+    def __init__(self, backbone: "PreTrainedModel", first: int) -> None:
+        super().__init__()
+        encoder: Any = backbone.encoder
+        depth = len(encoder.layers)
+        if not 0 <= first < depth:
+            raise UserError(f"no blocks to train after layer {first}: the model has {depth}, so 0 to {depth - 1}")
+        self.blocks: nn.ModuleList = copy.deepcopy(encoder.layers[first:]).requires_grad_(True)
+        stable = getattr(backbone.config, "do_stable_layer_norm", False)
+        self.norm: nn.Module = copy.deepcopy(encoder.layer_norm) if stable else nn.Identity()
+        self.norm.requires_grad_(False)
+        self.position: nn.Module | None = None
+        if first and hasattr(encoder.layers[0].attention, "compute_bias"):
+            # WavLM: block 1 makes the bias that all blocks share. Of its attention only the embedding is kept.
+            self.position = copy.deepcopy(encoder.layers[0].attention).requires_grad_(False)
+            for name in ("q_proj", "k_proj", "v_proj", "out_proj", "gru_rel_pos_linear", "gru_rel_pos_const"):
+                delattr(self.position, name)
+
+    def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
+        """The last hidden state, (batch, frames, hidden size); zero where not valid.
+
+        Args:
+            hidden: cached hidden_states[first], (batch, frames, hidden size), of any float dtype.
+            valid: (batch, frames), true for real frames; at least one in each row.
+        """
+        padded = ~valid[..., None]
+        hidden = hidden.to(next(self.blocks.parameters()).dtype).masked_fill(padded, 0)
+        for state in run_blocks(self.blocks, hidden, valid, self._position_bias(hidden)):
+            hidden = state
+        return self.norm(hidden).masked_fill(padded, 0)
+
+    def _position_bias(self, hidden: Tensor) -> Tensor | None:
+        if self.position is None:
+            return None
+        position: Any = self.position
+        batch, count, _ = hidden.shape
+        return position.compute_bias(count, count).repeat(batch, 1, 1)

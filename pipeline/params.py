@@ -1,0 +1,278 @@
+"""params.yaml as typed, validated objects. A mistake is an error that names the key, the value and what was expected."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from pipeline.corpora import READERS, CorpusParams
+from pipeline.corpora.demo_speech import DemoParams
+from pipeline.errors import ParamsError, nearest
+from pipeline.features import EXTRACTORS, find_extractor
+from pipeline.features.base import Extractor, FeatureParams
+from pipeline.fusion import FusionParams
+from pipeline.protocols import ProtocolParams
+from pipeline.scoring import ScoringParams
+from pipeline.strict import Strict, validate
+from pipeline.systems import SYSTEMS, find_system
+
+FILE = Path("params.yaml")
+
+
+class NoiseParams(Strict):
+    """Noisy copies of one corpus, for training only."""
+
+    source: str = Field(description="the corpus copied")
+    snr: list[float] = Field(min_length=1, description="signal-to-noise ratios (dB), one copy each")
+
+
+class NoisyParams(Strict):
+    """What is extracted from noisy copies."""
+
+    logmel: list[str] = Field([], description="entries of features.logmel")
+    ssl: list[str] = Field([], description="entries of embeddings")
+
+
+class ExperimentParams(Strict):
+    """One system trained and tested on one corpus under one protocol."""
+
+    corpus: str
+    protocol: str
+    copies: str = Field("", description="noisy copies added to the training part; the corpus itself for none")
+    logmel: str = ""
+    mfcc: str = ""
+    prosody: str = ""
+    ssl: str = ""
+    params: dict[str, Any] = Field({}, description="the system's own params")
+
+    def inputs(self) -> dict[str, str]:
+        """Role -> name of the feature or embedding that fills it."""
+        roles = ("logmel", "mfcc", "prosody", "ssl")
+        return {role: getattr(self, role) for role in roles if getattr(self, role)}
+
+
+class Params(Strict):
+    """The whole of params.yaml."""
+
+    seed: int = Field(ge=0)
+    demo: dict[str, DemoParams] = {}
+    corpora: dict[str, CorpusParams]
+    noise: dict[str, NoiseParams] = {}
+    noisy: NoisyParams = NoisyParams()
+    features: dict[str, dict[str, dict[str, Any]]]
+    embeddings: dict[str, dict[str, Any]]
+    protocols: dict[str, ProtocolParams]
+    experiments: dict[str, dict[str, ExperimentParams]]
+    fusions: dict[str, FusionParams] = {}
+    scoring: ScoringParams = ScoringParams()
+
+    _features: dict[str, tuple[type[Extractor[Any]], FeatureParams]] = PrivateAttr(default_factory=dict)
+
+    @field_validator("demo", "corpora", "noise", "protocols", "fusions")
+    @classmethod
+    def _plain_names(cls, entries: dict[str, Any]) -> dict[str, Any]:
+        for name in entries:
+            check_name(name)
+        return entries
+
+    @model_validator(mode="after")
+    def _references(self) -> "Params":
+        _Check(self).all()
+        return self
+
+    def entry(self, section: str, name: str) -> Any:
+        """The entry `name` of a section.
+
+        Raises:
+            ParamsError: the section has none of that name.
+        """
+        table = getattr(self, section)
+        if name not in table:
+            raise ParamsError(f"{section} has no entry {name!r}{nearest(name, table)}; known: {', '.join(table) or 'none'}")
+        return table[name]
+
+    def feature(self, name: str) -> tuple[type[Extractor[Any]], FeatureParams]:
+        """The extractor class and validated params of one entry of `features` or `embeddings`.
+
+        Raises:
+            ParamsError: there is no entry of that name.
+        """
+        if name not in self._features:
+            known = ", ".join(self._features)
+            raise ParamsError(f"no feature or embedding {name!r}{nearest(name, self._features)}; known: {known}")
+        return self._features[name]
+
+    def experiment(self, name: str) -> tuple[str, ExperimentParams]:
+        """The system's name and the params of one experiment."""
+        for system, experiments in self.experiments.items():
+            if name in experiments:
+                return system, experiments[name]
+        known = [name for experiments in self.experiments.values() for name in experiments]
+        raise ParamsError(f"unknown experiment {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that could not be a file name and a DVC stage name at once.
+
+    Raises:
+        ValueError: it has other characters than letters, digits, `_` and `-`.
+    """
+    if not name or not all(c.isascii() and (c.isalnum() or c in "_-") for c in name):
+        raise ValueError(f"name {name!r} may hold only letters, digits, '_' and '-'")
+
+
+class _Mistake(ParamsError):
+    """A mistake at a key inside params.yaml."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}")
+
+
+class _Check:
+    """Checks across sections: every name refers to something, every experiment has the inputs its system takes."""
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+
+    def all(self) -> None:
+        self.corpora()
+        self.extractors()
+        self.experiments()
+        self.fusions()
+
+    def refer(self, key: str, name: str, table: Mapping[str, Any], section: str) -> None:
+        if name not in table:
+            known = ", ".join(table) or "none"
+            raise _Mistake(key, f"{name!r} is not in {section}{nearest(name, table)}; known: {known}")
+
+    def corpora(self) -> None:
+        params = self.params
+        for name, corpus in params.corpora.items():
+            self.refer(f"corpora.{name}.reader", corpus.reader, READERS, "the corpus readers")
+        for name, noise in params.noise.items():
+            if name in params.corpora:
+                raise _Mistake(f"noise.{name}", "is the name of a corpus too; choose another")
+            self.refer(f"noise.{name}.source", noise.source, params.corpora, "corpora")
+        for role in ("logmel", "ssl"):
+            for feature in getattr(params.noisy, role):
+                self.refer(f"noisy.{role}", feature, self.table(role), self.section(role))
+
+    def table(self, role: str) -> Mapping[str, Any]:
+        return self.params.embeddings if role == "ssl" else self.params.features.get(role, {})
+
+    def section(self, role: str) -> str:
+        return "embeddings" if role == "ssl" else f"features.{role}"
+
+    def extractors(self) -> None:
+        params = self.params
+        for kind in params.features:
+            if kind == "ssl":
+                raise _Mistake("features.ssl", "self-supervised models have their own section, embeddings")
+            self.refer(f"features.{kind}", kind, EXTRACTORS, "the feature extractors")
+        for kind in (*params.features, "ssl"):
+            extractor = find_extractor(kind)
+            for name, entry in self.table(kind).items():
+                key = f"{self.section(kind)}.{name}"
+                self.plain(key, name)
+                if name in params._features:
+                    raise _Mistake(key, "the name is used twice; features and embeddings share their names")
+                params._features[name] = (extractor, validate(extractor.Params, entry, key))
+
+    def plain(self, key: str, name: str) -> None:
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise _Mistake(key, str(error)) from error
+
+    def experiments(self) -> None:
+        seen: set[str] = set()
+        for system, experiments in self.params.experiments.items():
+            self.refer(f"experiments.{system}", system, SYSTEMS, "the systems")
+            for name, experiment in experiments.items():
+                key = f"experiments.{system}.{name}"
+                self.plain(key, name)
+                if name in seen:
+                    raise _Mistake(key, "the name is used twice; names are shared by all systems and fusions")
+                seen.add(name)
+                self.experiment(key, system, experiment)
+
+    def experiment(self, key: str, system: str, experiment: ExperimentParams) -> None:
+        params = self.params
+        self.refer(f"{key}.corpus", experiment.corpus, params.corpora, "corpora")
+        self.refer(f"{key}.protocol", experiment.protocol, params.protocols, "protocols")
+        entry = find_system(system)
+        given = experiment.inputs()
+        for role in entry.inputs:
+            if role not in given:
+                raise _Mistake(f"{key}.{role}", f"is missing; {system} takes {', '.join(entry.inputs)}")
+        for role, feature in given.items():
+            if role not in entry.inputs:
+                raise _Mistake(f"{key}.{role}", f"is not taken by {system}; it takes {', '.join(entry.inputs)}")
+            self.refer(f"{key}.{role}", feature, self.table(role), self.section(role))
+        self.copies(key, entry.copies, experiment)
+
+    def copies(self, key: str, taken: bool, experiment: ExperimentParams) -> None:
+        params = self.params
+        if taken and not experiment.copies:
+            raise _Mistake(f"{key}.copies", "is missing; name noisy copies, or the corpus itself for none")
+        if not taken and experiment.copies:
+            raise _Mistake(f"{key}.copies", "is not taken by this system")
+        if not taken or experiment.copies == experiment.corpus:
+            return
+        self.refer(f"{key}.copies", experiment.copies, params.noise, "noise")
+        if params.noise[experiment.copies].source != experiment.corpus:
+            raise _Mistake(f"{key}.copies", f"{experiment.copies!r} are copies of another corpus")
+        for role, feature in experiment.inputs().items():
+            if feature not in getattr(params.noisy, role, []):
+                raise _Mistake(f"{key}.copies", f"{feature!r} is not extracted from noisy copies; add it to noisy.{role}")
+
+    def fusions(self) -> None:
+        params = self.params
+        experiments = {name: e for group in params.experiments.values() for name, e in group.items()}
+        for name, fusion in params.fusions.items():
+            if name in experiments:
+                raise _Mistake(f"fusions.{name}", "is the name of an experiment too; choose another")
+            branches = (("first", fusion.first), ("second", fusion.second))
+            for role, branch in branches:
+                self.refer(f"fusions.{name}.{role}", branch, experiments, "experiments")
+            first, second = (experiments[branch] for _, branch in branches)
+            if (first.corpus, first.protocol) != (second.corpus, second.protocol):
+                raise _Mistake(f"fusions.{name}", "its branches have not one corpus and one protocol")
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error."""
+
+
+def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    for (key_node, _), key in zip(node.value, keys, strict=True):
+        if keys.count(key) > 1:
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeyLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def load(path: Path = FILE) -> Params:
+    """Read and validate params.yaml.
+
+    Raises:
+        ParamsError: the file is missing, is not YAML, or holds a mistake.
+    """
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except FileNotFoundError as error:
+        raise ParamsError(f"{path}: not found; run the command in the project's folder") from error
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise ParamsError(f"{path}: must be a mapping of sections")
+    try:
+        return validate(Params, data)
+    except ParamsError as error:
+        raise ParamsError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error

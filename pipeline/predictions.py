@@ -1,0 +1,122 @@
+"""What a trained experiment or a fusion leaves behind: probabilities, who was in which part, training curves, a card.
+
+A folder `data/predictions/NAME/` with
+
+- `probabilities.csv`: fold, part, key, emotion, and one column `p_EMOTION` for each class. Parts: `test` (each utterance
+  out of fold), `validation`, and `training` (out-of-fold probabilities of the training part, when the protocol has
+  inner folds).
+- `folds.json`: for each fold, the keys in `train` (noisy copies too), `validation` and `test`.
+- `curves.csv`: fold, epoch, training and validation loss, validation accuracy.
+- `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
+
+CURVE = ("epoch", "train_loss", "valid_loss", "valid_acc")
+
+
+@dataclass
+class Predictions:
+    """Rows of probabilities in the order written; see the module for the parts."""
+
+    classes: list[str]
+    fold: list[int] = field(default_factory=list)
+    part: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    emotions: list[str] = field(default_factory=list)
+    rows: list[NDArray[np.float64]] = field(default_factory=list)
+    folds: list[dict[str, list[str]]] = field(default_factory=list)
+    curves: list[dict[str, float]] = field(default_factory=list)
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def add(
+        self, fold: int, part: str, keys: Iterable[str], emotions: Iterable[str], rows: NDArray[np.float64]
+    ) -> None:
+        """Append probabilities (n, classes) of utterances of one part of one fold."""
+        for key, emotion, row in zip(keys, emotions, rows, strict=True):
+            self.fold.append(fold)
+            self.part.append(part)
+            self.keys.append(key)
+            self.emotions.append(emotion)
+            self.rows.append(row)
+
+    def where(self, part: str, fold: int | None = None) -> NDArray[np.int64]:
+        """Row numbers of a part, of one fold or of all."""
+        matches = np.array(self.part) == part
+        if fold is not None:
+            matches &= np.array(self.fold) == fold
+        return np.flatnonzero(matches)
+
+    def probabilities(self, where: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probabilities of those rows, (n, classes)."""
+        return np.array([self.rows[i] for i in where]).reshape(len(where), len(self.classes))
+
+    def labels(self, where: NDArray[np.int64]) -> NDArray[np.int64]:
+        """True classes of those rows, as indices into `classes`, (n,)."""
+        return np.array([self.classes.index(self.emotions[i]) for i in where], np.int64)
+
+    def write(self, folder: Path) -> None:
+        """Write the folder."""
+        header = ["fold", "part", "key", "emotion", *(f"p_{name}" for name in self.classes)]
+        body = zip(self.fold, self.part, self.keys, self.emotions, self.rows, strict=True)
+        table = ([*map(str, start), *(f"{p:.6g}" for p in row)] for *start, row in body)
+        write_csv(folder / "probabilities.csv", header, table)
+        curves = ([str(int(row["fold"])), *(_number(row.get(name)) for name in CURVE)] for row in self.curves)
+        write_csv(folder / "curves.csv", ["fold", *CURVE], curves)
+        write_json(folder / "folds.json", self.folds)
+        write_json(folder / "card.json", self.card)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Predictions":
+        """Read the folder.
+
+        Raises:
+            UserError: a file is missing or does not fit.
+        """
+        try:
+            with (folder / "probabilities.csv").open(encoding="utf-8", newline="") as file:
+                header, *table = csv.reader(file)
+            found = cls([name.removeprefix("p_") for name in header[4:]])
+            for fold, part, key, emotion, *row in table:
+                found.add(int(fold), part, [key], [emotion], np.array([row], float))
+            found.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
+            found.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+            with (folder / "curves.csv").open(encoding="utf-8", newline="") as file:
+                found.curves = [
+                    {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)
+                ]
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder}: predictions missing or damaged ({error}); `dvc repro` makes them") from error
+        return found
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a CSV file, whole or not at all."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")

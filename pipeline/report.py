@@ -1,0 +1,76 @@
+"""The summary table, as Markdown: what was measured, on what, and what to beware of."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.atomic import atomic_path
+
+NOTES = {
+    "synthetic": "synthetic speech: the corpus was made by a speech synthesiser; it shows that the pipeline runs and says "
+    "nothing about emotions in real speech",
+    "random": "random backbone: the self-supervised model `tiny` has random weights; it is for plumbing only",
+    "dependent": "speaker-dependent: test speakers were also trained on, so the score is no estimate for new speakers",
+    "other_folds": "the fusion was fitted on the other folds' test probabilities, whose models had heard this fold's "
+    "test speakers",
+}
+
+
+def notes_of(card: Mapping[str, Any], synthetic: set[str]) -> list[str]:
+    """Which of `NOTES` apply to an experiment."""
+    found = []
+    if card["corpus"] in synthetic:
+        found.append("synthetic")
+    if card["random_backbone"]:
+        found.append("random")
+    if card["speaker_dependent"]:
+        found.append("dependent")
+    if card["params"].get("fit_on") == "other_folds":
+        found.append("other_folds")
+    return found
+
+
+def summary_table(
+    table: Mapping[str, Any], cards: Mapping[str, Any], synthetic: set[str], confidence: float
+) -> str:
+    """All scores as a Markdown table, with footnotes for what to beware of."""
+    used: list[str] = []
+    lines = [
+        f"| experiment | corpus | protocol | WA [{confidence:.0%} interval] | UA [{confidence:.0%} interval] | macro-F1 | notes |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, row in table.items():
+        card = cards[name]
+        marks = notes_of(card, synthetic)
+        used += [mark for mark in marks if mark not in used]
+        cells = [
+            name,
+            card["corpus"] + (" (synthetic)" if card["corpus"] in synthetic else ""),
+            f"{card['protocol']['scheme']}, {row['folds']} {'fold' if row['folds'] == 1 else 'folds'}",
+            *(f"{100 * row[m]:.1f} [{100 * row['interval'][m][0]:.1f}, {100 * row['interval'][m][1]:.1f}]" for m in ("WA", "UA")),
+            f"{100 * row['macro_F1']:.1f}",
+            " ".join(f"[{used.index(mark) + 1}]" for mark in marks),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *(f"[{i}] {NOTES[mark]}.  " for i, mark in enumerate(used, 1))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write_summary(
+    path: Path, table: Mapping[str, Any], cards: Mapping[str, Any], synthetic: set[str], confidence: float
+) -> None:
+    """Write the summary to a Markdown file."""
+    text = (
+        "# Scores\n\nPercent, pooled over all test folds. Intervals: percentile bootstrap over speakers. "
+        "`comparisons.csv` has McNemar's exact test for each pair on one corpus.\n\n"
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + summary_table(table, cards, synthetic, confidence), encoding="utf-8", newline="\n")
+
+
+def counts_table(corpus: str, counts: Mapping[str, Any]) -> str:
+    """Utterances per emotion and per speaker, as plain text."""
+    lines = [f"{corpus}: {counts['utterances']} utterances, {counts['speakers']} speakers, {counts['seconds']:.0f} s"]
+    for title, table in (("emotion", counts["by_emotion"]), ("speaker", counts["by_speaker"])):
+        lines.append(f"  by {title}: " + ", ".join(f"{name} {count}" for name, count in table.items()))
+    return "\n".join(lines)

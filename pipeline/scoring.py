@@ -1,0 +1,72 @@
+"""Scores of predictions, their confidence intervals, and the comparison of two systems.
+
+WA is the accuracy over all utterances, UA the mean of the classes' recalls. F1 and precision are scikit-learn's.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.strict import Strict
+
+Labels = NDArray[np.int64]
+
+
+class ScoringParams(Strict):
+    """How predictions are scored."""
+
+    bootstrap: int = Field(1000, ge=100, description="bootstrap samples for the confidence intervals")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="coverage of the confidence intervals")
+
+
+def scores(y: Labels, predicted: Labels, classes: Sequence[str]) -> dict[str, Any]:
+    """WA, UA, F1s, macro precision and per-class recall, of labels (N,) as indices into `classes`."""
+    from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
+
+    present = sorted({int(label) for label in y})
+    options: dict[str, Any] = {"labels": present, "zero_division": 0}
+    recalls = recall_score(y, predicted, average=None, **options)
+    return {
+        "WA": float(accuracy_score(y, predicted)),
+        "UA": float(np.mean(recalls)),
+        "macro_F1": float(f1_score(y, predicted, average="macro", **options)),
+        "weighted_F1": float(f1_score(y, predicted, average="weighted", **options)),
+        "macro_precision": float(precision_score(y, predicted, average="macro", **options)),
+        "recall": {classes[label]: float(recall) for label, recall in zip(present, recalls, strict=True)},
+    }
+
+
+def intervals(
+    y: Labels, predicted: Labels, speakers: Sequence[str], params: ScoringParams, seed: int
+) -> dict[str, list[float]]:
+    """Percentile bootstrap intervals of WA and UA that resample speakers (utterances when there is one speaker)."""
+    groups = np.unique(np.array(speakers), return_inverse=True)[1]
+    if groups.max() == 0:
+        groups = np.arange(len(y))
+    size = int(max(y.max(), predicted.max())) + 1
+    hits = np.zeros((groups.max() + 1, size))
+    totals = np.zeros_like(hits)
+    np.add.at(totals, (groups, y), 1)
+    np.add.at(hits, (groups, y), y == predicted)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(hits), np.full(len(hits), 1 / len(hits)), size=params.bootstrap)
+    hits, totals = drawn @ hits, drawn @ totals
+    wa = hits.sum(axis=1) / totals.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        ua = np.nanmean(hits / np.where(totals > 0, totals, np.nan), axis=1)
+    tails = [(1 - params.confidence) / 2, (1 + params.confidence) / 2]
+    return {"WA": np.quantile(wa, tails).tolist(), "UA": np.quantile(ua, tails).tolist()}
+
+
+def mcnemar(y: Labels, first: Labels, second: Labels) -> float:
+    """p-value of McNemar's exact test that two systems err equally often on the same utterances."""
+    from scipy.stats import binomtest
+
+    only_first = int(np.sum((first == y) & (second != y)))
+    only_second = int(np.sum((first != y) & (second == y)))
+    if not only_first + only_second:
+        return 1.0
+    return float(binomtest(only_first, only_first + only_second).pvalue)

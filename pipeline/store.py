@@ -1,0 +1,207 @@
+"""The feature file, schema `ser-features/1`: ragged arrays of many utterances in one HDF5 file.
+
+`/key` (N, bytes), `/digest` (N, 32), `/offsets` (N + 1) and one dataset per stream, (sum of frames, dims), with the
+frames of all utterances in manifest order: utterance i has rows `offsets[i]:offsets[i + 1]`. Streams are contiguous
+and uncompressed, so they are read through a memory map at the dataset's place in the file.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
+
+SCHEMA = "ser-features/1"
+INDEX = ("key", "digest", "offsets")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a feature file says of itself, in its root attributes."""
+
+    extractor: str
+    version: str
+    params: Mapping[str, Any]
+    frame_rate: float
+    """Hz; 0 when there is one row per utterance"""
+    corpus: str
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """further root attributes, as the digest of pretrained weights"""
+
+
+def canonical_json(value: Any) -> str:
+    """Write JSON in its one canonical form: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+class FeatureFile:
+    """A feature file open for reading; it can be pickled, so worker processes can share it.
+
+    Attributes:
+        header: the root attributes.
+        keys: the N utterance keys, in manifest order.
+        digests: (N, 32) uint8, what each row was computed from.
+        offsets: (N + 1,) int64, row boundaries.
+        streams: stream name -> read-only array (sum of frames, dims).
+
+    Raises:
+        UserError: the file is missing, or is not a whole feature file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        try:
+            with h5py.File(self.path, "r") as file:
+                self._read(file)
+        except FileNotFoundError as error:
+            raise UserError(f"{self.path}: no such feature file; `dvc repro` makes it") from error
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(f"{self.path}: damaged feature file ({error}); delete it and run again") from error
+        self._index = {key: i for i, key in enumerate(self.keys)}
+
+    def _read(self, file: h5py.File) -> None:
+        attributes = dict(file.attrs)
+        if attributes.pop("schema", None) != SCHEMA:
+            raise ValueError(f"its schema is not {SCHEMA}")
+        self.header = Header(
+            extractor=attributes.pop("extractor"),
+            version=attributes.pop("version"),
+            params=json.loads(attributes.pop("params")),
+            frame_rate=float(attributes.pop("frame_rate")),
+            corpus=attributes.pop("corpus"),
+            notes={name: str(value) for name, value in attributes.items()},
+        )
+        self.keys: list[str] = [key.decode() for key in file["key"][:]]
+        self.digests: NDArray[np.uint8] = file["digest"][:]
+        self.offsets: NDArray[np.int64] = file["offsets"][:]
+        rows = len(self.keys)
+        if self.digests.shape != (rows, 32) or self.offsets.shape != (rows + 1,):
+            raise ValueError("its key, digest and offsets do not have one length")
+        if self.offsets[0] != 0 or (np.diff(self.offsets) < 0).any():
+            raise ValueError("its offsets do not ascend from 0")
+        if len(set(self.keys)) != rows:
+            raise ValueError("a key stands twice")
+        self.streams: dict[str, NDArray[Any]] = {}
+        for name in file:
+            if name in INDEX:
+                continue
+            dataset = file[name]
+            if dataset.ndim != 2 or len(dataset) != self.offsets[-1]:
+                raise ValueError(f"stream {name} has shape {dataset.shape}, its offsets say {self.offsets[-1]} frames")
+            self.streams[name] = self._map(dataset)
+        if not self.streams:
+            raise ValueError("it has no stream")
+
+    def _map(self, dataset: h5py.Dataset) -> NDArray[Any]:
+        if not dataset.size or dataset.id.get_offset() is None:
+            return np.asarray(dataset[()])
+        if dataset.id.get_offset() + dataset.nbytes > self.path.stat().st_size:
+            raise ValueError("it is cut short")
+        return np.memmap(self.path, dataset.dtype, "r", dataset.id.get_offset(), dataset.shape)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __reduce__(self) -> tuple[type["FeatureFile"], tuple[Path]]:
+        return FeatureFile, (self.path,)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Frames of each utterance, (N,)."""
+        return np.diff(self.offsets)
+
+    def index(self, keys: Iterable[str]) -> NDArray[np.int64]:
+        """Find the rows of these keys.
+
+        Raises:
+            UserError: a key is not in the file.
+        """
+        try:
+            return np.array([self._index[key] for key in keys], np.int64)
+        except KeyError as error:
+            raise UserError(f"{self.path}: has no utterance {error}; run `dvc repro` to bring it up to date") from error
+
+    def row(self, i: int, stream: str = "values") -> NDArray[Any]:
+        """One utterance's frames of a stream, (frames, dims)."""
+        return self.streams[stream][self.offsets[i] : self.offsets[i + 1]]
+
+    def rows(self, indices: Sequence[int] | NDArray[np.int64], stream: str = "values") -> list[NDArray[Any]]:
+        """Several utterances' frames of a stream, in the order of `indices`."""
+        return [self.row(int(i), stream) for i in indices]
+
+
+class FeatureWriter:
+    """Write a feature file in one go; it appears under its name only when the block ends without an error.
+
+    Args:
+        path: the file to make.
+        header: its root attributes.
+        keys: N utterance keys, in manifest order.
+        digests: (N, 32) uint8.
+        lengths: (N,) frames of each utterance.
+        dims: stream name -> number of dimensions.
+        dtypes: stream name -> dtype.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        keys: Sequence[str],
+        digests: NDArray[np.uint8],
+        lengths: NDArray[np.int64],
+        dims: Mapping[str, int],
+        dtypes: Mapping[str, np.dtype[Any]],
+    ) -> None:
+        self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        self._atomic = atomic_path(path)
+        self._header = header
+        self._keys = [key.encode() for key in keys]
+        self._digests = digests
+        self._dims = dims
+        self._dtypes = dtypes
+
+    def __enter__(self) -> "FeatureWriter":
+        self._file = h5py.File(self._atomic.__enter__(), "w", libver="v110")
+        header = self._header
+        attributes = {
+            "schema": SCHEMA,
+            "extractor": header.extractor,
+            "version": header.version,
+            "params": canonical_json(dict(header.params)),
+            "frame_rate": float(header.frame_rate),
+            "corpus": header.corpus,
+            **header.notes,
+        }
+        for name, value in attributes.items():
+            self._file.attrs[name] = value
+        width = max((len(key) for key in self._keys), default=1)
+        self._file.create_dataset("key", data=np.array(self._keys, f"S{width}"), track_times=False)
+        self._file.create_dataset("digest", data=self._digests.reshape(-1, 32), track_times=False)
+        self._file.create_dataset("offsets", data=self.offsets, track_times=False)
+        for name, dim in sorted(self._dims.items()):
+            shape = (int(self.offsets[-1]), dim)
+            self._file.create_dataset(name, shape, self._dtypes[name], track_times=False)
+        return self
+
+    def put(self, i: int, stream: str, frames: NDArray[Any]) -> None:
+        """Write the frames of utterance i, (frames, dims)."""
+        start, stop = self.offsets[i], self.offsets[i + 1]
+        if frames.shape != (stop - start, self._dims[stream]):
+            raise ValueError(f"{stream}: shape {frames.shape}, expected {(stop - start, self._dims[stream])}")
+        if stop > start:
+            self._file[stream][start:stop] = frames
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._atomic.__exit__(kind, error, traceback)

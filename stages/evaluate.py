@@ -1,0 +1,36 @@
+"""Stage `evaluate`: check for leaks, score every experiment and fusion, and write metrics/."""
+
+import click
+
+from pipeline import manifest, params, paths
+from pipeline.commands import Command
+from pipeline.evaluate import evaluate
+from pipeline.predictions import Predictions
+
+
+@click.command(cls=Command, help=__doc__)
+def main() -> None:
+    """Score everything, and say where to look."""
+    settings = params.load()
+    names = [name for group in settings.experiments.values() for name in group] + list(settings.fusions)
+    rows = [row for corpus in settings.corpora for row in manifest.read(paths.manifest(corpus))]
+    evaluate(
+        {name: Predictions.read(paths.predictions(name)) for name in names},
+        rows,
+        {name for name, corpus in settings.corpora.items() if corpus.reader == "demo"},
+        settings.scoring,
+        settings.seed,
+        paths.METRICS,
+    )
+    click.echo((paths.METRICS / "summary.md").read_text(encoding="utf-8"))
+    click.echo(
+        "Scores:         metrics/summary.md, metrics/scores.json (`dvc metrics show`)\n"
+        "Plots:          `dvc plots show` draws the confusion matrices and training curves\n"
+        "Probabilities:  data/predictions/EXPERIMENT/probabilities.csv, of every utterance out of fold\n"
+        "Models:         data/models/EXPERIMENT/   Features: data/features/, data/embeddings/\n"
+        "Next:           change params.yaml and run `dvc repro` again; README.md says how to bring a corpus"
+    )
+
+
+if __name__ == "__main__":
+    main()

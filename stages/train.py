@@ -1,0 +1,45 @@
+"""Stages named after the systems: cross-validate one experiment on cached features."""
+
+import click
+
+from pipeline import manifest, params, paths
+from pipeline.commands import Command, device
+from pipeline.store import FeatureFile
+from pipeline.strict import validate
+from pipeline.systems import find_system
+from pipeline.train import Experiment, cross_validate
+
+
+@click.command(cls=Command, help=__doc__)
+@click.argument("experiment")
+def main(experiment: str) -> None:
+    """Train EXPERIMENT, and write its models and its out-of-fold probabilities."""
+    settings = params.load()
+    system, chosen = settings.experiment(experiment)
+    classifier = find_system(system).load()
+
+    def files(corpus: str) -> dict[str, FeatureFile]:
+        place = {role: paths.embeddings if role == "ssl" else paths.features for role in chosen.inputs()}
+        return {role: FeatureFile(place[role](corpus, name)) for role, name in chosen.inputs().items()}
+
+    found = cross_validate(
+        Experiment(
+            name=experiment,
+            system=system,
+            classifier=classifier,
+            settings=validate(classifier.Params, chosen.params, f"params.yaml: experiments.{system}.{experiment}.params"),
+            protocol=settings.protocols[chosen.protocol],
+            rows=manifest.read(paths.manifest(chosen.corpus)),
+            clean=files(chosen.corpus),
+            noisy=files(chosen.copies) if chosen.copies not in ("", chosen.corpus) else {},
+            seed=settings.seed,
+            device=device(),
+        ),
+        paths.models(experiment),
+    )
+    found.write(paths.predictions(experiment))
+    click.echo(f"{experiment}: {len(found.folds)} folds, {found.card['parameters']:,} trained parameters")
+
+
+if __name__ == "__main__":
+    main()
