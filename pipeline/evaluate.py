@@ -84,9 +84,7 @@ def compare(found: Mapping[str, Predictions]) -> list[list[str]]:
         if len(keys) != len(rows_a) or len(keys) != len(rows_b):
             continue
         in_a, in_b = np.array([rows_a[key] for key in keys]), np.array([rows_b[key] for key in keys])
-        p = mcnemar(
-            a.labels(in_a), a.probabilities(in_a).argmax(axis=1), b.probabilities(in_b).argmax(axis=1)
-        )
+        p = mcnemar(a.labels(in_a), a.probabilities(in_a).argmax(axis=1), b.probabilities(in_b).argmax(axis=1))
         table.append([name_a, name_b, str(len(keys)), f"{p:.4g}"])
     return table
 

@@ -55,9 +55,9 @@ def extract(extractor: Extractor[Any], audio: FeatureFile, out: Path, corpus: st
     """
     said = canonical_json(extractor.params.model_dump(mode="json"))
     identity = (extractor.name, extractor.version, said, extractor.weights_digest)
-    digests = np.array(
-        [row_digest(*identity, audio.row(i).tobytes()) for i in range(len(audio))], np.uint8
-    ).reshape(-1, 32)
+    digests = np.array([row_digest(*identity, audio.row(i).tobytes()) for i in range(len(audio))], np.uint8).reshape(
+        -1, 32
+    )
     names = [bytes(digest).hex() for digest in digests]
     previous = _previous(out, extractor)
     known = {bytes(digest).hex(): i for i, digest in enumerate(previous.digests)} if previous else {}
@@ -99,7 +99,9 @@ def _previous(out: Path, extractor: Extractor[Any]) -> FeatureFile | None:
         file = FeatureFile(out)
     except UserError:
         return None
-    fits = {name: stream.shape[1] for name, stream in file.streams.items()} == extractor.dims
+    streams = file.streams.items()
+    fits = {name: values.shape[1] for name, values in streams} == extractor.dims
+    fits &= {name: values.dtype for name, values in streams} == extractor.dtypes
     return file if fits else None
 
 
@@ -146,7 +148,9 @@ def _check(extractor: Extractor[Any], key: str, streams: Streams) -> None:
     for name, dim in extractor.dims.items():
         values = streams[name]
         if values.ndim != 2 or values.shape[1] != dim:
-            raise ValueError(f"{extractor.name} gave {name} of shape {values.shape} for {key}; expected (frames, {dim})")
+            raise ValueError(
+                f"{extractor.name} gave {name} of shape {values.shape} for {key}; expected (frames, {dim})"
+            )
         if not extractor.may_be_nan and values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UserError(f"{key}: {extractor.name} has values that are not finite in {name}; look at the recording")
 

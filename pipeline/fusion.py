@@ -79,9 +79,7 @@ def fuse(name: str, params: FusionParams, first: Predictions, second: Prediction
             need = "a protocol with inner_folds" if params.fit_on == "training" else "a protocol with more folds"
             raise UserError(f"{name}: no {params.fit_on} probabilities to fit on; take {need}, or fit_on: validation")
         partner = _align(first, second, fitted_on)
-        fused = fit(
-            params, first.probabilities(fitted_on), second.probabilities(partner), first.labels(fitted_on)
-        )
+        fused = fit(params, first.probabilities(fitted_on), second.probabilities(partner), first.labels(fitted_on))
         tested = first.where("test", number)
         rows = fused(first.probabilities(tested), second.probabilities(_align(first, second, tested)))
         found.add(number, "test", [first.keys[i] for i in tested], [first.emotions[i] for i in tested], rows)

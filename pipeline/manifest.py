@@ -53,7 +53,9 @@ def build(name: str, params: CorpusParams) -> list[Row]:
     for utterance in reader(params.root, params):
         row = _row(name, params.root, utterance, {**emotions, **params.emotions})
         if row.key in rows:
-            raise UserError(f"{params.root}: {rows[row.key].wav} and {row.wav} have the same key {row.key!r}; rename one")
+            raise UserError(
+                f"{params.root}: {rows[row.key].wav} and {row.wav} have the same key {row.key!r}; rename one"
+            )
         rows[row.key] = row
     if not rows:
         raise UserError(f"corpus folder {str(params.root)!r} has no recording that the {params.reader} reader takes")

@@ -1,4 +1,4 @@
-"""params.yaml as typed, validated objects. A mistake is an error that names the key, the value and what was expected."""
+"""params.yaml as typed, validated objects. A mistake is an error that names the key, the value and what was meant."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,7 +90,9 @@ class Params(Strict):
         """
         table = getattr(self, section)
         if name not in table:
-            raise ParamsError(f"{section} has no entry {name!r}{nearest(name, table)}; known: {', '.join(table) or 'none'}")
+            raise ParamsError(
+                f"{section} has no entry {name!r}{nearest(name, table)}; known: {', '.join(table) or 'none'}"
+            )
         return table[name]
 
     def feature(self, name: str) -> tuple[type[Extractor[Any]], FeatureParams]:
@@ -123,7 +125,7 @@ def check_name(name: str) -> None:
         raise ValueError(f"name {name!r} may hold only letters, digits, '_' and '-'")
 
 
-class _Mistake(ParamsError):
+class _MistakeError(ParamsError):
     """A mistake at a key inside params.yaml."""
 
     def __init__(self, key: str, problem: str) -> None:
@@ -145,7 +147,7 @@ class _Check:
     def refer(self, key: str, name: str, table: Mapping[str, Any], section: str) -> None:
         if name not in table:
             known = ", ".join(table) or "none"
-            raise _Mistake(key, f"{name!r} is not in {section}{nearest(name, table)}; known: {known}")
+            raise _MistakeError(key, f"{name!r} is not in {section}{nearest(name, table)}; known: {known}")
 
     def corpora(self) -> None:
         params = self.params
@@ -153,7 +155,7 @@ class _Check:
             self.refer(f"corpora.{name}.reader", corpus.reader, READERS, "the corpus readers")
         for name, noise in params.noise.items():
             if name in params.corpora:
-                raise _Mistake(f"noise.{name}", "is the name of a corpus too; choose another")
+                raise _MistakeError(f"noise.{name}", "is the name of a corpus too; choose another")
             self.refer(f"noise.{name}.source", noise.source, params.corpora, "corpora")
         for role in ("logmel", "ssl"):
             for feature in getattr(params.noisy, role):
@@ -169,7 +171,7 @@ class _Check:
         params = self.params
         for kind in params.features:
             if kind == "ssl":
-                raise _Mistake("features.ssl", "self-supervised models have their own section, embeddings")
+                raise _MistakeError("features.ssl", "self-supervised models have their own section, embeddings")
             self.refer(f"features.{kind}", kind, EXTRACTORS, "the feature extractors")
         for kind in (*params.features, "ssl"):
             extractor = find_extractor(kind)
@@ -177,14 +179,14 @@ class _Check:
                 key = f"{self.section(kind)}.{name}"
                 self.plain(key, name)
                 if name in params._features:
-                    raise _Mistake(key, "the name is used twice; features and embeddings share their names")
+                    raise _MistakeError(key, "the name is used twice; features and embeddings share their names")
                 params._features[name] = (extractor, validate(extractor.Params, entry, key))
 
     def plain(self, key: str, name: str) -> None:
         try:
             check_name(name)
         except ValueError as error:
-            raise _Mistake(key, str(error)) from error
+            raise _MistakeError(key, str(error)) from error
 
     def experiments(self) -> None:
         seen: set[str] = set()
@@ -194,7 +196,7 @@ class _Check:
                 key = f"experiments.{system}.{name}"
                 self.plain(key, name)
                 if name in seen:
-                    raise _Mistake(key, "the name is used twice; names are shared by all systems and fusions")
+                    raise _MistakeError(key, "the name is used twice; names are shared by all systems and fusions")
                 seen.add(name)
                 self.experiment(key, system, experiment)
 
@@ -206,40 +208,42 @@ class _Check:
         given = experiment.inputs()
         for role in entry.inputs:
             if role not in given:
-                raise _Mistake(f"{key}.{role}", f"is missing; {system} takes {', '.join(entry.inputs)}")
+                raise _MistakeError(f"{key}.{role}", f"is missing; {system} takes {', '.join(entry.inputs)}")
         for role, feature in given.items():
             if role not in entry.inputs:
-                raise _Mistake(f"{key}.{role}", f"is not taken by {system}; it takes {', '.join(entry.inputs)}")
+                raise _MistakeError(f"{key}.{role}", f"is not taken by {system}; it takes {', '.join(entry.inputs)}")
             self.refer(f"{key}.{role}", feature, self.table(role), self.section(role))
         self.copies(key, entry.copies, experiment)
 
     def copies(self, key: str, taken: bool, experiment: ExperimentParams) -> None:
         params = self.params
         if taken and not experiment.copies:
-            raise _Mistake(f"{key}.copies", "is missing; name noisy copies, or the corpus itself for none")
+            raise _MistakeError(f"{key}.copies", "is missing; name noisy copies, or the corpus itself for none")
         if not taken and experiment.copies:
-            raise _Mistake(f"{key}.copies", "is not taken by this system")
+            raise _MistakeError(f"{key}.copies", "is not taken by this system")
         if not taken or experiment.copies == experiment.corpus:
             return
         self.refer(f"{key}.copies", experiment.copies, params.noise, "noise")
         if params.noise[experiment.copies].source != experiment.corpus:
-            raise _Mistake(f"{key}.copies", f"{experiment.copies!r} are copies of another corpus")
+            raise _MistakeError(f"{key}.copies", f"{experiment.copies!r} are copies of another corpus")
         for role, feature in experiment.inputs().items():
             if feature not in getattr(params.noisy, role, []):
-                raise _Mistake(f"{key}.copies", f"{feature!r} is not extracted from noisy copies; add it to noisy.{role}")
+                raise _MistakeError(
+                    f"{key}.copies", f"{feature!r} is not extracted from noisy copies; add it to noisy.{role}"
+                )
 
     def fusions(self) -> None:
         params = self.params
         experiments = {name: e for group in params.experiments.values() for name, e in group.items()}
         for name, fusion in params.fusions.items():
             if name in experiments:
-                raise _Mistake(f"fusions.{name}", "is the name of an experiment too; choose another")
+                raise _MistakeError(f"fusions.{name}", "is the name of an experiment too; choose another")
             branches = (("first", fusion.first), ("second", fusion.second))
             for role, branch in branches:
                 self.refer(f"fusions.{name}.{role}", branch, experiments, "experiments")
             first, second = (experiments[branch] for _, branch in branches)
             if (first.corpus, first.protocol) != (second.corpus, second.protocol):
-                raise _Mistake(f"fusions.{name}", "its branches have not one corpus and one protocol")
+                raise _MistakeError(f"fusions.{name}", "its branches have not one corpus and one protocol")
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -248,7 +252,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     loader.flatten_mapping(node)
-    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    keys = [loader.construct_object(key) for key, _ in node.value]
     for (key_node, _), key in zip(node.value, keys, strict=True):
         if keys.count(key) > 1:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)

@@ -2,9 +2,9 @@
 
 A folder `data/predictions/NAME/` with
 
-- `probabilities.csv`: fold, part, key, emotion, and one column `p_EMOTION` for each class. Parts: `test` (each utterance
-  out of fold), `validation`, and `training` (out-of-fold probabilities of the training part, when the protocol has
-  inner folds).
+- `probabilities.csv`: fold, part, key, emotion, and one column `p_EMOTION` for each class. Parts: `test` (each
+  utterance out of fold), `validation`, and `training` (out-of-fold probabilities of the training part, when the
+  protocol has inner folds).
 - `folds.json`: for each fold, the keys in `train` (noisy copies too), `validation` and `test`.
 - `curves.csv`: fold, epoch, training and validation loss, validation accuracy.
 - `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores.

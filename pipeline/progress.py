@@ -31,7 +31,9 @@ class Progress:
             self._last = now
             rate = (self.done - self._initial) / (now - self._start)
             left = (self.total - self.done) / rate
-            print(f"{self.label}: {self.done}/{self.total}, {rate:.3g}/s, {left:.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"{self.label}: {self.done}/{self.total}, {rate:.3g}/s, {left:.0f} s left", file=sys.stderr, flush=True
+            )
 
     def __enter__(self) -> "Progress":
         return self

@@ -80,8 +80,8 @@ def _speakers(rows: Sequence[Row], needed: int) -> NDArray[np.str_]:
     if (speakers == "").any():
         row = rows[int(np.flatnonzero(speakers == "")[0])]
         raise UserError(
-            f"{row.dataset}: the speaker of {row.key!r} is unknown, and this protocol holds out speakers; name speakers "
-            "(folder reader: a speaker column or speaker_pattern), or choose the stratified_split scheme"
+            f"{row.dataset}: the speaker of {row.key!r} is unknown, and this protocol holds out speakers; "
+            "name speakers (folder reader: a speaker column or speaker_pattern), or choose the stratified_split scheme"
         )
     found = len(set(speakers))
     if found < needed:
@@ -102,9 +102,7 @@ def _grouped(rows: Sequence[Row], protocol: LeaveOneSpeakerOut | GroupedKFold, s
         after = order.index(group[-1]) + 1
         validation = [s for s in [*order[after:], *order[:after]] if s not in group][: protocol.validation_speakers]
         in_test, in_validation = np.isin(speakers, group), np.isin(speakers, validation)
-        yield Fold(
-            np.flatnonzero(~in_test & ~in_validation), np.flatnonzero(in_validation), np.flatnonzero(in_test)
-        )
+        yield Fold(np.flatnonzero(~in_test & ~in_validation), np.flatnonzero(in_validation), np.flatnonzero(in_test))
 
 
 def _deal(rows: Sequence[Row], speakers: NDArray[np.str_], folds: int, seed: int) -> list[list[str]]:
@@ -130,7 +128,9 @@ def _stratified(rows: Sequence[Row], protocol: StratifiedSplit, seed: int) -> Fo
     return Fold(np.sort(train), np.sort(validation), np.sort(test))
 
 
-def inner_folds(rows: Sequence[Row], train: Indices, protocol: ProtocolParams, seed: int) -> list[tuple[Indices, Indices]]:
+def inner_folds(
+    rows: Sequence[Row], train: Indices, protocol: ProtocolParams, seed: int
+) -> list[tuple[Indices, Indices]]:
     """Cut a training part again, into (fitted on, predicted) parts, along speakers unless the protocol ignores them."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -142,7 +142,9 @@ def inner_folds(rows: Sequence[Row], train: Indices, protocol: ProtocolParams, s
     else:
         speakers = np.array([rows[i].speaker for i in train])
         if len(set(speakers)) < protocol.inner_folds:
-            raise UserError(f"{rows[0].dataset}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}")
+            raise UserError(
+                f"{rows[0].dataset}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}"
+            )
         splitter = StratifiedGroupKFold(protocol.inner_folds, shuffle=True, random_state=seed)
         parts = splitter.split(train, emotions, speakers)
     return [(train[fitted], train[predicted]) for fitted, predicted in parts]
@@ -172,7 +174,9 @@ def check(rows: Sequence[Row], folds: Sequence[Fold], protocol: ProtocolParams) 
             for part in ("validation", "test"):
                 shared = trained & {rows[i].speaker for i in parts[part]}
                 if shared:
-                    raise UserError(f"{name}: speaker {min(shared)!r} of the {part} part of fold {number} is trained on")
+                    raise UserError(
+                        f"{name}: speaker {min(shared)!r} of the {part} part of fold {number} is trained on"
+                    )
         missing = {rows[i].emo for i in fold.test} - {rows[i].emo for i in fold.train}
         if missing:
             raise UserError(f"{name}: emotion {min(missing)!r} is tested in fold {number} but not trained on")

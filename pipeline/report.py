@@ -7,8 +7,8 @@ from typing import Any
 from pipeline.atomic import atomic_path
 
 NOTES = {
-    "synthetic": "synthetic speech: the corpus was made by a speech synthesiser; it shows that the pipeline runs and says "
-    "nothing about emotions in real speech",
+    "synthetic": "synthetic speech: the corpus was made by a speech synthesiser; it shows that the pipeline runs, "
+    "and says nothing about emotions in real speech",
     "random": "random backbone: the self-supervised model `tiny` has random weights; it is for plumbing only",
     "dependent": "speaker-dependent: test speakers were also trained on, so the score is no estimate for new speakers",
     "other_folds": "the fusion was fitted on the other folds' test probabilities, whose models had heard this fold's "
@@ -30,13 +30,12 @@ def notes_of(card: Mapping[str, Any], synthetic: set[str]) -> list[str]:
     return found
 
 
-def summary_table(
-    table: Mapping[str, Any], cards: Mapping[str, Any], synthetic: set[str], confidence: float
-) -> str:
+def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic: set[str], confidence: float) -> str:
     """All scores as a Markdown table, with footnotes for what to beware of."""
     used: list[str] = []
+    interval = f"[{confidence:.0%} interval]"
     lines = [
-        f"| experiment | corpus | protocol | WA [{confidence:.0%} interval] | UA [{confidence:.0%} interval] | macro-F1 | notes |",
+        f"| experiment | corpus | protocol | WA {interval} | UA {interval} | macro-F1 | notes |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in table.items():
@@ -47,7 +46,10 @@ def summary_table(
             name,
             card["corpus"] + (" (synthetic)" if card["corpus"] in synthetic else ""),
             f"{card['protocol']['scheme']}, {row['folds']} {'fold' if row['folds'] == 1 else 'folds'}",
-            *(f"{100 * row[m]:.1f} [{100 * row['interval'][m][0]:.1f}, {100 * row['interval'][m][1]:.1f}]" for m in ("WA", "UA")),
+            *(
+                f"{100 * row[m]:.1f} [{100 * row['interval'][m][0]:.1f}, {100 * row['interval'][m][1]:.1f}]"
+                for m in ("WA", "UA")
+            ),
             f"{100 * row['macro_F1']:.1f}",
             " ".join(f"[{used.index(mark) + 1}]" for mark in marks),
         ]

@@ -105,9 +105,7 @@ def _fit(
     return model, keys
 
 
-def _predict(
-    experiment: Experiment, found: Predictions, model: Any, fold: int, part: str, indices: Indices
-) -> None:
+def _predict(experiment: Experiment, found: Predictions, model: Any, fold: int, part: str, indices: Indices) -> None:
     rows = [experiment.rows[i] for i in indices]
     probabilities = np.zeros((len(rows), len(found.classes)))
     columns = [found.classes.index(name) for name in model.classes_]

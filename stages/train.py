@@ -27,7 +27,9 @@ def main(experiment: str) -> None:
             name=experiment,
             system=system,
             classifier=classifier,
-            settings=validate(classifier.Params, chosen.params, f"params.yaml: experiments.{system}.{experiment}.params"),
+            settings=validate(
+                classifier.Params, chosen.params, f"params.yaml: experiments.{system}.{experiment}.params"
+            ),
             protocol=settings.protocols[chosen.protocol],
             rows=manifest.read(paths.manifest(chosen.corpus)),
             clean=files(chosen.corpus),

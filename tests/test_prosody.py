@@ -169,7 +169,7 @@ def test_clean_is_finite(kind):
     extractor = Prosody(ProsodyParams())
     (stream,) = extractor.extract([HARD[kind].astype(np.float32)])
     assert {key: value.shape for key, value in stream.items()} == {k: (1, d) for k, d in extractor.dims.items()}
-    assert all(value.dtype == extractor.dtype and np.isfinite(value).all() for value in stream.values())
+    assert all(value.dtype == extractor.dtypes[name] and np.isfinite(value).all() for name, value in stream.items())
 
 
 def test_clean_bandlimited_and_one_voiced_frame():

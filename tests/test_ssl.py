@@ -166,7 +166,7 @@ def test_extract_gives_named_streams_in_half_precision(tiny):
     assert [list(row) for row in rows] == [["layer_01", "layer_09"]] * 2
     assert [row["layer_09"].shape for row in rows] == [(tiny.frames(n), 64) for n in (16000, 8000)]
     assert tiny.frames(16000) == 49
-    assert rows[0]["layer_01"].dtype == tiny.dtype == np.float16
+    assert rows[0]["layer_01"].dtype == tiny.dtypes["layer_01"] == np.float16
     assert tiny.dims == {"layer_01": 64, "layer_09": 64}
     assert tiny.frame_rate == 50
     assert tiny.sort_by_length

@@ -1,7 +1,7 @@
 """Static prosodic features: the 103 of DisVoice 0.1.10, with its quirks mended or reproduced."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -163,7 +163,7 @@ class Prosody(Extractor[ProsodyParams]):
     """Static prosody of an utterance: F0 from Praat (praat-parselmouth), then the features of `static_prosody`.
 
     Streams: `values`, shape (1, 103), the features named in `FEATURE_NAMES`; `valid`, shape (1, 4), 1 for each of
-    `BLOCKS` that could be measured and 0 for the others. Both are float64, for agreement with DisVoice.
+    `BLOCKS` that could be measured and 0 for the others. The features are float64, for agreement with DisVoice.
     """
 
     name = "prosody"
@@ -181,9 +181,14 @@ class Prosody(Extractor[ProsodyParams]):
         return {"values": len(FEATURE_NAMES), "valid": len(BLOCKS)}
 
     @property
-    def dtype(self) -> np.dtype[np.generic]:
-        """float64, of both streams."""
-        return np.dtype(np.float64)
+    def dtypes(self) -> dict[str, np.dtype[Any]]:
+        """float64 features, and flags of one byte."""
+        return {"values": np.dtype(np.float64), "valid": np.dtype(np.uint8)}
+
+    @property
+    def may_be_nan(self) -> bool:  # type: ignore[override]
+        """In `compat`, as DisVoice has it."""
+        return self.params.mode == "compat"
 
     def extract(self, waves: Sequence[Wave]) -> list[Streams]:
         """One row of features and one of flags for each utterance."""
@@ -193,4 +198,4 @@ class Prosody(Extractor[ProsodyParams]):
         params = self.params
         f0 = praat_f0(wave, params.sample_rate, params.f0_floor, params.ceiling, STEP)
         values, valid = static_prosody(wave, params.sample_rate, f0, params.rules)
-        return {"values": values[np.newaxis], "valid": valid[np.newaxis].astype(np.float64)}
+        return {"values": values[np.newaxis], "valid": valid[np.newaxis].astype(np.uint8)}

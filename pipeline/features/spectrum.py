@@ -31,7 +31,9 @@ class SpectrumParams(FeatureParams):
     center: bool = Field(True, description="centre frames on multiples of hop_length, with zeros around the utterance")
     n_mels: int = Field(128, ge=1, description="number of mel bands")
     f_min: float = Field(0.0, ge=0, description="lowest frequency of the mel bands (Hz)")
-    f_max: float | None = Field(None, gt=0, description="highest frequency of the mel bands (Hz); default half the rate")
+    f_max: float | None = Field(
+        None, gt=0, description="highest frequency of the mel bands (Hz); default half the rate"
+    )
     htk: bool = Field(False, description="HTK's mel formula instead of Slaney's")
     power: float = Field(2.0, gt=0, description="exponent of the magnitude: 1 amplitude, 2 power")
     top_db: float | None = Field(80.0, gt=0, description="range kept below an utterance's loudest value (dB)")

@@ -86,9 +86,9 @@ class SSL(Extractor[SSLParams]):
         return dict.fromkeys(self._streams, self.backbone.config.hidden_size)
 
     @property
-    def dtype(self) -> np.dtype[np.generic]:
-        """The params' precision."""
-        return np.dtype(self.params.precision)
+    def dtypes(self) -> dict[str, np.dtype[Any]]:
+        """The params' precision, for every layer."""
+        return dict.fromkeys(self.dims, np.dtype(self.params.precision))
 
     @cached_property
     def weights_digest(self) -> str:
@@ -131,7 +131,7 @@ class SSL(Extractor[SSLParams]):
                 f"hidden states of {self.params.model!r} reach {peak:.3g}, over {self.params.precision}'s {limit:.3g}: "
                 "set precision to float32 (if it is nan, look for nan in the audio and the weights)"
             )
-        return values.astype(self.dtype)
+        return values.astype(self.params.precision)
 
     def _exact(self) -> AbstractContextManager[None]:
         """On a GPU: no TensorFloat-32 convolutions (10 bits of mantissa), and the same algorithm every time."""

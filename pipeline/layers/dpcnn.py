@@ -1,4 +1,4 @@
-"""DPCNN, the deep pyramid convolutional network (Johnson & Zhang 2017), over spectrogram frames as in Yu et al. 2024."""
+"""DPCNN, the deep pyramid convolutional network (Johnson & Zhang 2017), over frames as in Yu et al. 2024."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -25,19 +25,16 @@ class DPCNN(nn.Module):
             length = length // 2
             blocks += 1
         first = nn.Conv1d(channels, channels, 3, padding=1)
-        self.pairs = nn.ModuleList(
-            nn.ModuleList(first if shared else nn.Conv1d(channels, channels, 3, padding=1) for _ in range(2))
-            for _ in range(blocks)
+        self.convolutions = nn.ModuleList(
+            first if shared else nn.Conv1d(channels, channels, 3, padding=1) for _ in range(2 * blocks)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode (batch, frames, mels) as (batch, channels)."""
         x = self.region(x.transpose(1, 2))
-        for number, pair in enumerate(self.pairs):
+        for number in range(0, len(self.convolutions), 2):
             if number:
                 x = F.max_pool1d(F.pad(x, (0, 1)), 3, 2)
-            skip = x
-            for convolution in pair:
-                x = convolution(F.relu(x))
-            x = x + skip
+            inner = self.convolutions[number](F.relu(x))
+            x = x + self.convolutions[number + 1](F.relu(inner))
         return x.amax(dim=2)

@@ -1,4 +1,4 @@
-"""Systems, by name. A new system is a module with its params, network and classifier; a line here; a stage in dvc.yaml."""
+"""Systems, by name. A new system is a module with its params and classifier, a line here, and a stage in dvc.yaml."""
 
 from dataclasses import dataclass
 from importlib import import_module

@@ -70,7 +70,7 @@ class Batches(torch.utils.data.Dataset[Any]):
         return batch, self.y[chosen]
 
 
-class NeuralSystem(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NeuralSystem(ClassifierMixin, BaseEstimator):
     """A neural classifier over a `View`.
 
     Subclasses set `Params` and give `inputs` and `network`. The network's `standardize` modules, if any, take their
@@ -122,8 +122,10 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             network = self.network(X, len(self.classes_))
-            for name, layer in getattr(network, "standardize", nn.ModuleDict()).items():
-                layer.fit([*train.ragged[name]] if name in train.ragged else [*train.fixed[name]])
+            if isinstance(statistics := getattr(network, "standardize", None), nn.ModuleDict):
+                for name, layer in statistics.items():
+                    assert isinstance(layer, Standardize)  # noqa: S101 - for the type checker
+                    layer.fit([*train.ragged[name]] if name in train.ragged else [*train.fixed[name]])
             self.net_ = self._skorch(network, held_out, on_epoch)
             self.net_.fit(train, None)
         self.history_ = [
@@ -182,7 +184,9 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return NeuralNetClassifier(
             network,
             criterion=nn.CrossEntropyLoss,
-            optimizer={"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[settings.optimizer],
+            optimizer={"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[
+                settings.optimizer
+            ],
             **_optimizer_options(settings),
             lr=settings.learning_rate,
             max_epochs=settings.epochs,
@@ -213,10 +217,12 @@ def _optimizer_options(settings: TrainingParams) -> Mapping[str, float]:
 def _callbacks(settings: TrainingParams, validated: bool, on_epoch: Callable[[], None]) -> list[tuple[str, Any]]:
     from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
 
-    class Epoch(Callback):  # type: ignore[misc]
+    class Epoch(Callback):
         def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
             if not np.isfinite(net.history[-1, "train_loss"]):
-                raise UserError(f"the loss is no number after epoch {len(net.history)}; lower learning_rate or set clip_norm")
+                raise UserError(
+                    f"the loss is no number after epoch {len(net.history)}; lower learning_rate or set clip_norm"
+                )
             on_epoch()
 
     callbacks: list[tuple[str, Any]] = [("epoch", Epoch())]

@@ -20,7 +20,7 @@ class PooledParams(Strict):
     balanced: bool = Field(True, description="weight classes inversely to their frequency")
 
 
-class Pooled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Pooled(ClassifierMixin, BaseEstimator):
     """Mean and standard deviation over time of every stream (prosody as it is), standardised, logistic regression."""
 
     Params = PooledParams
@@ -29,6 +29,10 @@ class Pooled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.params = params
         self.seed = seed
         self.device = device
+
+    def settings(self) -> Any:
+        """The params, or their defaults."""
+        return PooledParams() if self.params is None else self.params
 
     def table(self, X: View) -> NDArray[np.float64]:
         """The pooled features (N, dims)."""
@@ -52,7 +56,7 @@ class Pooled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        settings = PooledParams() if self.params is None else self.params
+        settings = self.settings()
         weight = "balanced" if settings.balanced else None
         model = LogisticRegression(C=settings.c, class_weight=weight, max_iter=5000, random_state=self.seed)
         self.pipeline_ = make_pipeline(StandardScaler(), model).fit(self.table(X), y)
@@ -85,3 +89,18 @@ class Pooled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         numbers = {"mean": scaler.mean_, "scale": scaler.scale_, "weight": model.coef_, "bias": model.intercept_}
         with atomic_path(path) as temporary:
             temporary.write_bytes(save({name: np.ascontiguousarray(value) for name, value in numbers.items()}))
+
+    def load(self, path: Path, X: View, classes: Sequence[str]) -> "Pooled":
+        """Read numbers that `save` wrote; returns the fitted classifier."""
+        from safetensors.numpy import load_file
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        numbers = load_file(path)
+        scaler, model = StandardScaler(), LogisticRegression()
+        scaler.mean_, scaler.scale_ = numbers["mean"], numbers["scale"]
+        model.coef_, model.intercept_ = numbers["weight"], numbers["bias"]
+        self.classes_ = model.classes_ = np.array(classes, dtype=str)
+        self.pipeline_ = make_pipeline(scaler, model)
+        return self
