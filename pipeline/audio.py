@@ -1,6 +1,7 @@
 """Audio: decode, mix down, resample, fit to a length, add noise."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ RATES = {"16k": 16000, "48k": 48000}
 VERSION = "1"
 FULL_SCALE = 32768.0
 
+CUT_SHORT = re.compile(r"^data : (\d+) \(should be \d+\)$", re.MULTILINE)
+"""in libsndfile's log of a WAV file with fewer bytes of audio than its header says; its frame count hides it"""
+
+UNKNOWN_LENGTH = 0x7FFF0000
+"""bytes; a WAV header that was written to a pipe says this or more, and is right for every length"""
+
 
 def decode(path: Path) -> tuple[NDArray[np.float64], int]:
     """Decode a WAV, FLAC, OGG or MP3 file to mono: (samples,) in [-1, 1], and its sampling rate (Hz).
@@ -33,9 +40,12 @@ def decode(path: Path) -> tuple[NDArray[np.float64], int]:
     try:
         with soundfile.SoundFile(path) as file:
             expected, rate = file.frames, file.samplerate
+            cut = CUT_SHORT.search(file.extra_info)
             samples = file.read(dtype="float64", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{path}: cannot be read as audio ({error}); mend or remove the file") from error
+    if cut and int(cut[1]) < UNKNOWN_LENGTH:
+        raise UserError(f"{path}: is cut short, its header says {cut[1]} bytes of audio; mend or remove the file")
     # An MP3's frame count is an estimate; a lossless file's is a promise.
     if not len(samples) or (len(samples) < expected and path.suffix.lower() != ".mp3"):
         raise UserError(f"{path}: holds {len(samples)} of {expected} samples; mend or remove the file")

@@ -28,8 +28,9 @@ def check_leaks(name: str, found: Predictions, speakers: Mapping[str, str]) -> N
 
     Raises:
         UserError: an utterance or a noisy copy of it is in the training part and in another, or a speaker is under a
-            speaker-independent protocol; the message names it.
+            speaker-independent protocol, or an utterance is tested twice or not at all; the message names it.
     """
+    tested: set[str] = set()
     for number, fold in enumerate(found.folds):
         trained = {source_key(key) for key in fold["train"]}
         for part in ("validation", "test"):
@@ -44,16 +45,19 @@ def check_leaks(name: str, found: Predictions, speakers: Mapping[str, str]) -> N
             heard = {speakers[key] for key in trained} & {speakers[key] for key in fold[part]}
             if heard:
                 raise UserError(f"{name}: speaker {min(heard)!r} of the {part} part of fold {number} is trained on")
-        predicted = {found.keys[i] for i in found.where("test", number)}
-        if predicted != set(fold["test"]):
+        predicted = [found.keys[i] for i in found.where("test", number)]
+        if sorted(predicted) != sorted(fold["test"]):
             raise UserError(f"{name}: the predictions of fold {number} are not those of its test part")
+        if tested & {*predicted}:
+            raise UserError(f"{name}: {min(tested & {*predicted})!r} of fold {number} is tested twice")
+        tested |= {*predicted}
 
 
 def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams, seed: int) -> dict[str, Any]:
-    """Scores of the pooled test parts, with confidence intervals, and the spread over folds."""
+    """Scores of the pooled test parts, with confidence intervals, the mean over folds, and what was tested."""
     tested = found.where("test")
     y, predicted = found.labels(tested), found.probabilities(tested).argmax(axis=1)
-    result: dict[str, Any] = scores(y, predicted, found.classes)
+    result: dict[str, Any] = {"scores": scores(y, predicted, found.classes)}
     folds = [found.where("test", number) for number in range(len(found.folds))]
     parts = [scores(found.labels(f), found.probabilities(f).argmax(axis=1), found.classes) for f in folds]
     result["interval"] = intervals(y, predicted, [speakers[found.keys[i]] for i in tested], params, seed)
@@ -121,7 +125,11 @@ def evaluate(
         write_csv(out / "confusion" / f"{name}.csv", ["actual", "predicted"], confusion)
         if predictions.curves:
             write_csv(out / "curves" / f"{name}.csv", ["fold", *CURVE], _curve(predictions))
-    write_json(out / "scores.json", table)
+    for name, row in table.items():
+        write_json(out / "scores" / f"{name}.json", row["scores"])
+    write_json(
+        out / "details.json", {name: {k: v for k, v in row.items() if k != "scores"} for name, row in table.items()}
+    )
     write_csv(out / "comparisons.csv", ["first", "second", "utterances", "p_mcnemar"], compare(found))
     write_summary(out / "summary.md", table, {name: p.card for name, p in found.items()}, synthetic, params.confidence)
     return table

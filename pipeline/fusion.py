@@ -104,7 +104,10 @@ def _fit_rows(params: FusionParams, first: Predictions, number: int) -> NDArray[
 def _align(first: Predictions, second: Predictions, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The rows of `second` for the same fold, part and utterance as these rows of `first`."""
     places = {place: i for i, place in enumerate(zip(second.fold, second.part, second.keys, strict=True))}
-    return np.array([places[first.fold[i], first.part[i], first.keys[i]] for i in rows], np.int64)
+    wanted = [(first.fold[i], first.part[i], first.keys[i]) for i in rows]
+    for fold, part, key in (place for place in wanted if place not in places):
+        raise UserError(f"{second.card.get('name')}: has no {part} probabilities of {key!r} in fold {fold}")
+    return np.array([places[place] for place in wanted], np.int64)
 
 
 def _parts(first: dict[str, list[str]], second: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -115,9 +115,12 @@ def read(path: Path) -> list[Row]:
 def _read(path: Path) -> Iterator[Row]:
     names = {field.name for field in fields(Row)}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: a transcript may hold a character that it takes for the end of a line.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such manifest; `dvc repro` makes it") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text, so no manifest; delete it and run again") from error
     for number, line in enumerate(lines, 1):
         try:
             values = json.loads(line)

@@ -1,5 +1,6 @@
 """params.yaml as typed, validated objects. A mistake is an error that names the key, the value and what was meant."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -251,15 +252,20 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    for (key_node, _), key in zip(node.value, keys, strict=True):
-        if keys.count(key) > 1:
-            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+    # Before anchors are merged in (`<<: *base`), whose keys may be given anew.
+    nodes = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+    keys = [loader.construct_object(key) for key in nodes]
+    for i, key in enumerate(keys):
+        if key in keys[:i]:
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", nodes[i].start_mark)
     return loader.construct_mapping(node, deep=True)
 
 
 _UniqueKeyLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
+# 1e-4 is a number in YAML 1.2, and to DVC; PyYAML's YAML 1.1 reads it as text.
+_UniqueKeyLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
+)
 
 
 def load(path: Path = FILE) -> Params:
@@ -269,9 +275,12 @@ def load(path: Path = FILE) -> Params:
         ParamsError: the file is missing, is not YAML, or holds a mistake.
     """
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        with path.open(encoding="utf-8") as file:
+            data = yaml.load(file, _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except FileNotFoundError as error:
         raise ParamsError(f"{path}: not found; run the command in the project's folder") from error
+    except UnicodeDecodeError as error:
+        raise ParamsError(f"{path}: not UTF-8 text; save it as UTF-8") from error
     except yaml.YAMLError as error:
         raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):

@@ -90,6 +90,8 @@ class Predictions:
                 header, *table = csv.reader(file)
             found = cls([name.removeprefix("p_") for name in header[4:]])
             for fold, part, key, emotion, *row in table:
+                if len(row) != len(found.classes):
+                    raise ValueError(f"{len(row)} probabilities of {key!r}")
                 found.add(int(fold), part, [key], [emotion], np.array([row], float))
             found.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
             found.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))

@@ -6,18 +6,27 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.errors import UserError
 from pipeline.manifest import Row
 from pipeline.strict import Strict
 
 
+def _not_one(folds: int) -> int:
+    if folds == 1:
+        raise ValueError("one fold leaves nothing to fit on; 0 for none, or 2 and more")
+    return folds
+
+
+InnerFolds = Annotated[int, Field(ge=0), AfterValidator(_not_one)]
+
+
 class _Grouped(Strict):
     """A speaker-independent protocol."""
 
     validation_speakers: int = Field(1, ge=1, description="speakers taken out of each fold's training part")
-    inner_folds: int = Field(0, ge=0, description="speaker folds inside the training part, for its out-of-fold scores")
+    inner_folds: InnerFolds = Field(0, description="speaker folds inside the training part, for its out-of-fold scores")
 
 
 class LeaveOneSpeakerOut(_Grouped):
@@ -39,7 +48,7 @@ class StratifiedSplit(Strict):
     scheme: Literal["stratified_split"]
     validation: float = Field(0.1, gt=0, lt=1, description="share of the validation part")
     test: float = Field(0.1, gt=0, lt=1, description="share of the test part")
-    inner_folds: int = Field(0, ge=0, description="folds inside the training part, for its out-of-fold scores")
+    inner_folds: InnerFolds = Field(0, description="folds inside the training part, for its out-of-fold scores")
 
 
 ProtocolParams = Annotated[LeaveOneSpeakerOut | GroupedKFold | StratifiedSplit, Field(discriminator="scheme")]
@@ -110,7 +119,10 @@ def _deal(rows: Sequence[Row], speakers: NDArray[np.str_], folds: int, seed: int
 
     emotions = [row.emo for row in rows]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    return [sorted(set(speakers[test])) for _, test in splitter.split(rows, emotions, speakers)]
+    try:
+        return [sorted(set(speakers[test])) for _, test in splitter.split(rows, emotions, speakers)]
+    except ValueError as error:
+        raise UserError(f"{rows[0].dataset}: cannot be cut into {folds} folds: {error}") from error
 
 
 def _stratified(rows: Sequence[Row], protocol: StratifiedSplit, seed: int) -> Fold:
@@ -131,22 +143,29 @@ def _stratified(rows: Sequence[Row], protocol: StratifiedSplit, seed: int) -> Fo
 def inner_folds(
     rows: Sequence[Row], train: Indices, protocol: ProtocolParams, seed: int
 ) -> list[tuple[Indices, Indices]]:
-    """Cut a training part again, into (fitted on, predicted) parts, along speakers unless the protocol ignores them."""
+    """Cut a training part again, into (fitted on, predicted) parts, along speakers unless the protocol ignores them.
+
+    Raises:
+        UserError: there are too few speakers or utterances for `inner_folds`.
+    """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     if not protocol.inner_folds:
         return []
     emotions = np.array([rows[i].emo for i in train])
-    if is_speaker_dependent(protocol):
-        parts = StratifiedKFold(protocol.inner_folds, shuffle=True, random_state=seed).split(train, emotions)
-    else:
-        speakers = np.array([rows[i].speaker for i in train])
-        if len(set(speakers)) < protocol.inner_folds:
-            raise UserError(
-                f"{rows[0].dataset}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}"
-            )
-        splitter = StratifiedGroupKFold(protocol.inner_folds, shuffle=True, random_state=seed)
-        parts = splitter.split(train, emotions, speakers)
+    speakers = np.array([rows[i].speaker for i in train])
+    dependent = is_speaker_dependent(protocol)
+    if not dependent and len(set(speakers)) < protocol.inner_folds:
+        raise UserError(
+            f"{rows[0].dataset}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}"
+        )
+    splitter = (StratifiedKFold if dependent else StratifiedGroupKFold)(
+        protocol.inner_folds, shuffle=True, random_state=seed
+    )
+    try:
+        parts = list(splitter.split(train, emotions, None if dependent else speakers))
+    except ValueError as error:
+        raise UserError(f"{rows[0].dataset}: inner_folds {protocol.inner_folds} are too many: {error}") from error
     return [(train[fitted], train[predicted]) for fitted, predicted in parts]
 
 

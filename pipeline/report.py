@@ -47,10 +47,10 @@ def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic:
             card["corpus"] + (" (synthetic)" if card["corpus"] in synthetic else ""),
             f"{card['protocol']['scheme']}, {row['folds']} {'fold' if row['folds'] == 1 else 'folds'}",
             *(
-                f"{100 * row[m]:.1f} [{100 * row['interval'][m][0]:.1f}, {100 * row['interval'][m][1]:.1f}]"
+                f"{100 * row['scores'][m]:.1f} [{100 * row['interval'][m][0]:.1f}, {100 * row['interval'][m][1]:.1f}]"
                 for m in ("WA", "UA")
             ),
-            f"{100 * row['macro_F1']:.1f}",
+            f"{100 * row['scores']['macro_F1']:.1f}",
             " ".join(f"[{used.index(mark) + 1}]" for mark in marks),
         ]
         lines.append("| " + " | ".join(cells) + " |")

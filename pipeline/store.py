@@ -6,6 +6,7 @@ and uncompressed, so they are read through a memory map at the dataset's place i
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,8 +64,11 @@ class FeatureFile:
                 self._read(file)
         except FileNotFoundError as error:
             raise UserError(f"{self.path}: no such feature file; `dvc repro` makes it") from error
-        except (OSError, KeyError, ValueError) as error:
-            raise UserError(f"{self.path}: damaged feature file ({error}); delete it and run again") from error
+        except (IsADirectoryError, PermissionError) as error:
+            raise UserError(f"{self.path}: cannot be read ({os.strerror(error.errno or 0)})") from error
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            said = " ".join(str(error).split())  # HDF5's messages have several lines
+            raise UserError(f"{self.path}: damaged feature file ({said}); delete it and run again") from error
         self._index = {key: i for i, key in enumerate(self.keys)}
 
     def _read(self, file: h5py.File) -> None:
@@ -85,6 +89,8 @@ class FeatureFile:
         rows = len(self.keys)
         if self.digests.shape != (rows, 32) or self.offsets.shape != (rows + 1,):
             raise ValueError("its key, digest and offsets do not have one length")
+        if self.digests.dtype != np.uint8 or self.offsets.dtype != np.int64:
+            raise ValueError("its digest or offsets are of another type")
         if self.offsets[0] != 0 or (np.diff(self.offsets) < 0).any():
             raise ValueError("its offsets do not ascend from 0")
         if len(set(self.keys)) != rows:

@@ -1,7 +1,8 @@
 """The base of every params object, and its validation with errors that name the key."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -9,9 +10,9 @@ from pipeline.errors import ParamsError, nearest
 
 
 class Strict(BaseModel):
-    """A validated, immutable set of params; unknown keys are refused."""
+    """A validated, immutable set of params; unknown keys are refused, and so is text or true where a number is due."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 M = TypeVar("M", bound=Strict)
@@ -26,17 +27,34 @@ def validate(model: type[M], values: Mapping[str, Any], key: str = "") -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ParamsError("\n".join(_describe(model, key, dict(item)) for item in error.errors())) from error
+        raise ParamsError("\n".join(_lines(model, key, error))) from error
 
 
-def _describe(model: type[BaseModel], key: str, error: dict[str, Any]) -> str:
-    location = [str(part) for part in error["loc"] if part != "[key]"]
-    name = ".".join([*([key] if key else []), *location])
+def _lines(model: type[BaseModel], key: str, error: ValidationError) -> list[str]:
+    """One line for each mistake; a misspelt key is one mistake, not an unknown key and a missing one."""
+    items = [
+        (dict(item), *_place(model, [str(part) for part in item["loc"] if part != "[key]"])) for item in error.errors()
+    ]
+    meant = [(keys[:-1], nearest(keys[-1], known)) for item, keys, known in items if item["type"] == "extra_forbidden"]
+    return [
+        _describe(key, item, keys, known)
+        for item, keys, known in items
+        if item["type"] != "missing" or (keys[:-1], nearest(keys[-1], [keys[-1]])) not in meant
+    ]
+
+
+def _describe(key: str, error: dict[str, Any], keys: list[str], known: list[str]) -> str:
+    name = ".".join([*([key] if key else []), *keys])
     if error["type"] == "extra_forbidden":
-        known = _names_at(model, location[:-1])
-        return f"{name}: unknown key{nearest(location[-1], known)}; known: {', '.join(known)}"
+        return f"{name}: unknown key{nearest(keys[-1], known)}; known: {', '.join(known)}"
     if error["type"] == "missing":
         return f"{name}: is missing"
+    if error["type"] == "union_tag_not_found":
+        return f"{name}.{error['ctx']['discriminator'].strip(chr(39))}: is missing"
+    if error["type"] == "union_tag_invalid":
+        tags = [tag.strip("'") for tag in error["ctx"]["expected_tags"].split(", ")]
+        tag, scheme = error["ctx"]["tag"], error["ctx"]["discriminator"].strip("'")
+        return f"{name}.{scheme}: {tag!r} is not known{nearest(tag, tags)}; known: {', '.join(tags)}"
     message = error["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     shown = repr(error["input"])
@@ -45,13 +63,28 @@ def _describe(model: type[BaseModel], key: str, error: dict[str, Any]) -> str:
     return f"{name}: {message}; it is {shown if len(shown) < 80 else shown[:77] + '...'}"
 
 
-def _names_at(model: Any, location: list[str]) -> list[str]:
-    """The field names of the model that stands at a location inside `model`."""
+def _place(model: Any, location: list[str]) -> tuple[list[str], list[str]]:
+    """A location's keys as the file has them, and the names its last key is one of.
+
+    pydantic's location also has the tag of a union's member, which is no key of the file.
+    """
+    keys: list[str] = []
+    known: list[str] = []
     for part in location:
-        if isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
-            model = model.model_fields[part].annotation
-        elif get_origin(model) is dict:
-            model = get_args(model)[1]
-    if get_origin(model) is dict:
-        model = get_args(model)[1]
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        if get_origin(model) is Annotated:
+            model = get_args(model)[0]
+        if get_origin(model) in (Union, UnionType):
+            tagged = [member for member in get_args(model) if part in _tags(member)]
+            if tagged:
+                model = tagged[0]
+                continue
+        keys.append(part)
+        fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+        known = list(fields)
+        model = fields[part].annotation if part in fields else (get_args(model) or (None,))[-1]
+    return keys, known
+
+
+def _tags(model: Any) -> list[str]:
+    """What the literals of a model can be."""
+    return [tag for info in getattr(model, "model_fields", {}).values() for tag in get_args(info.annotation)]

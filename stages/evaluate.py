@@ -24,7 +24,7 @@ def main() -> None:
     )
     click.echo((paths.METRICS / "summary.md").read_text(encoding="utf-8"))
     click.echo(
-        "Scores:         metrics/summary.md, metrics/scores.json (`dvc metrics show`)\n"
+        "Scores:         metrics/summary.md, metrics/scores/ (`dvc metrics show`), metrics/details.json\n"
         "Plots:          `dvc plots show` draws the confusion matrices and training curves\n"
         "Probabilities:  data/predictions/EXPERIMENT/probabilities.csv, of every utterance out of fold\n"
         "Models:         data/models/EXPERIMENT/   Features: data/features/, data/embeddings/\n"

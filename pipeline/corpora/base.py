@@ -1,6 +1,7 @@
 """What a corpus reader is: a function from a corpus folder to one `Utterance` per recording."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from pipeline.corpora.emotions import EMOTIONS
-from pipeline.errors import UserError
+from pipeline.errors import UserError, nearest
 from pipeline.strict import Strict
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -35,7 +36,7 @@ class CorpusParams(Strict):
     """One entry of `corpora` in params.yaml."""
 
     reader: str = Field(description="which reader knows the corpus's layout: demo, ravdess, emodb, folder")
-    root: Path = Field(description="the corpus folder")
+    root: Path = Field(strict=False, description="the corpus folder")
     language: str = Field("", description="language of recordings whose reader cannot tell (ISO 639-1)")
     emotions: dict[str, str] = Field({}, description="emotion code -> canonical label, before the reader's own table")
     table: str = Field("", description="folder reader: CSV file in root with columns path, emotion[, speaker, ...]")
@@ -46,8 +47,21 @@ class CorpusParams(Strict):
     def _canonical(cls, emotions: dict[str, str]) -> dict[str, str]:
         for code, label in emotions.items():
             if label not in EMOTIONS:
-                raise ValueError(f"{code!r} maps to {label!r}; labels are {', '.join(EMOTIONS)}")
+                raise ValueError(
+                    f"{code!r} maps to {label!r}{nearest(label, EMOTIONS)}; labels are {', '.join(EMOTIONS)}"
+                )
         return emotions
+
+    @field_validator("speaker_pattern")
+    @classmethod
+    def _pattern(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        if pattern and not groups:
+            raise ValueError("needs a group: the part in () is the speaker")
+        return pattern
 
 
 Reader = Callable[[Path, CorpusParams], Iterator[Utterance]]
@@ -61,7 +75,7 @@ def audio_files(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise UserError(f"corpus folder {str(root)!r} {'is not a folder' if root.exists() else 'does not exist'}")
-    found = []
+    found: list[str] = []
     for folder, subfolders, names in os.walk(root, followlinks=True):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         found += [
@@ -71,4 +85,7 @@ def audio_files(root: Path) -> list[str]:
         ]
     if not found:
         raise UserError(f"corpus folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)})")
+    for name in found:
+        if any("\udc80" <= character <= "\udcff" for character in name):
+            raise UserError(f"{str(root)!r}: the file name {name!r} is not UTF-8; rename it")
     return sorted(found)

@@ -39,5 +39,5 @@ def canonical(code: str, mapping: dict[str, str]) -> str:
     name = ALIASES.get(name, name)
     if name in EMOTIONS:
         return name
-    known = [*mapping] or [*EMOTIONS]
+    known = dict.fromkeys([*mapping, *EMOTIONS])
     raise ValueError(f"unknown emotion code {code!r}{nearest(name, known)}; known: {', '.join(known)}")

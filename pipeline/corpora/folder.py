@@ -7,12 +7,13 @@ in the relative path, finds the speaker where no column says it: `speaker_patter
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, Utterance, audio_files
-from pipeline.errors import ParamsError, UserError, nearest
+from pipeline.errors import UserError, nearest
 
 COLUMNS = ("path", "emotion", "speaker", "gender", "language", "text", "session")
 
@@ -22,21 +23,14 @@ def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
 
     Raises:
         UserError: no audio, a table that does not fit, or a path outside the folder.
-        ParamsError: `speaker_pattern` is no regular expression with a group.
     """
-    try:
-        pattern = re.compile(params.speaker_pattern)
-    except re.error as error:
-        raise ParamsError(f"speaker_pattern {params.speaker_pattern!r} is no regular expression: {error}") from error
-    if params.speaker_pattern and not pattern.groups:
-        raise ParamsError(f"speaker_pattern {params.speaker_pattern!r} needs a group: the part in () is the speaker")
     for row in _from_table(root, params.table) if params.table else _from_folders(root):
         speaker = row.get("speaker", "")
         if not speaker and params.speaker_pattern:
-            match = pattern.search(row["path"])
-            if not match:
+            match = re.search(params.speaker_pattern, row["path"])
+            if not match or not match[1]:
                 raise UserError(f"{root / row['path']}: speaker_pattern {params.speaker_pattern!r} does not match")
-            speaker = match.group(1)
+            speaker = match[1]
         yield Utterance(
             wav=row["path"],
             key=str(PurePosixPath(row["path"]).with_suffix("")),
@@ -67,7 +61,7 @@ def _from_table(root: Path, table: str) -> Iterator[dict[str, str]]:
         raise UserError(f"{path}: no such table") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text; save the table as UTF-8") from error
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     names = reader.fieldnames or []
     for name in ("path", "emotion"):
         if name not in names:

@@ -24,7 +24,7 @@ AMIN = 1e-10
 class SpectrumParams(FeatureParams):
     """Params of everything that begins with a mel spectrum."""
 
-    n_fft: int = Field(2048, ge=16, description="length of the Fourier transform (samples)")
+    n_fft: int = Field(2048, ge=16, multiple_of=2, description="length of the Fourier transform (samples)")
     win_length: int | None = Field(None, ge=1, description="length of the window (samples); default n_fft")
     hop_length: int = Field(512, ge=1, description="step between frames (samples)")
     window: Literal["hann", "hamming"] = Field("hann", description="window function, periodic")
@@ -42,8 +42,10 @@ class SpectrumParams(FeatureParams):
     def _fits(self) -> "SpectrumParams":
         if self.win_length is not None and self.win_length > self.n_fft:
             raise ValueError(f"win_length {self.win_length} is longer than n_fft {self.n_fft}")
-        if self.f_max is not None and not self.f_min < self.f_max <= self.sample_rate / 2:
-            raise ValueError(f"f_max {self.f_max} must lie above f_min {self.f_min} and not above half the sample_rate")
+        half = self.sample_rate / 2
+        f_max = half if self.f_max is None else self.f_max
+        if not self.f_min < f_max <= half:
+            raise ValueError(f"f_max {f_max} must lie above f_min {self.f_min} and not above half the sample_rate")
         return self
 
     @property

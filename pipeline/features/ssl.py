@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, StrictInt, field_validator
 
 from pipeline.errors import UserError
 from pipeline.features.base import Extractor, FeatureParams, Streams, Wave
@@ -21,8 +21,11 @@ class SSLParams(FeatureParams):
 
     sample_rate: Literal[16000] = Field(16000, description="rate of the audio read (Hz): what the encoders want")
     model: str = Field("tiny", min_length=1, description="a hub name, a local folder, or tiny (random weights)")
-    layers: tuple[int, ...] = Field(
-        (1, 9), min_length=1, description="hidden states kept: 0 is the input of block 1, k the output of block k"
+    layers: tuple[StrictInt, ...] = Field(
+        (1, 9),
+        min_length=1,
+        strict=False,
+        description="hidden states kept: 0 is the input of block 1, k the output of block k",
     )
     precision: Literal["float16", "float32"] = Field("float16", description="stored number format")
     seed: int = Field(0, ge=0, description="seed of the random weights of tiny; ignored for other models")

@@ -24,17 +24,17 @@ class DPCNN(nn.Module):
         while length > 2:
             length = length // 2
             blocks += 1
-        first = nn.Conv1d(channels, channels, 3, padding=1)
-        self.convolutions = nn.ModuleList(
-            first if shared else nn.Conv1d(channels, channels, 3, padding=1) for _ in range(2 * blocks)
-        )
+        own = 1 if shared else 2 * blocks
+        self.convolutions = nn.ModuleList(nn.Conv1d(channels, channels, 3, padding=1) for _ in range(own))
+        self.blocks = blocks
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode (batch, frames, mels) as (batch, channels)."""
         x = self.region(x.transpose(1, 2))
-        for number in range(0, len(self.convolutions), 2):
-            if number:
+        own = len(self.convolutions)
+        for block in range(self.blocks):
+            if block:
                 x = F.max_pool1d(F.pad(x, (0, 1)), 3, 2)
-            inner = self.convolutions[number](F.relu(x))
-            x = x + self.convolutions[number + 1](F.relu(inner))
+            inner = self.convolutions[2 * block % own](F.relu(x))
+            x = x + self.convolutions[(2 * block + 1) % own](F.relu(inner))
         return x.amax(dim=2)

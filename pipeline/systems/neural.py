@@ -135,9 +135,15 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: View) -> NDArray[np.float64]:
-        """Class probabilities (N, classes)."""
+        """Class probabilities (N, classes).
+
+        Raises:
+            UserError: training ended with weights that are no numbers.
+        """
         data = Batches(self.inputs(X), np.zeros(len(X), np.int64))
         found: NDArray[np.float64] = self.net_.predict_proba(data).astype(np.float64)
+        if not np.isfinite(found).all():
+            raise UserError("the probabilities are no numbers; lower learning_rate or set clip_norm")
         return found / found.sum(axis=1, keepdims=True)
 
     def predict(self, X: View) -> NDArray[np.str_]:
@@ -173,7 +179,7 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):
         labels = np.array(y, dtype=str)
         unknown = set(labels) - set(self.classes_)
         if unknown:
-            raise UserError(f"emotion {min(unknown)!r} is validated on but not trained on")
+            raise UserError(f"emotion {str(min(unknown))!r} is validated on but not trained on")
         return np.searchsorted(self.classes_, labels).astype(np.int64)
 
     def _skorch(self, network: nn.Module, held_out: Batches | None, on_epoch: Callable[[], None]) -> Any:

@@ -40,7 +40,7 @@ class Pooled(ClassifierMixin, BaseEstimator):
         for role in X.roles:
             arrays = [np.asarray(rows, np.float64) for rows in X.arrays(role)]
             columns.append(np.stack([rows.mean(axis=0) for rows in arrays]))
-            if any(len(rows) > 1 for rows in arrays):
+            if role != "prosody":
                 columns.append(np.stack([rows.std(axis=0) for rows in arrays]))
         return np.hstack(columns)
 

@@ -80,9 +80,9 @@ class SpectrogramBranch(NeuralSystem):
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""
         frames, mels = X.arrays("logmel")[0].shape
-        if frames < 16 or mels % 8:
+        if min(frames, mels) < 16 or mels % 8:
             raise UserError(
                 f"{X.file('logmel').path}: {frames} frames of {mels} mel bands; "
-                "the spectrogram branch needs at least 16 frames and a multiple of 8 bands"
+                "the spectrogram branch needs at least 16 of each, and a multiple of 8 bands"
             )
         return SpectrogramNetwork(frames, mels, classes, self.settings())

@@ -1,0 +1,155 @@
+"""Where independent pieces of work run: in this process, in worker processes, or on a Dask cluster.
+
+`SER_WORKERS` (default: all cores) and `SER_CLUSTER` (tcp://host:port of a Dask scheduler, shared filesystem) choose.
+Every task runs its numeric libraries on a fixed number of threads, so that the result does not depend on the choice and
+two workers do not use four cores.
+"""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.errors import ParamsError, UserError
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+RETRIES = 3
+"""how often a cluster runs a task again whose worker was lost"""
+
+
+def cores() -> int:
+    """Number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_count(asked: int | None = None) -> int:
+    """Number of workers: as asked, or `SER_WORKERS`, or one per core.
+
+    Raises:
+        ParamsError: `SER_WORKERS` is no positive number.
+    """
+    if asked is not None:
+        return asked
+    text = os.environ.get("SER_WORKERS", "")
+    if not text:
+        return cores()
+    if not text.isdecimal() or int(text) < 1:
+        raise ParamsError(f"SER_WORKERS={text!r}: expected a number of workers, 1 or more")
+    return int(text)
+
+
+@contextmanager
+def open_executor(
+    workers: int, tasks: int, cluster: str | None = None, resources: dict[str, float] | None = None
+) -> Iterator[Executor | None]:
+    """Open the executor for so many tasks; None when they are best run in this process.
+
+    Args:
+        workers: worker processes; 1 for none.
+        tasks: how many there are; no more workers are started.
+        cluster: address of a Dask scheduler; default `SER_CLUSTER`.
+        resources: Dask resources that each task takes, as {"GPU": 1}.
+
+    Raises:
+        UserError: the cluster cannot be reached, or the extra is not installed.
+    """
+    address = os.environ.get("SER_CLUSTER", "") if cluster is None else cluster
+    if address:
+        with _dask(address, resources) as executor:
+            yield executor
+    elif min(workers, tasks) < 2:
+        yield None
+    else:
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(min(workers, tasks), context, initializer=_follow_parent)
+        with _few_threads():
+            try:
+                yield pool
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _dask(address: str, resources: dict[str, float] | None) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UserError("a Dask cluster needs the extra: pip install -c constraints.txt -e '.[cluster]'") from error
+    try:
+        client = Client(address, timeout="20s", set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UserError(f"no Dask scheduler answers at {address!r} ({error}); is it running?") from error
+    options: dict[str, Any] = {"resources": resources} if resources else {}
+    with client:
+        yield client.get_executor(retries=RETRIES, pure=False, **options)
+
+
+@contextmanager
+def _few_threads() -> Iterator[None]:
+    """Let worker processes started meanwhile have one thread each."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _follow_parent() -> None:
+    """End this worker when its parent is killed; else it would wait for work for ever."""
+
+    def wait() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+@contextmanager
+def single_thread(torch: bool = True) -> Iterator[None]:
+    """Keep numeric libraries (and torch, if it is used) of this process to one thread."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        if not torch:
+            yield
+            return
+        from torch import get_num_threads, set_num_threads
+
+        before = get_num_threads()
+        set_num_threads(1)
+        try:
+            yield
+        finally:
+            set_num_threads(before)
+
+
+def run_all(executor: Executor | None, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    """Run `task` for every tuple of arguments; results come as they finish. The first error stops the rest.
+
+    Raises:
+        UserError: a worker process died (out of memory, or killed).
+    """
+    if executor is None:
+        for values in arguments:
+            yield task(*values)
+        return
+    futures = [executor.submit(task, *values) for values in arguments]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise UserError("a worker process died (out of memory?); run again to go on, with fewer workers") from error
+    finally:
+        for future in futures:
+            future.cancel()

@@ -1,0 +1,55 @@
+"""Recordings outside a corpus: files, folders or a manifest, for `ser extract`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import manifest
+from pipeline.audio import decode, resample, to_pcm16, write_audio
+from pipeline.corpora.base import AUDIO_SUFFIXES, audio_files
+from pipeline.errors import UserError
+from pipeline.progress import Progress
+
+
+def find(inputs: Sequence[Path]) -> dict[str, Path]:
+    """Find the recordings that the inputs name: key -> file, in the order given.
+
+    A folder's recordings have their path relative to it without the suffix as key, a single file its stem, a
+    manifest's (`.jsonl`, with paths relative to the manifest's folder) the manifest's keys.
+
+    Raises:
+        UserError: an input does not exist or is no audio, or two recordings have one key.
+    """
+    found: dict[str, Path] = {}
+    for given in inputs:
+        for key, path in _expand(given):
+            if key in found:
+                raise UserError(f"{found[key]} and {path} have the same key {key!r}; extract them into two files")
+            found[key] = path
+    return found
+
+
+def _expand(given: Path) -> list[tuple[str, Path]]:
+    if given.is_dir():
+        return [(str(Path(name).with_suffix("").as_posix()), given / name) for name in audio_files(given)]
+    if given.suffix == ".jsonl":
+        return [(row.key, given.parent / row.wav) for row in manifest.read(given)]
+    if not given.is_file():
+        raise UserError(f"{given}: no such file or folder")
+    if given.suffix.lower() not in AUDIO_SUFFIXES:
+        raise UserError(f"{given}: not a recording ({', '.join(AUDIO_SUFFIXES)}), a folder or a manifest (.jsonl)")
+    return [(given.stem, given)]
+
+
+def prepare(recordings: dict[str, Path], rate: int, out: Path, corpus: str) -> None:
+    """Write recordings as an audio file: mono, 16 bits, at `rate` Hz.
+
+    Raises:
+        UserError: a recording cannot be decoded.
+    """
+    waves = []
+    with Progress(len(recordings), f"audio of {corpus}") as progress:
+        for key, path in recordings.items():
+            samples, source = decode(path)
+            waves.append((key, to_pcm16(resample(samples, source, rate))))
+            progress.update()
+    write_audio(out, corpus, rate, waves)

@@ -1,0 +1,98 @@
+"""A small project folder, made anew for each test that asks for one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+PARAMS = """\
+seed: 0
+demo:
+  spoken: {language: en, voices: 2, sentences: 1}
+corpora:
+  mine: {reader: folder, root: recordings, speaker_pattern: '/([a-z]+)_'}
+noise:
+  loud: {source: mine, snr: [10, 20]}
+noisy:
+  logmel: [mel]
+features:
+  logmel:
+    mel: {n_fft: 512, n_mels: 20}
+  mfcc:
+    cepstra: {n_mfcc: 12, n_mels: 20}
+  prosody:
+    melody: {}
+embeddings:
+  tiny: {model: tiny, layers: [1]}
+protocols:
+  loso: {scheme: leave_one_speaker_out}
+  dealt: {scheme: grouped_kfold, folds: 2}
+  mixed: {scheme: stratified_split, test: 0.2}
+experiments:
+  pooled:
+    statistics: {corpus: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
+    again: {corpus: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
+  spectrogram:
+    picture: {corpus: mine, copies: loud, protocol: dealt, logmel: mel, params: {epochs: 1}}
+fusions:
+  both: {first: statistics, second: again, fit_on: validation}
+scoring:
+  bootstrap: 100
+"""
+
+
+def tone(seconds=0.2, frequency=440.0, rate=16000, amplitude=0.5):
+    """A sine wave, (samples,)."""
+    return amplitude * np.sin(2 * np.pi * frequency / rate * np.arange(round(seconds * rate)))
+
+
+class Project:
+    """A project folder, which is the working folder of the test too."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.params = folder / "params.yaml"
+        self.params.write_text(PARAMS, encoding="utf-8")
+        self.recordings = []
+        for number, emotion in enumerate(("angry", "happy", "sad")):
+            for speaker in ("anna", "ben", "cleo"):
+                path = folder / "recordings" / emotion / f"{speaker}_1.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, tone(0.1 + 0.1 * number), 16000)
+                self.recordings.append(path)
+
+    def edit(self, old, new):
+        """Replace text in params.yaml."""
+        text = self.params.read_text(encoding="utf-8")
+        assert old in text, f"nothing to replace: {old}"
+        self.params.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def run(self, module, *arguments):
+        """Run `python -m module arguments` in this folder, as dvc does."""
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+
+    def files(self):
+        """What lies in the folder: relative path -> bytes."""
+        paths = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)

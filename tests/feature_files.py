@@ -1,0 +1,59 @@
+"""Small synthetic corpora: manifest rows, and feature files written as the pipeline writes them."""
+
+import numpy as np
+
+from pipeline.manifest import Row
+from pipeline.store import FeatureFile, FeatureWriter, Header
+
+EMOTIONS = ("angry", "happy", "neutral", "sad")
+
+
+def manifest_row(key, speaker="", emo="angry", dataset="toy"):
+    return Row(key, dataset, f"{key}.wav", speaker, "", "", emo, emo, "", "", 1.0, 16000, 1, "")
+
+
+def corpus(speakers=4, emotions=EMOTIONS, takes=1):
+    """Rows of speakers s0, s1, ... who say every emotion `takes` times, sorted by key."""
+    return [
+        manifest_row(f"s{speaker}-{emo}-{take}", f"s{speaker}", emo)
+        for speaker in range(speakers)
+        for emo in sorted(emotions)
+        for take in range(takes)
+    ]
+
+
+def write_features(path, utterances, extractor="logmel", **params):
+    """Write {key: frames (T, D), or {stream: frames}} as a feature file, and open it."""
+    streams = {key: value if isinstance(value, dict) else {"values": value} for key, value in utterances.items()}
+    first = next(iter(streams.values()))
+    name = next(iter(first))
+    writer = FeatureWriter(
+        path,
+        Header(extractor=extractor, version="1", params=params, frame_rate=50.0, corpus="toy"),
+        list(streams),
+        np.zeros((len(streams), 32), np.uint8),
+        np.array([len(value[name]) for value in streams.values()], np.int64),
+        {stream: values.shape[1] for stream, values in first.items()},
+        {stream: values.dtype for stream, values in first.items()},
+    )
+    with writer:
+        for i, value in enumerate(streams.values()):
+            for stream, values in value.items():
+                writer.put(i, stream, values)
+    return FeatureFile(path)
+
+
+def write_logmel(path, keys, frames=24, mels=16, seed=0):
+    """Noise in the range of decibels, all utterances of one length."""
+    rng = np.random.default_rng(seed)
+    return write_features(path, {key: rng.normal(-40, 15, (frames, mels)).astype(np.float32) for key in keys})
+
+
+def write_states(path, keys, lengths=(5, 12), layers=(1, 9), seed=0):
+    """Random hidden states of the model `tiny`, of lengths in a range."""
+    rng = np.random.default_rng(seed)
+    utterances = {}
+    for key in keys:
+        count = int(rng.integers(*lengths))
+        utterances[key] = {f"layer_{k:02d}": rng.standard_normal((count, 64)).astype(np.float16) for k in layers}
+    return write_features(path, utterances, "ssl", model="tiny", seed=0, layers=list(layers))

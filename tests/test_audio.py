@@ -1,0 +1,283 @@
+import numpy as np
+import pytest
+import soundfile
+from conftest import tone
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline import manifest
+from pipeline.audio import add_noise, decode, fit, noisy_copies, prepare, resample, source_key, to_float, to_pcm16
+from pipeline.corpora import CorpusParams
+from pipeline.errors import UserError
+from pipeline.features.base import FeatureParams
+from pipeline.store import FeatureFile
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """Write recordings (name -> samples, rate), run the audio stage on them, and open both of its files."""
+
+    def stage(recordings, out="audio", **options):
+        root = tmp_path / "corpus"
+        for name, (samples, rate) in recordings.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(root / name, samples, rate, **options)
+        rows = manifest.build("mine", CorpusParams(reader="folder", root=root))
+        prepare(rows, root, tmp_path / out, "mine")
+        return FeatureFile(tmp_path / out / "16k.h5"), FeatureFile(tmp_path / out / "48k.h5")
+
+    return stage
+
+
+def noise(samples, seed=0):
+    return np.random.default_rng(seed).integers(-32768, 32768, samples).astype(np.int16)
+
+
+# Decoding
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_sixteen_bits_at_16_khz_come_through_as_they_are(stage, suffix):
+    pcm = np.concatenate([noise(5000), np.array([-32768, 32767, 0, -1, 1], np.int16)])
+    at_16k, _ = stage({f"sad/a.{suffix}": (pcm, 16000)})
+    assert at_16k.row(0).dtype == np.int16
+    np.testing.assert_array_equal(at_16k.row(0)[:, 0], pcm)
+
+
+def test_sixteen_bits_at_48_khz_come_through_as_they_are(stage):
+    _, at_48k = stage({"sad/a.wav": (noise(5000), 48000)})
+    np.testing.assert_array_equal(at_48k.row(0)[:, 0], noise(5000))
+
+
+def test_channels_are_averaged(stage):
+    left, right = tone(frequency=300), tone(frequency=700, amplitude=0.3)
+    at_16k, _ = stage({"sad/a.wav": (np.stack([left, right], axis=1), 16000)}, subtype="FLOAT")
+    np.testing.assert_allclose(to_float(at_16k.row(0)), (left + right) / 2, atol=1 / 32768)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_other_sample_formats(tmp_path, subtype):
+    soundfile.write(tmp_path / "a.wav", tone(), 16000, subtype=subtype)
+    samples, rate = decode(tmp_path / "a.wav")
+    assert rate == 16000
+    np.testing.assert_allclose(samples, tone(), atol=1 / 64 if subtype == "PCM_U8" else 1e-6)
+
+
+def test_samples_are_rounded_to_the_nearest():
+    np.testing.assert_array_equal(to_pcm16(np.array([0.4, 0.6, -0.4, -0.6, 7.7]) / 32768), [0, 1, 0, -1, 8])
+
+
+def test_too_loud_samples_are_clipped_not_wrapped():
+    np.testing.assert_array_equal(to_pcm16(np.array([1.5, 1.0, -1.0, -1.5])), [32767, 32767, -32768, -32768])
+
+
+@given(arrays(np.int16, st.integers(0, 50)))
+def test_pcm_survives_floating_point(pcm):
+    np.testing.assert_array_equal(to_pcm16(to_float(pcm).astype(np.float64)), pcm)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
+def test_a_sine_stays_a_sine(stage, rate):
+    files = stage({"sad/a.wav": (tone(1.0, 1000, rate), rate)}, subtype="FLOAT")
+    for file, target in zip(files, (16000, 48000), strict=True):
+        wave = to_float(file.row(0))
+        assert abs(len(wave) - target) <= 1
+        middle = wave[target // 10 : -target // 10]
+        spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle)), 1 << 18))
+        assert np.argmax(spectrum) * target / (1 << 18) == pytest.approx(1000, abs=0.5)
+        assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(0.5, rel=0.01)
+
+
+def test_resampling_does_not_alias():
+    high = resample(tone(1.0, 15000, 48000), 48000, 16000)
+    assert np.abs(high[1000:-1000]).max() < 1e-4
+
+
+def test_equal_rates_change_nothing():
+    np.testing.assert_array_equal(resample(tone(), 16000, 16000), tone())
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_recording_cut_short_is_an_error(tmp_path, suffix, share):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, to_float(noise(16000)) / 2, 16000)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(UserError) as caught:
+        decode(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("size", [0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_wav_that_was_written_to_a_pipe_is_whole(tmp_path, size):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(1000), 16000)
+    data = path.read_bytes()
+    at = data.index(b"data") + 4
+    path.write_bytes(data[:at] + size.to_bytes(4, "little") + data[at + 4 :])
+    samples, _ = decode(path)
+    np.testing.assert_array_equal(to_pcm16(samples), noise(1000))
+
+
+def test_samples_that_are_no_numbers(tmp_path):
+    soundfile.write(tmp_path / "a.wav", [0.0, np.nan, 0.5], 16000, subtype="FLOAT")
+    with pytest.raises(UserError, match=r"a\.wav: holds samples that are no numbers"):
+        decode(tmp_path / "a.wav")
+
+
+def test_one_bad_recording_leaves_no_output(stage, tmp_path):
+    stage({"sad/a.wav": (noise(100), 16000)})
+    before = {path: path.read_bytes() for path in (tmp_path / "audio").iterdir()}
+    soundfile.write(tmp_path / "corpus/sad/b.flac", noise(9000), 16000)
+    rows = manifest.build("mine", CorpusParams(reader="folder", root=tmp_path / "corpus"))
+    (tmp_path / "corpus/sad/b.flac").write_bytes((tmp_path / "corpus/sad/b.flac").read_bytes()[:9000])
+    with pytest.raises(UserError, match=r"sad/b\.flac"):
+        prepare(rows, tmp_path / "corpus", tmp_path / "audio", "mine")
+    assert {path: path.read_bytes() for path in (tmp_path / "audio").iterdir()} == before
+
+
+def test_the_audio_stage_repeats_to_the_byte(stage, tmp_path):
+    recordings = {"sad/a.wav": (noise(500), 44100), "happy/b.wav": (noise(300, 1), 8000)}
+    for out in ("one", "two"):
+        stage(recordings, out)
+    for name in ("16k.h5", "48k.h5"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+# Lengths
+
+waves = arrays(np.float32, st.integers(0, 400), elements=st.floats(-1, 1, width=32))
+seconds = st.none() | st.floats(0.0005, 0.02)
+
+
+@given(waves, seconds, seconds, st.sampled_from(["zero", "repeat"]))
+def test_fit(wave, clip, pad_to, pad):
+    fitted = fit(wave, FeatureParams(clip=clip, pad_to=pad_to, pad=pad))
+    longest = np.inf if clip is None else round(clip * 16000)
+    shortest = 0 if pad_to is None else round(pad_to * 16000)
+    assert fitted.dtype == np.float32
+    assert len(fitted) <= longest
+    assert len(fitted) >= min(shortest, longest)
+    expected = np.resize(wave, len(fitted)) if pad == "repeat" and len(wave) else np.zeros(len(fitted))
+    expected[: len(wave)] = wave[: len(fitted)]
+    np.testing.assert_array_equal(fitted, expected)
+    if pad == "zero" or not len(wave):
+        assert len(fitted) == min(max(len(wave), shortest), longest)
+    elif clip is None:
+        assert len(fitted) % len(wave) == 0
+        assert len(fitted) < max(shortest, 1) + len(wave)
+
+
+def test_fit_by_hand():
+    wave = np.array([1, 2, 3], np.float32)
+    for params, expected in (
+        ({}, [1, 2, 3]),
+        ({"clip": 2 / 16000}, [1, 2]),
+        ({"pad_to": 5 / 16000}, [1, 2, 3, 0, 0]),
+        ({"pad_to": 5 / 16000, "pad": "repeat"}, [1, 2, 3, 1, 2, 3]),
+        ({"pad_to": 6 / 16000, "pad": "repeat"}, [1, 2, 3, 1, 2, 3]),
+        ({"pad_to": 5 / 16000, "clip": 5 / 16000, "pad": "repeat"}, [1, 2, 3, 1, 2]),
+        ({"pad_to": 2 / 48000, "clip": 1, "sample_rate": 48000}, [1, 2, 3]),
+    ):
+        np.testing.assert_array_equal(fit(wave, FeatureParams(**params)), expected)
+
+
+# Noise
+
+
+@pytest.mark.parametrize("snr", [-5, 0, 10, 20, 40])
+@pytest.mark.parametrize("amplitude", [0.5, 0.01])
+def test_noise_has_the_level_asked_for(snr, amplitude):
+    wave = tone(1.0, amplitude=amplitude).astype(np.float32)
+    added = add_noise(wave, snr, np.random.default_rng(0)).astype(np.float64) - wave
+    assert 10 * np.log10(np.mean(wave.astype(np.float64) ** 2) / np.mean(added**2)) == pytest.approx(snr, abs=0.2)
+
+
+def test_noise_is_white():
+    added = add_noise(np.ones(1 << 15, np.float32), 0, np.random.default_rng(0)) - 1
+    power = np.abs(np.fft.rfft(added)) ** 2
+    bands = power[1:].reshape(8, -1).mean(axis=1)
+    assert bands.max() / bands.min() < 1.2
+    assert abs(added.mean()) < 0.03
+
+
+def test_noise_follows_its_seed():
+    wave = tone().astype(np.float32)
+    first, same, other = (add_noise(wave, 10, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("samples", [0, 100])
+def test_silence_stays_silent(samples):
+    noisy = add_noise(np.zeros(samples, np.float32), 10, np.random.default_rng(0))
+    np.testing.assert_array_equal(noisy, np.zeros(samples))
+
+
+@pytest.fixture
+def copies(stage, tmp_path):
+    """Noisy copies of recordings, at both rates."""
+
+    def copies(recordings, snrs=(10, 2.5), seed=0, out="noisy"):
+        _, clean = stage(recordings)
+        noisy_copies(clean, list(snrs), tmp_path / out, "noisy", seed)
+        return FeatureFile(tmp_path / out / "16k.h5"), FeatureFile(tmp_path / out / "48k.h5")
+
+    return copies
+
+
+TWO = {"sad/a.wav": (tone(0.3, 440, 48000, 0.1), 48000), "sad/c.wav": (tone(0.2, 200, 48000, 0.1), 48000)}
+
+
+def test_noisy_copies_have_their_level_in_their_key(copies):
+    for file in copies(TWO):
+        assert file.keys == ["sad/a@10dB", "sad/a@2.5dB", "sad/c@10dB", "sad/c@2.5dB"]
+        assert [source_key(key) for key in file.keys] == ["sad/a", "sad/a", "sad/c", "sad/c"]
+        assert (file.header.corpus, file.header.params["snr"], file.header.params["seed"]) == ("noisy", [10.0, 2.5], 0)
+
+
+@pytest.mark.parametrize("key", ["plain", "me@home", "a@10", "a@b/c"])
+def test_source_key_of_what_is_no_copy(key):
+    assert source_key(key) == key
+
+
+def test_noisy_copies_have_the_level_they_say(copies):
+    _, at_48k = copies(TWO)
+    for i, snr in enumerate((10, 2.5, 10, 2.5)):
+        clean = TWO[source_key(at_48k.keys[i]) + ".wav"][0]
+        added = to_float(at_48k.row(i)) - clean
+        assert 10 * np.log10(np.mean(clean**2) / np.mean(added**2)) == pytest.approx(snr, abs=0.2)
+
+
+def test_the_16_khz_copy_has_the_48_khz_copys_noise(copies):
+    at_16k, at_48k = copies(TWO)
+    for i in range(4):
+        derived = resample(to_float(at_48k.row(i)).astype(np.float64), 48000, 16000)
+        np.testing.assert_allclose(to_float(at_16k.row(i)), derived, atol=4 / 32768)
+
+
+def test_every_copy_has_its_own_noise(copies):
+    same = (tone(0.2, rate=48000), 48000)
+    _, file = copies({"sad/a.wav": same, "sad/b.wav": same}, snrs=(10, 11))
+    added = [to_float(file.row(i)) - same[0] for i in range(4)]
+    correlation = np.corrcoef(added) - np.eye(4)
+    assert np.abs(correlation).max() < 0.1
+
+
+def test_more_utterances_or_levels_change_no_other_copy(copies):
+    _, few = copies(TWO, out="few")
+    _, many = copies({**TWO, "sad/b.wav": (tone(0.1, rate=48000), 48000)}, (20, 10, 2.5), out="many")
+    for i, key in enumerate(few.keys):
+        np.testing.assert_array_equal(few.row(i), many.row(many.index([key])[0]))
+
+
+def test_noisy_copies_repeat_to_the_byte_and_follow_the_seed(copies, tmp_path):
+    for out, seed in (("one", 0), ("two", 0), ("other", 1)):
+        copies(TWO, seed=seed, out=out)
+    for name in ("16k.h5", "48k.h5"):
+        one, two, other = ((tmp_path / out / name).read_bytes() for out in ("one", "two", "other"))
+        assert one == two
+        assert one != other
+    rows = [FeatureFile(tmp_path / out / "48k.h5").row(0) for out in ("one", "other")]
+    assert (rows[0] != rows[1]).any()

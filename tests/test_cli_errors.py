@@ -1,0 +1,284 @@
+"""What a user sees of a mistake, through the real commands."""
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+from click.testing import CliRunner
+from conftest import REPOSITORY, tone
+
+from pipeline import manifest, paths
+from pipeline.audio import prepare
+from pipeline.cli import main
+from pipeline.params import load
+
+STAGES = sorted(path.stem for path in (REPOSITORY / "stages").glob("[a-z]*.py"))
+
+
+@pytest.fixture
+def fails(project):
+    """Run a stage that must fail: one line with these words, no traceback, and the folder as it was."""
+
+    def fails(stage, *arguments, says, code=1):
+        before = project.files()
+        done = project.run(f"stages.{stage}", *arguments)
+        assert (done.returncode, done.stdout) == (code, ""), done.stderr
+        assert done.stderr.startswith("error: ")
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        for words in [says] if isinstance(says, str) else says:
+            assert words in done.stderr
+        assert project.files() == before
+
+    return fails
+
+
+def make_manifest(project):
+    settings = load().corpora["mine"]
+    rows = manifest.build("mine", settings)
+    manifest.write(paths.manifest("mine"), rows)
+    return settings.root, rows
+
+
+def make_audio(project):
+    root, rows = make_manifest(project)
+    prepare(rows, root, paths.audio("mine"), "mine")
+
+
+def test_the_commands_run_without_mistakes(project):
+    said = project.run("stages.manifest", "mine")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.startswith("mine: 9 utterances, 3 speakers, 2 s\n")
+    for stage, arguments in (("audio", ["mine"]), ("noise", ["loud"])):
+        done = project.run(f"stages.{stage}", *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+    made = [name for name in project.files() if not name.startswith("recordings/")]
+    assert made == [
+        "data/audio/loud/16k.h5",
+        "data/audio/loud/48k.h5",
+        "data/audio/mine/16k.h5",
+        "data/audio/mine/48k.h5",
+        "data/manifests/mine.jsonl",
+        "metrics/corpora/mine.json",
+        "params.yaml",
+    ]
+
+
+# Recordings
+
+
+def test_unreadable_recording(project, fails):
+    project.recordings[4].write_bytes(b"this is no sound" * 100)
+    fails("manifest", "mine", says="recordings/happy/ben_1.wav: cannot be read as audio")
+
+
+def test_empty_recording_leaves_the_old_manifest(project, fails):
+    assert project.run("stages.manifest", "mine").returncode == 0
+    project.recordings[0].write_bytes(b"")
+    fails("manifest", "mine", says="recordings/angry/anna_1.wav: is empty")
+
+
+def test_missing_corpus_folder(project, fails):
+    project.edit("root: recordings", "root: recordinks")
+    fails("manifest", "mine", says="corpus folder 'recordinks' does not exist")
+
+
+def test_folder_without_audio(project, fails):
+    for path in project.recordings:
+        path.rename(path.with_suffix(".aiff"))
+    fails("manifest", "mine", says=["corpus folder 'recordings' has no audio file", ".wav"])
+
+
+def test_unknown_emotion_code(project, fails):
+    (project.folder / "recordings/sad").rename(project.folder / "recordings/zad")
+    says = ["recordings/zad/anna_1.wav: unknown emotion code 'zad' (did you mean 'sad'?)", "corpora.mine.emotions"]
+    fails("manifest", "mine", says=says)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_recording_cut_short(project, fails, suffix):
+    path = project.recordings[8].with_suffix(f".{suffix}")
+    project.recordings[8].unlink()
+    soundfile.write(path, tone(0.5), 16000)
+    make_manifest(project)
+    path.write_bytes(path.read_bytes()[:2000])
+    fails("audio", "mine", says=f"recordings/sad/cleo_1.{suffix}: ")
+
+
+def test_recording_gone_since_the_manifest_was_made(project, fails):
+    make_manifest(project)
+    project.recordings[3].unlink()
+    fails("audio", "mine", says="recordings/happy/anna_1.wav: cannot be read as audio")
+
+
+# Params
+
+
+@pytest.mark.parametrize("stage", ["manifest", "train", "demo"])
+def test_misspelt_param(project, fails, stage):
+    project.edit("n_mfcc: 12", "n_mfc: 12")
+    arguments = ["x", "out"] if stage == "demo" else ["x"]
+    fails(
+        stage, *arguments, says="params.yaml: features.mfcc.cepstra.n_mfc: unknown key (did you mean 'n_mfcc'?)", code=2
+    )
+
+
+def test_wrong_type(project, fails):
+    project.edit("bootstrap: 100", "bootstrap: many")
+    fails("evaluate", says=["params.yaml: scoring.bootstrap: ", "it is 'many'"], code=2)
+
+
+def test_misspelt_system_param(project, fails):
+    project.edit("params: {epochs: 1}", "params: {epoch: 1}")
+    says = "params.yaml: experiments.spectrogram.picture.params.epoch: unknown key (did you mean 'epochs'?)"
+    fails("train", "picture", says=says, code=2)
+    result = ser("check")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert says in result.stderr
+
+
+def test_no_params(project, fails):
+    project.params.unlink()
+    fails("audio", "mine", says="params.yaml: not found; run the command in the project's folder", code=2)
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("stage", "arguments", "says"),
+    [
+        ("manifest", ["mein"], "corpora has no entry 'mein' (did you mean 'mine'?); known: mine"),
+        ("audio", ["yours"], "corpora has no entry 'yours'; known: mine"),
+        ("noise", ["lout"], "noise has no entry 'lout' (did you mean 'loud'?); known: loud"),
+        ("demo", ["spokn", "out"], "demo has no entry 'spokn' (did you mean 'spoken'?)"),
+        ("features", ["features", "mine", "cepstrum"], "no feature or embedding 'cepstrum' (did you mean 'cepstra'?)"),
+        ("train", ["statistic"], "unknown experiment 'statistic' (did you mean 'statistics'?)"),
+        ("fuse", ["bth"], "fusions has no entry 'bth' (did you mean 'both'?)"),
+    ],
+)
+def test_unknown_names(fails, stage, arguments, says):
+    fails(stage, *arguments, says=says, code=2)
+
+
+def test_wrong_section_is_a_usage_error(project):
+    done = project.run("stages.features", "feature", "mine", "mel")
+    assert done.returncode == 2
+    assert "'feature' is not one of 'features', 'embeddings'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# Files that a stage before should have made
+
+
+@pytest.mark.parametrize(
+    ("stage", "arguments", "says"),
+    [
+        ("audio", ["mine"], "data/manifests/mine.jsonl: no such manifest; `dvc repro` makes it"),
+        ("noise", ["loud"], "data/audio/mine/48k.h5: no such feature file; `dvc repro` makes it"),
+        ("features", ["features", "mine", "cepstra"], "data/audio/mine/16k.h5: no such feature file"),
+        ("features", ["features", "yours", "cepstra"], "data/audio/yours/16k.h5: no such feature file"),
+        ("train", ["statistics"], "data/manifests/mine.jsonl: no such manifest"),
+        ("fuse", ["both"], "data/predictions/statistics"),
+        ("evaluate", [], "data/manifests/mine.jsonl: no such manifest"),
+    ],
+)
+def test_missing_upstream_file(fails, stage, arguments, says):
+    fails(stage, *arguments, says=says)
+
+
+def test_damaged_upstream_files(project, fails):
+    make_audio(project)
+    clean = paths.audio("mine") / "48k.h5"
+    clean.write_bytes(clean.read_bytes()[:-50])
+    fails("noise", "loud", says="data/audio/mine/48k.h5: damaged feature file")
+    lines = paths.manifest("mine").read_text(encoding="utf-8").splitlines()
+    paths.manifest("mine").write_text("\n".join([lines[0], lines[1][:40]]), encoding="utf-8")
+    fails("audio", "mine", says="data/manifests/mine.jsonl, line 2: not a manifest row")
+
+
+# The ser command
+
+
+def ser(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+def test_ser_features_lists_extractors_and_their_params():
+    result = ser("features")
+    assert result.exit_code == 0
+    for words in ("logmel (version ", "mfcc (version ", "prosody (version ", "ssl (version "):
+        assert words in result.stdout
+    assert "  n_mfcc = 13: number of cepstral coefficients" in result.stdout
+    assert "  clip = none: longer utterances are cut to this length (s)" in result.stdout
+    assert "  energy = false: " in result.stdout
+
+
+def test_ser_inspect_says_what_a_file_holds(project):
+    make_audio(project)
+    result = ser("inspect", "data/audio/mine/16k.h5")
+    assert (result.exit_code, result.stderr) == (0, "")
+    said = {line[:18].strip(): line[19:] for line in result.stdout.splitlines()}
+    assert (said["schema"], said["corpus"], said["extractor"]) == ("ser-features/1", "mine", "audio, version 1")
+    assert (said["params"], said["frame rate"]) == ('{"sample_rate":16000}', "16000 Hz")
+    assert (said["utterances"], said["stream values"]) == ("9", "int16, 1 dims")
+    assert said["frames"] == "28800 in all, 1600 to 4800 an utterance"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "damaged feature file"),
+        (lambda path: path.write_bytes(b""), "damaged feature file"),
+        (lambda path: path.unlink(), "no such feature file"),
+    ],
+)
+def test_ser_inspect_of_a_bad_file(project, damage, message):
+    make_audio(project)
+    damage(Path("data/audio/mine/16k.h5"))
+    result = ser("inspect", "data/audio/mine/16k.h5")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: data/audio/mine/16k.h5: {message}")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_ser_check_takes_the_projects_file(project):
+    assert ser("check").stdout == "params.yaml is valid: 1 corpora, 3 experiments, 1 fusions\n"
+    project.edit("seed: 0", "seed: x")
+    assert ser("check").exit_code == 2
+
+
+def test_ser_helps():
+    result = ser("--help")
+    assert result.exit_code == 0
+    for command in ("check", "features", "inspect"):
+        assert f"\n  {command} " in result.stdout
+        assert ser(command, "--help").exit_code == 0
+
+
+# Starting fast
+
+
+@pytest.mark.parametrize("module", [*(f"stages.{stage}" for stage in STAGES), "pipeline.cli"])
+def test_help_is_quick(project, module):
+    seconds = []
+    while len(seconds) < 3 and sum(spent < 1 for spent in seconds) < 2:  # two of three settle the median
+        start = time.perf_counter()
+        done = project.run(module, "--help")
+        seconds.append(time.perf_counter() - start)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("Usage: ")
+    assert statistics.median(seconds) < 1
+
+
+def test_help_imports_nothing_heavy():
+    names = ["pipeline.cli", *(f"stages.{stage}" for stage in STAGES)]
+    code = (
+        f"import sys, {', '.join(names)}\n"
+        "print(*{'torch', 'transformers', 'sklearn', 'librosa', 'skorch', 'matplotlib'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

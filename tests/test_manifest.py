@@ -1,0 +1,166 @@
+import hashlib
+import json
+from dataclasses import asdict
+
+import pytest
+import soundfile
+from conftest import tone
+
+from pipeline import manifest
+from pipeline.corpora import CorpusParams
+from pipeline.errors import UserError
+
+# fmt: off
+FIELDS = [
+    "key", "dataset", "wav", "speaker", "gender", "language", "emo", "raw_emo", "text", "session", "length",
+    "sample_rate", "channel", "sha256",
+]
+# fmt: on
+
+
+def build(root, **params):
+    return manifest.build("mine", CorpusParams(reader="folder", root=root, **params))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Three recordings: sad/b, sad/c and happy/a."""
+    root = tmp_path / "corpus"
+    for name, seconds, rate in (("sad/c.wav", 0.3, 16000), ("sad/b.flac", 0.2, 44100), ("happy/a.wav", 0.1, 8000)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(root / name, tone(seconds, rate=rate), rate)
+    return root
+
+
+def test_a_row_says_what_the_file_is(corpus):
+    soundfile.write(corpus / "sad/c.wav", [[0.1, 0.2]] * 4410, 44100)
+    row = {row.key: row for row in build(corpus, language="de", speaker_pattern="/(.)")}["sad/c"]
+    assert asdict(row) == {
+        "key": "sad/c",
+        "dataset": "mine",
+        "wav": "sad/c.wav",
+        "speaker": "c",
+        "gender": "",
+        "language": "de",
+        "emo": "sad",
+        "raw_emo": "sad",
+        "text": "",
+        "session": "",
+        "length": 0.1,
+        "sample_rate": 44100,
+        "channel": 2,
+        "sha256": hashlib.sha256((corpus / "sad/c.wav").read_bytes()).hexdigest(),
+    }
+
+
+def test_the_file_is_json_lines_of_the_documented_fields(corpus, tmp_path):
+    manifest.write(tmp_path / "m.jsonl", build(corpus))
+    lines = (tmp_path / "m.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [list(json.loads(line)) for line in lines] == [FIELDS] * 3
+
+
+def test_rows_are_sorted_by_key_and_come_back_as_written(corpus, tmp_path):
+    soundfile.write(corpus / "sad/b-2.wav", tone(), 16000)  # before sad/b.flac, but its key is after sad/b
+    rows = build(corpus)
+    assert [row.key for row in rows] == ["happy/a", "sad/b", "sad/b-2", "sad/c"]
+    manifest.write(tmp_path / "new/folder/m.jsonl", rows)
+    assert manifest.read(tmp_path / "new/folder/m.jsonl") == rows
+
+
+def test_the_same_corpus_gives_the_same_bytes(corpus, tmp_path):
+    for name in ("one", "two"):
+        manifest.write(tmp_path / name, build(corpus))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_counts(corpus):
+    assert manifest.counts(build(corpus, speaker_pattern="^(happy|sad)")) == {
+        "utterances": 3,
+        "speakers": 2,
+        "seconds": 0.6,
+        "by_emotion": {"happy": 1, "sad": 2},
+        "by_speaker": {"happy": 1, "sad": 2},
+    }
+    assert manifest.counts(build(corpus))["by_speaker"] == {"unknown": 3}
+
+
+def test_two_files_with_one_key(corpus):
+    soundfile.write(corpus / "sad/b.wav", tone(0.2), 16000)
+    with pytest.raises(UserError, match=r"sad/b\.flac and sad/b\.wav have the same key 'sad/b'; rename one$"):
+        build(corpus)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize(
+    ("data", "message"), [(b"", "is empty"), (b"this is no sound " * 100, "cannot be read as audio")]
+)
+def test_unreadable_recordings(corpus, suffix, data, message):
+    path = corpus / f"sad/bad.{suffix}"
+    path.write_bytes(data)
+    with pytest.raises(UserError) as caught:
+        build(corpus)
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_recording_without_samples(corpus):
+    soundfile.write(corpus / "sad/bad.wav", [], 16000)
+    assert (corpus / "sad/bad.wav").stat().st_size
+    with pytest.raises(UserError, match=r"sad/bad\.wav: holds no audio samples"):
+        build(corpus)
+
+
+def test_a_broken_link(corpus):
+    (corpus / "sad/gone.wav").symlink_to(corpus / "nowhere.wav")
+    with pytest.raises(UserError, match=r"sad/gone\.wav: cannot be read as audio"):
+        build(corpus)
+
+
+def test_folders_that_are_no_corpus(tmp_path):
+    (tmp_path / "empty/sad").mkdir(parents=True)
+    (tmp_path / "empty/sad/notes.txt").write_text("no audio")
+    for name, message in (
+        ("missing", "does not exist"),
+        ("empty", "has no audio file"),
+        ("empty/sad/notes.txt", "is not a folder"),
+    ):
+        with pytest.raises(UserError) as caught:
+            build(tmp_path / name)
+        assert str(caught.value).startswith(f"corpus folder {str(tmp_path / name)!r} {message}")
+
+
+@pytest.mark.parametrize("damage", ["{", "", "null", "[]", "3", '{"key": "a"}', '{"key"'])
+def test_a_damaged_line_is_named(corpus, tmp_path, damage):
+    path = tmp_path / "m.jsonl"
+    manifest.write(path, build(corpus))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([lines[0], damage, lines[2]]) + "\n", encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        manifest.read(path)
+    assert str(caught.value).startswith(f"{path}, line 2: not a manifest row")
+
+
+def test_a_manifest_cut_short(corpus, tmp_path):
+    path = tmp_path / "m.jsonl"
+    manifest.write(path, build(corpus))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"m\.jsonl, line 3: not a manifest row"):
+        manifest.read(path)
+
+
+def test_a_manifest_that_is_no_text(tmp_path):
+    (tmp_path / "m.jsonl").write_bytes(b"\x89HDF\xff\xfe")
+    with pytest.raises(UserError, match=r"m\.jsonl: not UTF-8 text"):
+        manifest.read(tmp_path / "m.jsonl")
+
+
+def test_a_missing_manifest(tmp_path):
+    with pytest.raises(UserError, match=r"m\.jsonl: no such manifest; `dvc repro` makes it"):
+        manifest.read(tmp_path / "m.jsonl")
+
+
+def test_further_fields_are_ignored(corpus, tmp_path):
+    rows = build(corpus)
+    lines = [json.dumps({**asdict(row), "type": "raw", "num_frame": 1.0}) for row in rows]
+    (tmp_path / "m.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert manifest.read(tmp_path / "m.jsonl") == rows

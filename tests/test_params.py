@@ -1,0 +1,281 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from conftest import PARAMS, REPOSITORY
+
+from pipeline.cli import main
+from pipeline.params import load
+
+FILE = "my params.yaml"
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch):
+    """Run `ser check` on a file of this text; returns the exit code and what it says."""
+    monkeypatch.chdir(tmp_path)
+
+    def check(text=None):
+        if text is not None:
+            Path(FILE).write_bytes(text if isinstance(text, bytes) else text.encode())
+        result = CliRunner().invoke(main, ["check", FILE])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return check
+
+
+@pytest.fixture
+def mistakes(check):
+    """What `ser check` has to say of a wrong file: one line for each mistake, and nothing else."""
+
+    def mistakes(text=None):
+        result = check(text)
+        assert (result.exit_code, result.stdout) == (2, "")
+        lines = result.stderr.splitlines()
+        for line in lines:
+            assert line.startswith(f"error: {FILE}: ")
+        return [line.removeprefix(f"error: {FILE}: ") for line in lines]
+
+    return mistakes
+
+
+def edited(key, value=None, name=None):
+    """PARAMS with the dotted `key` set to a value, or renamed (the last part only)."""
+    data = yaml.safe_load(PARAMS)
+    *parents, last = key.split(".")
+    table = data
+    for parent in parents:
+        table = table.setdefault(parent, {})
+    if name is None:
+        table[last] = value
+    else:
+        table[name] = table.pop(last)
+    return yaml.safe_dump(data, sort_keys=False)
+
+
+def without(key):
+    data = yaml.safe_load(PARAMS)
+    *parents, last = key.split(".")
+    table = data
+    for parent in parents:
+        table = table[parent]
+    del table[last]
+    return yaml.safe_dump(data, sort_keys=False)
+
+
+def test_the_shipped_params_are_valid():
+    result = CliRunner().invoke(main, ["check", str(REPOSITORY / "params.yaml")])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "params.yaml is valid: " in result.stdout
+
+
+def test_these_params_are_valid(check):
+    result = check(PARAMS)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{FILE} is valid: 1 corpora, 3 experiments, 1 fusions\n"
+
+
+def test_defaults_are_filled_in(check):
+    check(PARAMS)
+    settings = load(Path(FILE))
+    assert settings.scoring.confidence == 0.95
+    assert settings.feature("cepstra")[1].clip is None
+    assert settings.experiment("picture")[1].inputs() == {"logmel": "mel"}
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("seed", "sead"),
+        ("corpora", "corpra"),
+        ("scoring", "scorings"),
+        ("demo.spoken.voices", "voicse"),
+        ("corpora.mine.root", "rot"),
+        ("corpora.mine.speaker_pattern", "speaker_patern"),
+        ("noise.loud.snr", "snrs"),
+        ("noisy.logmel", "logmell"),
+        ("features.mfcc.cepstra.n_mfcc", "n_mfc"),
+        ("features.logmel.mel.n_mels", "n_mel"),
+        ("embeddings.tiny.layers", "layer"),
+        ("protocols.dealt.folds", "fold"),
+        ("protocols.mixed.test", "tests"),
+        ("experiments.pooled.statistics.protocol", "protokol"),
+        ("experiments.spectrogram.picture.copies", "copyes"),
+        ("experiments.spectrogram.picture.params.epochs", "epoch"),
+        ("fusions.both.fit_on", "fiton"),
+        ("scoring.bootstrap", "bootstraps"),
+    ],
+)
+def test_a_misspelt_key_is_named_with_what_was_meant(mistakes, key, wrong):
+    (line,) = mistakes(edited(key, name=wrong))
+    *parents, right = key.split(".")
+    assert line.startswith(f"{'.'.join([*parents, wrong])}: unknown key (did you mean {right!r}?); known: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "message"),
+    [
+        ("features.mfcc", "mfc", "features.mfc: 'mfc' is not in the feature extractors (did you mean 'mfcc'?)"),
+        ("features.mfcc", "ssl", "features.ssl: self-supervised models have their own section"),
+        ("experiments.pooled", "poled", "experiments.poled: 'poled' is not in the systems (did you mean 'pooled'?)"),
+        ("protocols.loso.scheme", "scheem", "protocols.loso.scheme: is missing"),
+    ],
+)
+def test_a_misspelt_kind(mistakes, key, name, message):
+    (line,) = mistakes(edited(key, name=name))
+    assert line.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("seed", "zero", "valid integer"),
+        ("seed", -1, "greater than or equal to 0; it is -1"),
+        ("corpora", ["mine"], "valid dictionary"),
+        ("corpora", None, "valid dictionary; it is None"),
+        ("corpora.mine.language", False, "valid string; it is False"),
+        ("corpora.mine.speaker_pattern", "(a", "is no regular expression"),
+        ("corpora.mine.speaker_pattern", "a+", "needs a group"),
+        ("noise.loud.snr", [], "at least 1 item"),
+        ("noise.loud.snr", [".nan"], "valid number"),
+        ("noise.loud.snr", [float("nan")], "finite number"),
+        ("features.mfcc.cepstra", 3, "valid dictionary; it is 3"),
+        ("features.mfcc.cepstra.n_mels", "many", "valid integer"),
+        ("features.mfcc.cepstra.sample_rate", 8000, "16000 or 48000; it is 8000"),
+        ("features.mfcc.cepstra.clip", 0, "greater than 0"),
+        ("features.mfcc.cepstra.pad", "loop", "'zero' or 'repeat'; it is 'loop'"),
+        ("embeddings.tiny.layers", "all", "it is 'all'"),
+        ("protocols.dealt.folds", 1, "greater than or equal to 2; it is 1"),
+        ("protocols.dealt.folds", "two", "valid integer"),
+        ("protocols.mixed.test", 1.5, "less than 1"),
+        ("protocols.loso.scheme", "loso", "'loso' is not known; known: leave_one_speaker_out"),
+        ("protocols.loso.scheme", "grouped_kfol", "'grouped_kfol' is not known (did you mean 'grouped_kfold'?)"),
+        ("experiments.spectrogram.picture.params", [1], "valid dictionary"),
+        ("experiments.spectrogram.picture.params.epochs", "ten", "valid integer"),
+        ("fusions.both.method", "mean", "'logistic_regression' or 'weighted_average'; it is 'mean'"),
+        ("scoring.confidence", 95, "less than 1; it is 95"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_right(mistakes, key, value, expected):
+    (line,) = mistakes(edited(key, value))
+    assert line.startswith(key)
+    assert expected in line
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "seed",
+        "features",
+        "corpora.mine.root",
+        "noise.loud.source",
+        "protocols.loso.scheme",
+        "experiments.pooled.statistics.corpus",
+        "fusions.both.first",
+    ],
+)
+def test_a_missing_key(mistakes, key):
+    assert mistakes(without(key)) == [f"{key}: is missing"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("corpora.mine.reader", "foldr", "'foldr' is not in the corpus readers (did you mean 'folder'?)"),
+        ("corpora.mine.emotions", {"x": "sadd"}, "'x' maps to 'sadd' (did you mean 'sad'?)"),
+        ("corpora.loud", {"reader": "folder", "root": "x"}, "noise.loud: is the name of a corpus too"),
+        ("noise.loud.source", "min", "'min' is not in corpora (did you mean 'mine'?)"),
+        ("noisy.logmel", ["mell"], "'mell' is not in features.logmel (did you mean 'mel'?)"),
+        ("noisy.ssl", ["tinny"], "'tinny' is not in embeddings (did you mean 'tiny'?)"),
+        ("embeddings.mel", {"model": "tiny"}, "the name is used twice"),
+        ("experiments.pooled.statistics.corpus", "yours", "'yours' is not in corpora; known: mine"),
+        ("experiments.pooled.statistics.protocol", "lso", "'lso' is not in protocols (did you mean 'loso'?)"),
+        ("experiments.pooled.statistics.mfcc", "mel", "'mel' is not in features.mfcc; known: cepstra"),
+        ("experiments.pooled.statistics.mfcc", "", "is missing; pooled takes logmel, mfcc, prosody"),
+        ("experiments.pooled.statistics.ssl", "tiny", "is not taken by pooled"),
+        ("experiments.pooled.statistics.copies", "loud", "is not taken by this system"),
+        (
+            "experiments.pooled.picture",
+            {"corpus": "mine", "protocol": "loso", "logmel": "mel", "mfcc": "cepstra", "prosody": "melody"},
+            "experiments.spectrogram.picture: the name is used twice",
+        ),
+        ("experiments.spectrogram.picture.copies", "", "is missing; name noisy copies"),
+        ("experiments.spectrogram.picture.copies", "loude", "'loude' is not in noise (did you mean 'loud'?)"),
+        ("noisy.logmel", [], "'mel' is not extracted from noisy copies; add it to noisy.logmel"),
+        ("fusions.both.second", "agaain", "'agaain' is not in experiments (did you mean 'again'?)"),
+        ("fusions.both.second", "picture", "fusions.both: its branches have not one corpus and one protocol"),
+        ("fusions.again", {"first": "again", "second": "again"}, "is the name of an experiment too"),
+        ("corpora.my corpus", {"reader": "folder", "root": "x"}, "name 'my corpus' may hold only"),
+        ("features.mfcc.a/b", {}, "name 'a/b' may hold only"),
+        ("experiments.pooled.ä", {"corpus": "mine", "protocol": "loso"}, "name 'ä' may hold only"),
+        ("features.mfcc.cepstra.n_mfcc", 30, "n_mfcc 30 is more than n_mels 20"),
+    ],
+)
+def test_sections_must_fit_each_other(mistakes, key, value, message):
+    (line,) = mistakes(edited(key, value))
+    assert message in line
+    section = message.split(":")[0] if message.startswith(("noise", "fusions", "experiments")) else key.split(".")[0]
+    assert line.startswith(section) or key == "noisy.logmel"
+
+
+def test_every_mistake_has_its_line(mistakes):
+    text = PARAMS.replace("seed: 0", "sed: 0").replace("bootstrap: 100", "bootstrap: few").replace("fit_on", "fit_at")
+    assert [line.split(":")[0] for line in mistakes(text)] == ["fusions.both.fit_at", "scoring.bootstrap", "sed"]
+
+
+def test_an_unknown_key_beside_a_missing_one_are_two_mistakes(mistakes):
+    first, second = mistakes(without("seed") + "colour: red\n")
+    assert first == "seed: is missing"
+    assert second.startswith("colour: unknown key; known: seed, ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: [", "not valid YAML: "),
+        ("seed: 0\n\tcorpora: 1", "not valid YAML: "),
+        ("a: b: c", "not valid YAML: "),
+        ("a: \0", "not valid YAML: "),
+        ("", "must be a mapping of sections"),
+        ("[1, 2]", "must be a mapping of sections"),
+        ("seed: 0 # fröhlich".encode("latin-1"), "not UTF-8 text"),
+        (PARAMS + "1: 2\n", "1: keys should be strings; it is 1"),
+    ],
+)
+def test_a_file_that_is_no_mapping(mistakes, text, message):
+    (line,) = mistakes(text)
+    assert line.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "number"),
+    [
+        (PARAMS + "seed: 1\n", "seed", len(PARAMS.splitlines()) + 1),
+        (PARAMS.replace("  tiny: {model: tiny,", "  tiny: {model: tiny, model: large,"), "model", 18),
+        (PARAMS.replace("  melody: {}", "  melody: {}\n    melody: {}"), "melody", 17),
+    ],
+)
+def test_a_key_that_stands_twice(mistakes, text, key, number):
+    (line,) = mistakes(text)
+    assert f"key {key!r} stands twice" in line
+    assert f"line {number}," in line
+
+
+def test_a_merged_key_may_be_given_anew(check):
+    text = PARAMS.replace("mel: {n_fft", "mel: &mel {n_fft")
+    text = text.replace("  mfcc:\n", "    wide: {<<: *mel, n_mels: 40}\n  mfcc:\n")
+    assert check(text).exit_code == 0
+    _, params = load(Path(FILE)).feature("wide")
+    assert (params.n_fft, params.n_mels) == (512, 40)
+
+
+def test_a_missing_file(mistakes):
+    assert mistakes() == ["not found; run the command in the project's folder"]
+
+
+def test_a_folder(check):
+    Path(FILE).mkdir()
+    result = check()
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"error: {FILE}: Is a directory\n")
