@@ -1,9 +1,14 @@
 """Files appear under their final name whole, or not at all."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from pipeline.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -11,6 +16,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; when the block ends well, flush it to disk and rename it to `path`.
 
     Renaming also keeps a hard- or symlinked cached version of the old file as it was.
+
+    Raises:
+        UserError: the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -22,5 +30,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         finally:
             os.close(descriptor)
         temporary.replace(path)
+    except OSError as error:
+        for code in FULL:
+            if error.errno == code or os.strerror(code) in str(error):
+                raise UserError(f"{path}: {os.strerror(code).lower()}; make room and run again, to go on") from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pipeline import __version__
-from pipeline.commands import Command
+from pipeline.commands import Command, worker_options
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,15 +54,79 @@ def _shown(value: Any) -> str:
 
 
 @main.command(cls=Command)
+@click.argument("extractor")
+@click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Feature file to make or bring up to date.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A param of the extractor; repeatable.")
+@click.option("--device", "chosen", help="torch device of a model (SER_DEVICE; default: a GPU where there is one).")
+@click.option("--batch-seconds", type=click.FloatRange(0, min_open=True), help="Audio in one batch (s).")
+@click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Smaller file, slower to read.")
+@worker_options
+def extract(
+    extractor: str,
+    inputs: tuple[Path, ...],
+    out: Path,
+    settings: tuple[str, ...],
+    chosen: str | None,
+    batch_seconds: float | None,
+    compression: str | None,
+    workers: int | None,
+    cluster: str | None,
+) -> None:
+    """Extract the feature EXTRACTOR of files, folders or a manifest (.jsonl), outside DVC.
+
+    Keys are paths relative to the given folder without suffix, the stem of a single file, or the manifest's. Recordings
+    that OUT already has are not computed again.
+    """
+    from pipeline import recordings
+    from pipeline.commands import device
+    from pipeline.extract import extract as run
+    from pipeline.features import find_extractor
+    from pipeline.store import FeatureFile
+    from pipeline.strict import validate
+
+    kind = find_extractor(extractor)
+    params = validate(kind.Params, _assignments(settings), extractor)
+    found = recordings.find(inputs)
+    made = kind(params, (chosen or device()) if kind.uses_device else "cpu")
+    if batch_seconds is not None:
+        made.batch_seconds = batch_seconds
+    audio = out.with_name(out.name + ".audio")
+    corpus = inputs[0].resolve().stem
+    recordings.prepare(found, params.sample_rate, audio, corpus)
+    try:
+        summary = run(made, FeatureFile(audio), out, corpus, workers, cluster, compression)
+    finally:
+        audio.unlink(missing_ok=True)
+    click.echo(f"{out}: {summary}")
+
+
+def _assignments(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Values given as KEY=VALUE, read as YAML."""
+    from pipeline.errors import ParamsError
+    from pipeline.strict_yaml import parse
+
+    values: dict[str, Any] = {}
+    for setting in settings:
+        key, mark, text = setting.partition("=")
+        if not mark or not key:
+            raise ParamsError(f"--set {setting!r}: expected KEY=VALUE, as n_mels=64")
+        values[key] = parse(text, f"--set {key}")
+    return values
+
+
+@main.command(cls=Command)
 @click.argument("path", type=click.Path(path_type=Path))
 def inspect(path: Path) -> None:
-    """Say what a feature file holds: extractor, params, streams, counts and size."""
+    """Say what a feature file holds: health, extractor, params, streams, counts and size."""
     from pipeline.store import SCHEMA, FeatureFile, canonical_json
 
     file = FeatureFile(path)
     header = file.header
     lengths = file.lengths
+    file.verify()
     rows = {
+        "health": "good: the contents have the checksum they were written with",
         "schema": SCHEMA,
         "corpus": header.corpus,
         "extractor": f"{header.extractor}, version {header.version}",

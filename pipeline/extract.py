@@ -1,29 +1,32 @@
 """Run any extractor over a corpus's audio: only what is new is computed, and a killed run goes on where it stopped.
 
 A row's digest covers all its values depend on, so a row whose digest stands in the previous file is copied from it.
-The rest is cut into batches by a plan fixed before the run; each finished batch is kept in a folder beside the output
-(`NAME.h5.parts`) until the whole file is written under its final name.
+The rest is cut into batches by a plan fixed before the run, so that the result depends neither on the number of workers
+nor on interruptions. Workers keep each finished batch in the journal (`journal.py`); at last the file is written under
+its final name.
 """
 
-import hashlib
-import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.atomic import atomic_path
 from pipeline.audio import RATES, fit, row_digest, to_float
 from pipeline.errors import UserError
-from pipeline.features.base import Extractor, Streams
+from pipeline.executors import open_executor, run_all, single_thread, worker_count
+from pipeline.features.base import Extractor, Streams, Wave
+from pipeline.journal import Journal, save_piece
 from pipeline.progress import Progress
 from pipeline.store import FeatureFile, FeatureWriter, Header, canonical_json
 
-MakeProgress = Callable[[int, str], Progress]
+POOL_SECONDS = 600.0
+"""audio below which starting worker processes takes longer than it saves (s)"""
 
 
 @dataclass(frozen=True)
@@ -45,58 +48,68 @@ def audio_file(folder: Path, sample_rate: int) -> FeatureFile:
     return FeatureFile(folder / f"{names[sample_rate]}.h5")
 
 
-def extract(extractor: Extractor[Any], audio: FeatureFile, out: Path, corpus: str) -> Summary:
+def extract(
+    extractor: Extractor[Any],
+    audio: FeatureFile,
+    out: Path,
+    corpus: str,
+    workers: int | None = None,
+    cluster: str | None = None,
+    compression: str | None = None,
+) -> Summary:
     """Write the features of every utterance of `audio` to `out`.
 
-    Same inputs, same machine: the same bytes, whether or not runs were interrupted.
+    Same inputs, same machine: the same bytes, whatever the workers, and whether or not runs were interrupted.
+
+    Args:
+        extractor: what to compute.
+        audio: an audio file at the extractor's rate.
+        out: the feature file; rows that it already has are copied.
+        corpus: name kept in the file.
+        workers: worker processes; default `SER_WORKERS`, or one per core.
+        cluster: Dask scheduler; default `SER_CLUSTER`.
+        compression: None, or an HDF5 filter (gzip, lzf) for the streams.
 
     Raises:
         UserError: a value is not finite, or a wave cannot be used; the utterance is named.
     """
     said = canonical_json(extractor.params.model_dump(mode="json"))
     identity = (extractor.name, extractor.version, said, extractor.weights_digest)
-    digests = np.array([row_digest(*identity, audio.row(i).tobytes()) for i in range(len(audio))], np.uint8).reshape(
-        -1, 32
-    )
-    names = [bytes(digest).hex() for digest in digests]
+    digests = [row_digest(*identity, audio.row(i).tobytes()) for i in range(len(audio))]
+    names = [digest.tobytes().hex() for digest in digests]
     previous = _previous(out, extractor)
-    known = {bytes(digest).hex(): i for i, digest in enumerate(previous.digests)} if previous else {}
+    known = {digest.tobytes().hex(): i for i, digest in enumerate(previous.digests)} if previous else {}
     first = {name: i for i, name in reversed(list(enumerate(names))) if name not in known}
 
     batches = _plan(extractor, audio, sorted(first.values()))
-    parts = out.with_name(out.name + ".parts")
-    done = _open_parts(parts, [[names[i] for i in batch] for batch in batches])
-    resumed = sum(len(batches[number]) for number in done)
+    journal = Journal(out, canonical_json([[names[i] for i in batch] for batch in batches]))
+    resumed = sum(len(batches[number]) for number in journal.resumed)
+    todo = {number: batch for number, batch in enumerate(batches) if number not in journal.resumed}
     with Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress:
-        for number, batch in enumerate(batches):
-            if number in done:
-                continue
-            waves = [fit(to_float(audio.row(i)), extractor.params) for i in batch]
-            results = extractor.extract(waves)
-            for i, streams in zip(batch, results, strict=True):
-                _check(extractor, audio.keys[i], streams)
-            _save_part(parts / f"{number:06d}.npz", results)
-            progress.update(len(batch))
+        for count in _compute_all(extractor, audio, todo, journal.folder, workers, cluster):
+            progress.update(count)
 
     header = Header(
         extractor=extractor.name,
         version=extractor.version,
-        params=json.loads(said),
+        params=extractor.params.model_dump(mode="json"),
         frame_rate=extractor.frame_rate,
         corpus=corpus,
         notes={"weights": extractor.weights_digest} if extractor.weights_digest else {},
     )
-    _assemble(out, header, extractor, audio.keys, names, digests, previous, known, batches, parts)
-    shutil.rmtree(parts, ignore_errors=True)
+    table = np.array(digests, np.uint8).reshape(-1, 32)
+    _assemble(out, header, extractor, audio.keys, names, table, previous, known, batches, journal, compression)
+    journal.remove()
     return Summary(sum(name in first for name in names), sum(name in known for name in names), resumed)
 
 
 def _previous(out: Path, extractor: Extractor[Any]) -> FeatureFile | None:
-    """The previous output, when its rows can serve."""
+    """The previous output, when its rows can serve: whole, and with the same streams."""
     if not out.exists():
         return None
     try:
         file = FeatureFile(out)
+        file.verify()
     except UserError:
         return None
     streams = file.streams.items()
@@ -122,37 +135,108 @@ def _plan(extractor: Extractor[Any], audio: FeatureFile, rows: list[int]) -> lis
     return batches
 
 
-def _open_parts(parts: Path, plan: list[list[str]]) -> set[int]:
-    """Prepare the journal folder for this plan; the numbers of the batches already in it."""
-    identity = hashlib.sha256(canonical_json(plan).encode()).hexdigest()
-    journal = parts / "plan.sha256"
-    if not journal.is_file() or journal.read_text() != identity:
-        shutil.rmtree(parts, ignore_errors=True)
-        if not plan:
-            return set()
-        with atomic_path(journal) as temporary:
-            temporary.write_text(identity)
-    return {int(path.stem) for path in parts.glob("[0-9]*.npz")}
+def _compute_all(
+    extractor: Extractor[Any],
+    audio: FeatureFile,
+    todo: dict[int, list[int]],
+    folder: Path,
+    workers: int | None,
+    cluster: str | None,
+) -> Iterator[int]:
+    """Compute batches into the journal; yields how many utterances each had, as they finish."""
+    resources = {"GPU": 1.0} if extractor.uses_device and extractor.device.startswith("cuda") else None
+    seconds = sum(int(audio.lengths[i]) for batch in todo.values() for i in batch) / extractor.params.sample_rate
+    count = worker_count(workers)
+    if extractor.uses_device or (workers is None and seconds < POOL_SECONDS):
+        count = 1
+    with open_executor(count, len(todo), cluster, resources) as executor:
+        if executor is None:
+            yield from _compute_here(extractor, audio, todo, folder)
+        else:
+            yield from _compute_there(executor, extractor, audio, todo, folder)
 
 
-def _save_part(path: Path, results: Sequence[Streams]) -> None:
-    arrays: dict[str, NDArray[Any]] = {}
-    for name in results[0]:
-        arrays[f"{name}/frames"] = np.array([len(streams[name]) for streams in results], np.int64)
-        arrays[name] = np.concatenate([streams[name] for streams in results])
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+def _compute_here(
+    extractor: Extractor[Any], audio: FeatureFile, todo: dict[int, list[int]], folder: Path
+) -> Iterator[int]:
+    """In this process; one thread reads the next batch, and one writes the last, while this one computes."""
+    numbers = list(todo)
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer, _threads(extractor):
+        coming = [reader.submit(_waves, extractor, audio, todo[number]) for number in numbers[:1]]
+        written = []
+        for place, number in enumerate(numbers):
+            waves = coming.pop().result()
+            if place + 1 < len(numbers):
+                coming.append(reader.submit(_waves, extractor, audio, todo[numbers[place + 1]]))
+            results = _results(extractor, audio, todo[number], waves)
+            written.append(writer.submit(save_piece, folder, number, _piece(results)))
+            if place:
+                written.pop(0).result()
+            yield len(waves)
+        for future in written:
+            future.result()
 
 
-def _check(extractor: Extractor[Any], key: str, streams: Streams) -> None:
-    for name, dim in extractor.dims.items():
-        values = streams[name]
-        if values.ndim != 2 or values.shape[1] != dim:
-            raise ValueError(
-                f"{extractor.name} gave {name} of shape {values.shape} for {key}; expected (frames, {dim})"
-            )
-        if not extractor.may_be_nan and values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise UserError(f"{key}: {extractor.name} has values that are not finite in {name}; look at the recording")
+def _compute_there(
+    executor: Executor, extractor: Extractor[Any], audio: FeatureFile, todo: dict[int, list[int]], folder: Path
+) -> Iterator[int]:
+    kind, said, device = type(extractor), extractor.params.model_dump_json(), extractor.device
+    place, parts = audio.path.resolve(), folder.resolve()
+    tasks = ((kind, said, device, place, batch, parts, number) for number, batch in todo.items())
+    return run_all(executor, compute_batch, tasks)
+
+
+def compute_batch(
+    kind: type[Extractor[Any]], said: str, device: str, audio: Path, batch: list[int], folder: Path, number: int
+) -> int:
+    """Compute one batch in a worker process, and keep it in the journal's folder; returns how many utterances."""
+    extractor, file = _kept_extractor(kind, said, device), _kept_audio(audio)
+    with _threads(extractor):
+        results = _results(extractor, file, batch, _waves(extractor, file, batch))
+    save_piece(folder, number, _piece(results))
+    return len(batch)
+
+
+@lru_cache(maxsize=1)
+def _kept_extractor(kind: type[Extractor[Any]], said: str, device: str) -> Extractor[Any]:
+    """A worker's extractor, so that it loads a model once."""
+    return kind(kind.Params.model_validate_json(said), device)
+
+
+@lru_cache(maxsize=1)
+def _kept_audio(path: Path) -> FeatureFile:
+    return FeatureFile(path)
+
+
+def _threads(extractor: Extractor[Any]) -> AbstractContextManager[None]:
+    """One thread for features of the CPU, as sums are rounded otherwise with another number; a model has them all."""
+    return nullcontext() if extractor.uses_device else single_thread(torch=extractor.uses_torch)
+
+
+def _piece(results: Sequence[Streams]) -> dict[str, NDArray[Any]]:
+    """A batch as it is kept: the frames of each utterance, and each stream's frames of all utterances."""
+    counts = [len(next(iter(streams.values()))) for streams in results]
+    return {
+        "frames": np.array(counts, np.int64),
+        **{f"stream {name}": np.concatenate([streams[name] for streams in results]) for name in results[0]},
+    }
+
+
+def _waves(extractor: Extractor[Any], audio: FeatureFile, batch: Sequence[int]) -> list[Wave]:
+    return [fit(to_float(audio.row(i)), extractor.params) for i in batch]
+
+
+def _results(extractor: Extractor[Any], audio: FeatureFile, batch: Sequence[int], waves: list[Wave]) -> list[Streams]:
+    results = extractor.extract(waves)
+    for i, streams in zip(batch, results, strict=True):
+        for name, dim in extractor.dims.items():
+            values = streams[name]
+            if values.ndim != 2 or values.shape[1] != dim:
+                shape = f"shape {values.shape}, expected (frames, {dim})"
+                raise ValueError(f"{extractor.name} of {audio.keys[i]}: stream {name} has {shape}")
+            if not extractor.may_be_nan and values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise UserError(f"{audio.keys[i]}: {extractor.name} has values that are not finite in {name}")
+    return results
 
 
 def _assemble(
@@ -165,31 +249,31 @@ def _assemble(
     previous: FeatureFile | None,
     known: dict[str, int],
     batches: list[list[int]],
-    parts: Path,
+    journal: Journal,
+    compression: str | None,
 ) -> None:
-    """Write the final file from the previous one and the parts."""
+    """Write the final file from the previous one and the journal."""
     rows: dict[str, list[int]] = {}
     for i, name in enumerate(names):
         rows.setdefault(name, []).append(i)
-    stream = next(iter(extractor.dims))
+    kept = [(i, rows[name]) for name, i in known.items() if name in rows]
     lengths = np.zeros(len(keys), np.int64)
-    for name, i in known.items():
-        if previous is not None and name in rows:
-            lengths[rows[name]] = previous.lengths[i]
-    for number, batch in enumerate(batches):
-        with np.load(parts / f"{number:06d}.npz", allow_pickle=False) as part:
-            for i, frames in zip(batch, part[f"{stream}/frames"], strict=True):
-                lengths[rows[names[i]]] = frames
-    with FeatureWriter(out, header, keys, digests, lengths, extractor.dims, extractor.dtypes) as writer:
-        for name, i in known.items():
-            for row in rows.get(name, []) if previous is not None else []:
-                for stream in extractor.dims:
-                    writer.put(row, stream, previous.row(i, stream))  # type: ignore[union-attr]
-        for number, batch in enumerate(batches):
-            with np.load(parts / f"{number:06d}.npz", allow_pickle=False) as part:
-                for stream in extractor.dims:
-                    values = part[stream]
-                    starts = np.concatenate([[0], np.cumsum(part[f"{stream}/frames"])])
-                    for i, start, stop in zip(batch, starts[:-1], starts[1:], strict=True):
-                        for row in rows[names[i]]:
-                            writer.put(row, stream, values[start:stop])
+    for i, places in kept:
+        lengths[places] = previous.lengths[i]  # type: ignore[union-attr]
+    for number, piece in journal.load_all():
+        for i, frames in zip(batches[number], piece["frames"], strict=True):
+            lengths[rows[names[i]]] = frames
+    writer = FeatureWriter(out, header, keys, digests, lengths, extractor.dims, extractor.dtypes, compression)
+    with writer:
+        for i, places in kept:
+            for stream in extractor.dims:
+                values = previous.row(i, stream)  # type: ignore[union-attr]
+                for place in places:
+                    writer.put(place, stream, values)
+        for number, piece in journal.load_all():
+            starts = np.concatenate([[0], np.cumsum(piece["frames"])])
+            for stream in extractor.dims:
+                values = piece[f"stream {stream}"]
+                for i, start, stop in zip(batches[number], starts[:-1], starts[1:], strict=True):
+                    for place in rows[names[i]]:
+                        writer.put(place, stream, values[start:stop])

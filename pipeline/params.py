@@ -1,11 +1,9 @@
 """params.yaml as typed, validated objects. A mistake is an error that names the key, the value and what was meant."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from pipeline.corpora import READERS, CorpusParams
@@ -17,6 +15,7 @@ from pipeline.fusion import FusionParams
 from pipeline.protocols import ProtocolParams
 from pipeline.scoring import ScoringParams
 from pipeline.strict import Strict, validate
+from pipeline.strict_yaml import parse
 from pipeline.systems import SYSTEMS, find_system
 
 FILE = Path("params.yaml")
@@ -247,27 +246,6 @@ class _Check:
                 raise _MistakeError(f"fusions.{name}", "its branches have not one corpus and one protocol")
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error."""
-
-
-def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    # Before anchors are merged in (`<<: *base`), whose keys may be given anew.
-    nodes = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-    keys = [loader.construct_object(key) for key in nodes]
-    for i, key in enumerate(keys):
-        if key in keys[:i]:
-            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", nodes[i].start_mark)
-    return loader.construct_mapping(node, deep=True)
-
-
-_UniqueKeyLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
-# 1e-4 is a number in YAML 1.2, and to DVC; PyYAML's YAML 1.1 reads it as text.
-_UniqueKeyLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
-)
-
-
 def load(path: Path = FILE) -> Params:
     """Read and validate params.yaml.
 
@@ -275,14 +253,11 @@ def load(path: Path = FILE) -> Params:
         ParamsError: the file is missing, is not YAML, or holds a mistake.
     """
     try:
-        with path.open(encoding="utf-8") as file:
-            data = yaml.load(file, _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        data = parse(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError as error:
         raise ParamsError(f"{path}: not found; run the command in the project's folder") from error
     except UnicodeDecodeError as error:
         raise ParamsError(f"{path}: not UTF-8 text; save it as UTF-8") from error
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
         raise ParamsError(f"{path}: must be a mapping of sections")
     try:

@@ -1,6 +1,8 @@
 """Protocols: who is trained on, validated on and tested on; and the checks that nothing leaks."""
 
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -120,7 +122,8 @@ def _deal(rows: Sequence[Row], speakers: NDArray[np.str_], folds: int, seed: int
     emotions = [row.emo for row in rows]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     try:
-        return [sorted(set(speakers[test])) for _, test in splitter.split(rows, emotions, speakers)]
+        with _quiet_sklearn():
+            return [sorted(set(speakers[test])) for _, test in splitter.split(rows, emotions, speakers)]
     except ValueError as error:
         raise UserError(f"{rows[0].dataset}: cannot be cut into {folds} folds: {error}") from error
 
@@ -138,6 +141,14 @@ def _stratified(rows: Sequence[Row], protocol: StratifiedSplit, seed: int) -> Fo
     except ValueError as error:
         raise UserError(f"{rows[0].dataset}: cannot be split by emotion: {error}") from error
     return Fold(np.sort(train), np.sort(validation), np.sort(test))
+
+
+@contextmanager
+def _quiet_sklearn() -> Iterator[None]:
+    """Without the warning that a class has fewer utterances than there are folds: `check` refuses what is too few."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        yield
 
 
 def inner_folds(
@@ -163,7 +174,8 @@ def inner_folds(
         protocol.inner_folds, shuffle=True, random_state=seed
     )
     try:
-        parts = list(splitter.split(train, emotions, None if dependent else speakers))
+        with _quiet_sklearn():
+            parts = list(splitter.split(train, emotions, None if dependent else speakers))
     except ValueError as error:
         raise UserError(f"{rows[0].dataset}: inner_folds {protocol.inner_folds} are too many: {error}") from error
     return [(train[fitted], train[predicted]) for fitted, predicted in parts]

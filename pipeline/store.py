@@ -5,9 +5,11 @@ frames of all utterances in manifest order: utterance i has rows `offsets[i]:off
 and uncompressed, so they are read through a memory map at the dataset's place in the file.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +24,10 @@ from pipeline.errors import UserError
 
 SCHEMA = "ser-features/1"
 INDEX = ("key", "digest", "offsets")
+CHUNK_FRAMES = 1024
+"""frames of a chunk, where streams are compressed"""
+CHECK_FRAMES = 8192
+"""frames read at once for the checksum"""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,8 @@ class Header:
     corpus: str
     notes: Mapping[str, str] = field(default_factory=dict)
     """further root attributes, as the digest of pretrained weights"""
+    sha256: str = field(default="", compare=False)
+    """checksum of the contents, made by the writer"""
 
 
 def canonical_json(value: Any) -> str:
@@ -81,6 +89,7 @@ class FeatureFile:
             params=json.loads(attributes.pop("params")),
             frame_rate=float(attributes.pop("frame_rate")),
             corpus=attributes.pop("corpus"),
+            sha256=attributes.pop("sha256", ""),
             notes={name: str(value) for name, value in attributes.items()},
         )
         self.keys: list[str] = [key.decode() for key in file["key"][:]]
@@ -119,6 +128,17 @@ class FeatureFile:
     def __reduce__(self) -> tuple[type["FeatureFile"], tuple[Path]]:
         return FeatureFile, (self.path,)
 
+    def verify(self) -> None:
+        """Read everything and compare it with the checksum of the writer.
+
+        Raises:
+            UserError: the contents have changed since they were written.
+        """
+        streams = {name: self.streams[name] for name in sorted(self.streams)}
+        found = _checksum([key.encode() for key in self.keys], self.digests, self.offsets, streams)
+        if found != self.header.sha256:
+            raise UserError(f"{self.path}: damaged feature file (its checksum is another); delete it and run again")
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Frames of each utterance, (N,)."""
@@ -155,6 +175,7 @@ class FeatureWriter:
         lengths: (N,) frames of each utterance.
         dims: stream name -> number of dimensions.
         dtypes: stream name -> dtype.
+        compression: None, or an HDF5 filter (gzip, lzf): smaller, but no longer read through a memory map.
     """
 
     def __init__(
@@ -166,17 +187,26 @@ class FeatureWriter:
         lengths: NDArray[np.int64],
         dims: Mapping[str, int],
         dtypes: Mapping[str, np.dtype[Any]],
+        compression: str | None = None,
     ) -> None:
         self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        self._atomic = atomic_path(path)
+        self._path = path
         self._header = header
         self._keys = [key.encode() for key in keys]
-        self._digests = digests
+        self._digests = digests.reshape(-1, 32)
         self._dims = dims
         self._dtypes = dtypes
+        self._compression = compression
 
     def __enter__(self) -> "FeatureWriter":
-        self._file = h5py.File(self._atomic.__enter__(), "w", libver="v110")
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self._path))
+            self._file = stack.enter_context(h5py.File(temporary, "w", libver="v110"))
+            self._begin()
+            self._stack = stack.pop_all()
+        return self
+
+    def _begin(self) -> None:
         header = self._header
         attributes = {
             "schema": SCHEMA,
@@ -191,12 +221,13 @@ class FeatureWriter:
             self._file.attrs[name] = value
         width = max((len(key) for key in self._keys), default=1)
         self._file.create_dataset("key", data=np.array(self._keys, f"S{width}"), track_times=False)
-        self._file.create_dataset("digest", data=self._digests.reshape(-1, 32), track_times=False)
+        self._file.create_dataset("digest", data=self._digests, track_times=False)
         self._file.create_dataset("offsets", data=self.offsets, track_times=False)
         for name, dim in sorted(self._dims.items()):
             shape = (int(self.offsets[-1]), dim)
-            self._file.create_dataset(name, shape, self._dtypes[name], track_times=False)
-        return self
+            packed = {"compression": self._compression, "chunks": (min(CHUNK_FRAMES, shape[0]), dim)}
+            options = packed if self._compression and shape[0] else {}
+            self._file.create_dataset(name, shape, self._dtypes[name], track_times=False, **options)
 
     def put(self, i: int, stream: str, frames: NDArray[Any]) -> None:
         """Write the frames of utterance i, (frames, dims)."""
@@ -209,5 +240,22 @@ class FeatureWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._atomic.__exit__(kind, error, traceback)
+        with self._stack:
+            if error is not None:
+                raise error
+            streams = {name: self._file[name] for name in sorted(self._dims)}
+            self._file.attrs["sha256"] = _checksum(self._keys, self._digests, self.offsets, streams)
+
+
+def _checksum(
+    keys: Sequence[bytes], digests: NDArray[np.uint8], offsets: NDArray[np.int64], streams: Mapping[str, Any]
+) -> str:
+    """Hex SHA-256 of all that a feature file holds; `streams` are sorted by name, arrays or datasets."""
+    state = hashlib.sha256(b"\0".join(keys))
+    state.update(digests.tobytes())
+    state.update(offsets.tobytes())
+    for name, values in streams.items():
+        state.update(f"{name} {values.dtype} {values.shape}".encode())
+        for start in range(0, len(values), CHECK_FRAMES):
+            state.update(values[start : start + CHECK_FRAMES].tobytes())
+    return state.hexdigest()

@@ -1,19 +1,28 @@
-"""Cross-validate one experiment on cached features: train each fold's model, and predict what it did not see."""
+"""Cross-validate one experiment on cached features: train each fold's model, and predict what it did not see.
 
-from collections.abc import Sequence
+Folds are independent, so they run in worker processes or on a cluster. Each finished fold is kept in a journal beside
+the models; a killed run goes on at the unfinished folds, with the same result.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.atomic import atomic_path
 from pipeline.audio import source_key
+from pipeline.executors import open_executor, run_all, single_thread, worker_count
+from pipeline.journal import Journal, Piece, save_piece
 from pipeline.manifest import Row
-from pipeline.predictions import Predictions, write_json
+from pipeline.predictions import CURVE, Predictions, write_json
 from pipeline.progress import Progress
 from pipeline.protocols import Fold, ProtocolParams, inner_folds, is_speaker_dependent, split
-from pipeline.store import FeatureFile
+from pipeline.store import FeatureFile, canonical_json
 from pipeline.strict import Strict
 from pipeline.view import View
 
@@ -55,67 +64,135 @@ class Experiment:
             found.setdefault(source_key(key), []).append(key)
         return found
 
+    def view(self, keys: Sequence[str]) -> View:
+        """The features of these utterances or noisy copies."""
+        noisy = {role: [file] for role, file in self.noisy.items()}
+        return View(keys, {role: [file, *noisy.get(role, [])] for role, file in self.clean.items()})
 
-def cross_validate(experiment: Experiment, models: Path) -> Predictions:
+    def training_keys(self, train: Indices) -> tuple[list[str], list[str]]:
+        """Keys and emotions of a training part, with the noisy copies of its own utterances at the end."""
+        copies = self.copies()
+        rows = [self.rows[i] for i in train]
+        extra = [(key, row.emo) for row in rows for key in copies.get(row.key, [])]
+        keys = [row.key for row in rows] + [key for key, _ in extra]
+        return keys, [row.emo for row in rows] + [emo for _, emo in extra]
+
+    def identity(self, folds: Sequence[Fold]) -> str:
+        """Says all that the trained folds depend on, the program included."""
+        files = {**{f"clean {k}": v for k, v in self.clean.items()}, **{f"noisy {k}": v for k, v in self.noisy.items()}}
+        package = Path(__file__).parent
+        return canonical_json(
+            {
+                "system": self.system,
+                "settings": self.settings.model_dump(mode="json"),
+                "protocol": self.protocol.model_dump(mode="json"),
+                "seed": self.seed,
+                "device": self.device.split(":")[0],
+                "rows": [[row.key, row.emo, row.speaker] for row in self.rows],
+                "folds": [[part.tolist() for part in (f.train, f.validation, f.test)] for f in folds],
+                "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
+                "program": {str(p.relative_to(package)): _digest(p) for p in sorted(package.rglob("*.py"))},
+            }
+        )
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def cross_validate(
+    experiment: Experiment, models: Path, workers: int | None = None, cluster: str | None = None
+) -> Predictions:
     """Train and predict every fold; write each fold's model to the folder `models`.
 
     Training parts get the noisy copies of their own utterances; validation and test parts stay clean.
+
+    Args:
+        experiment: what to train and test.
+        models: the folder for the models.
+        workers: worker processes; default `SER_WORKERS`, or one per core.
+        cluster: Dask scheduler; default `SER_CLUSTER`.
     """
     rows, protocol = experiment.rows, experiment.protocol
     folds = split(rows, protocol, experiment.seed)
-    copies = experiment.copies()
+    journal = Journal(models, experiment.identity(folds))
+    todo = [number for number in range(len(folds)) if number not in journal.resumed]
+    count = worker_count(workers) if getattr(experiment.settings, "epochs", 0) and experiment.device == "cpu" else 1
+    with open_executor(count, len(todo), cluster) as executor:
+        fits = 1 if executor else getattr(experiment.settings, "epochs", 1) * (1 + protocol.inner_folds)
+        label = f"{experiment.name} {'folds' if executor else 'epochs'}"
+        with Progress(fits * len(folds), label, initial=fits * len(journal.resumed)) as progress:
+            here = () if executor else (progress.update,)
+            tasks = ((experiment, number, folds[number], journal.folder.resolve(), *here) for number in todo)
+            for _ in run_all(executor, train_fold, tasks):
+                if executor:
+                    progress.update()
+
     found = Predictions(sorted({row.emo for row in rows}))
-    epochs = getattr(experiment.settings, "epochs", 1) * len(folds) * (1 + protocol.inner_folds)
     count = 0
-    with Progress(epochs, f"{experiment.name} epochs") as progress:
-        for number, fold in enumerate(folds):
-            model, trained = _fit(experiment, copies, fold.train, fold.validation, progress)
-            for part, indices in (("test", fold.test), ("validation", fold.validation)):
-                _predict(experiment, found, model, number, part, indices)
-            for fitted, predicted in inner_folds(rows, fold.train, protocol, experiment.seed):
-                inner, _ = _fit(experiment, copies, fitted, fold.validation, progress)
-                _predict(experiment, found, inner, number, "training", predicted)
-            found.folds.append(_keys(rows, fold, trained))
-            found.curves += [{"fold": number, **row} for row in model.history_]
-            model.save(models / f"fold_{number:02d}.safetensors")
-            count = model.parameter_count()
+    for number, piece in journal.load_all():
+        count = _collect(experiment, found, number, folds[number], piece, models)
     found.card = _card(experiment, count)
     write_json(models / "card.json", {**found.card, "classes": found.classes})
+    journal.remove()
     return found
 
 
-def _view(experiment: Experiment, keys: Sequence[str]) -> View:
-    roles = experiment.clean
-    files = {role: [roles[role], *([experiment.noisy[role]] if experiment.noisy else [])] for role in roles}
-    return View(keys, files)
-
-
-def _fit(
-    experiment: Experiment, copies: dict[str, list[str]], train: Indices, validation: Indices, progress: Progress
-) -> tuple[Any, list[str]]:
+def train_fold(
+    experiment: Experiment, number: int, fold: Fold, folder: Path, on_epoch: Callable[[], None] = lambda: None
+) -> None:
+    """Train and predict one fold, and keep the result in the journal's folder."""
     rows = experiment.rows
-    keys, emotions = [rows[i].key for i in train], [rows[i].emo for i in train]
-    for i in train:
-        extra = copies.get(rows[i].key, [])
-        keys += extra
-        emotions += [rows[i].emo] * len(extra)
-    held_out = _view(experiment, [rows[i].key for i in validation]), [rows[i].emo for i in validation]
+    piece: dict[str, NDArray[Any]] = {}
+    with single_thread():
+        model = _fit(experiment, fold.train, fold.validation, on_epoch)
+        for part, indices in (("test", fold.test), ("validation", fold.validation)):
+            piece[f"{part}/rows"], piece[part] = indices, _predict(experiment, model, indices)
+        inner = [(fold.test[:0], np.zeros((0, piece["test"].shape[1])))]
+        for fitted, predicted in inner_folds(rows, fold.train, experiment.protocol, experiment.seed):
+            part_model = _fit(experiment, fitted, fold.validation, on_epoch)
+            inner.append((predicted, _predict(experiment, part_model, predicted)))
+    piece["training/rows"] = np.concatenate([indices for indices, _ in inner])
+    piece["training"] = np.concatenate([probabilities for _, probabilities in inner])
+    curve = [[row.get(name, np.nan) for name in CURVE] for row in model.history_]
+    piece["curve"] = np.array(curve, float).reshape(-1, len(CURVE))
+    piece["parameters"] = np.array(model.parameter_count())
+    with TemporaryDirectory() as place:
+        model.save(Path(place) / "model")
+        piece["model"] = np.frombuffer((Path(place) / "model").read_bytes(), np.uint8)
+    save_piece(folder, number, piece)
+
+
+def _fit(experiment: Experiment, train: Indices, validation: Indices, on_epoch: Callable[[], None]) -> Any:
+    keys, emotions = experiment.training_keys(train)
+    rows = [experiment.rows[i] for i in validation]
+    held_out = experiment.view([row.key for row in rows]), [row.emo for row in rows]
     model = experiment.classifier(experiment.settings, seed=experiment.seed, device=experiment.device)
-    model.fit(_view(experiment, keys), emotions, validation=held_out, on_epoch=progress.update)
-    return model, keys
+    return model.fit(experiment.view(keys), emotions, validation=held_out, on_epoch=on_epoch)
 
 
-def _predict(experiment: Experiment, found: Predictions, model: Any, fold: int, part: str, indices: Indices) -> None:
-    rows = [experiment.rows[i] for i in indices]
-    probabilities = np.zeros((len(rows), len(found.classes)))
-    columns = [found.classes.index(name) for name in model.classes_]
-    probabilities[:, columns] = model.predict_proba(_view(experiment, [row.key for row in rows]))
-    found.add(fold, part, [row.key for row in rows], [row.emo for row in rows], probabilities)
+def _predict(experiment: Experiment, model: Any, indices: Indices) -> NDArray[np.float64]:
+    """Probabilities of all the corpus's classes; 0 for those that the model was not trained on."""
+    classes = sorted({row.emo for row in experiment.rows})
+    probabilities = np.zeros((len(indices), len(classes)))
+    columns = [classes.index(name) for name in model.classes_]
+    probabilities[:, columns] = model.predict_proba(experiment.view([experiment.rows[i].key for i in indices]))
+    return probabilities
 
 
-def _keys(rows: Sequence[Row], fold: Fold, trained: list[str]) -> dict[str, list[str]]:
-    held_out = {"validation": fold.validation, "test": fold.test}
-    return {"train": trained, **{part: [rows[i].key for i in indices] for part, indices in held_out.items()}}
+def _collect(experiment: Experiment, found: Predictions, number: int, fold: Fold, piece: Piece, models: Path) -> int:
+    """Add one fold's result to the predictions and write its model; returns its number of parameters."""
+    for part in ("test", "validation", "training"):
+        rows = [experiment.rows[i] for i in piece[f"{part}/rows"]]
+        found.add(number, part, [row.key for row in rows], [row.emo for row in rows], piece[part])
+    keys = {part: [experiment.rows[i].key for i in getattr(fold, part)] for part in ("validation", "test")}
+    found.folds.append({"train": experiment.training_keys(fold.train)[0], **keys})
+    for values in piece["curve"]:
+        known = {name: float(value) for name, value in zip(CURVE, values, strict=True) if np.isfinite(value)}
+        found.curves.append({"fold": number, **known})
+    with atomic_path(models / f"fold_{number:02d}.safetensors") as temporary:
+        temporary.write_bytes(piece["model"].tobytes())
+    return int(piece["parameters"])
 
 
 def _card(experiment: Experiment, parameters: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import click
 
 from pipeline import params, paths
-from pipeline.commands import Command, device
+from pipeline.commands import Command, device, worker_options
 from pipeline.extract import audio_file, extract
 
 
@@ -11,12 +11,14 @@ from pipeline.extract import audio_file, extract
 @click.argument("section", type=click.Choice(["features", "embeddings"]))
 @click.argument("corpus")
 @click.argument("name")
-def main(section: str, corpus: str, name: str) -> None:
+@worker_options
+def main(section: str, corpus: str, name: str, workers: int | None, cluster: str | None) -> None:
     """Write the feature NAME, an entry of SECTION, of CORPUS."""
     extractor, settings = params.load().feature(name)
     out = getattr(paths, section)(corpus, name)
     audio = audio_file(paths.audio(corpus), settings.sample_rate)
-    summary = extract(extractor(settings, device() if section == "embeddings" else "cpu"), audio, out, corpus)
+    made = extractor(settings, device() if extractor.uses_device else "cpu")
+    summary = extract(made, audio, out, corpus, workers=workers, cluster=cluster)
     click.echo(f"{name} of {corpus}: {summary}; {out}")
 
 

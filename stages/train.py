@@ -3,7 +3,7 @@
 import click
 
 from pipeline import manifest, params, paths
-from pipeline.commands import Command, device
+from pipeline.commands import Command, device, worker_options
 from pipeline.store import FeatureFile
 from pipeline.strict import validate
 from pipeline.systems import find_system
@@ -12,7 +12,8 @@ from pipeline.train import Experiment, cross_validate
 
 @click.command(cls=Command, help=__doc__)
 @click.argument("experiment")
-def main(experiment: str) -> None:
+@worker_options
+def main(experiment: str, workers: int | None, cluster: str | None) -> None:
     """Train EXPERIMENT, and write its models and its out-of-fold probabilities."""
     settings = params.load()
     system, chosen = settings.experiment(experiment)
@@ -38,6 +39,8 @@ def main(experiment: str) -> None:
             device=device(),
         ),
         paths.models(experiment),
+        workers=workers,
+        cluster=cluster,
     )
     found.write(paths.predictions(experiment))
     click.echo(f"{experiment}: {len(found.folds)} folds, {found.card['parameters']:,} trained parameters")

@@ -92,6 +92,14 @@ class Project:
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in paths}
 
 
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch):
+    """Tests run in one process unless they ask for more."""
+    monkeypatch.setenv("SER_WORKERS", "1")
+    monkeypatch.delenv("SER_CLUSTER", raising=False)
+    monkeypatch.delenv("SER_DEVICE", raising=False)
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -230,7 +230,7 @@ def test_undefined_values_pass_where_they_are_allowed(run, tmp_path):
 
 def test_an_extractor_that_breaks_its_word_is_a_bug(run, monkeypatch):
     monkeypatch.setattr(Toy, "extract", lambda self, waves: [{"values": np.zeros((2, 3)), "doubled": 0} for _ in waves])
-    with pytest.raises(ValueError, match=r"toy gave values of shape \(2, 3\) for a; expected \(frames, 10\)"):
+    with pytest.raises(ValueError, match=r"toy of a: stream values has shape \(2, 3\), expected \(frames, 10\)"):
         run(SIX)
 
 

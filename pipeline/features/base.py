@@ -46,6 +46,12 @@ class Extractor(ABC, Generic[P]):
     may_be_nan: bool = False
     """Whether values may be undefined; otherwise one that is not finite stops the run."""
 
+    uses_torch: bool = False
+    """Whether it computes with torch on the CPU, which is then kept to one thread."""
+
+    uses_device: bool = False
+    """Whether it runs a model on `device`: one process a device, with all its threads."""
+
     sort_by_length: bool = False
     """Whether batches are made of utterances of near-equal length (for extractors that pad)."""
 

@@ -20,6 +20,7 @@ class LogMel(Extractor[LogMelParams]):
 
     name = "logmel"
     version = "1"
+    uses_torch = True
     Params = LogMelParams
 
     @property

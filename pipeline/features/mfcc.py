@@ -36,6 +36,7 @@ class MFCC(Extractor[MFCCParams]):
 
     name = "mfcc"
     version = "1"
+    uses_torch = True
     Params = MFCCParams
 
     @property

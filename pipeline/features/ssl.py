@@ -53,6 +53,7 @@ class SSL(Extractor[SSLParams]):
     Params: ClassVar[type[FeatureParams]] = SSLParams
     batch_seconds = 60.0
     sort_by_length = True
+    uses_device = True
 
     @cached_property
     def backbone(self) -> "PreTrainedModel":
