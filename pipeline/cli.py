@@ -79,7 +79,7 @@ def extract(
     that OUT already has are not computed again.
     """
     from pipeline import recordings
-    from pipeline.commands import device
+    from pipeline.commands import torch_devices
     from pipeline.extract import extract as run
     from pipeline.features import find_extractor
     from pipeline.store import FeatureFile
@@ -88,14 +88,15 @@ def extract(
     kind = find_extractor(extractor)
     params = validate(kind.Params, _assignments(settings), extractor)
     found = recordings.find(inputs)
-    made = kind(params, (chosen or device()) if kind.uses_device else "cpu")
+    devices = torch_devices(chosen) if kind.uses_device else ["cpu"]
+    made = kind(params, devices[0])
     if batch_seconds is not None:
         made.batch_seconds = batch_seconds
     audio = out.with_name(out.name + ".audio")
     corpus = inputs[0].resolve().stem
     recordings.prepare(found, params.sample_rate, audio, corpus)
     try:
-        summary = run(made, FeatureFile(audio), out, corpus, workers, cluster, compression)
+        summary = run(made, FeatureFile(audio), out, corpus, workers, cluster, compression, devices)
     finally:
         audio.unlink(missing_ok=True)
     click.echo(f"{out}: {summary}")

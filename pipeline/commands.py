@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipeline.errors import UserError
+from pipeline.errors import ParamsError, UserError
 
 
 class Command(click.Command):
@@ -30,14 +30,25 @@ class Command(click.Command):
             ctx.exit(1)
 
 
-def device() -> str:
-    """The torch device: `SER_DEVICE`, or cuda where there is one. It is never part of a result's identity."""
-    chosen = os.environ.get("SER_DEVICE", "")
-    if chosen:
-        return chosen
+def torch_devices(asked: str | None = None) -> list[str]:
+    """The torch devices asked for, or of `SER_DEVICE` (with commas between), or cuda where there is one.
+
+    They are never part of a result's identity.
+
+    Raises:
+        ParamsError: one is not known to torch, or not there.
+    """
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = asked or os.environ.get("SER_DEVICE", "") or ("cuda" if torch.cuda.is_available() else "cpu")
+    names = [name.strip() for name in chosen.split(",")]
+    for name in names:
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError, ImportError) as error:
+            reason = str(error).splitlines()[0]
+            raise ParamsError(f"device {name!r} cannot be used ({reason}); see SER_DEVICE or --device") from error
+    return names
 
 
 def worker_options(command: Any) -> Any:

@@ -14,6 +14,8 @@ from pipeline.predictions import CURVE, Predictions, write_csv, write_json
 from pipeline.report import write_summary
 from pipeline.scoring import ScoringParams, intervals, mcnemar, scores
 
+MISTAKES = ("key", "wav", "speaker", "emotion", "predicted", "p_predicted", "p_emotion")
+
 DIGITS = 4
 """decimals of what goes into git; far below any confidence interval"""
 
@@ -133,6 +135,25 @@ def evaluate(
     write_csv(out / "comparisons.csv", ["first", "second", "utterances", "p_mcnemar"], compare(found))
     write_summary(out / "summary.md", table, {name: p.card for name, p in found.items()}, synthetic, params.confidence)
     return table
+
+
+def mistakes(found: Predictions, rows: Sequence[Row]) -> list[list[str]]:
+    """The test utterances that were taken for another emotion, the surest mistakes first.
+
+    Returns:
+        Rows of key, wav, speaker, emotion, predicted emotion, and the probabilities of both.
+    """
+    known = {row.key: row for row in rows if row.dataset == found.card["corpus"]}
+    wrong = []
+    for i in found.where("test"):
+        best = int(found.rows[i].argmax())
+        truth = found.classes.index(found.emotions[i])
+        if best != truth:
+            wrong.append((-found.rows[i][best], found.keys[i], best, truth, found.rows[i][truth]))
+    return [
+        [key, known[key].wav, known[key].speaker, found.classes[truth], found.classes[best], f"{-p:.4f}", f"{q:.4f}"]
+        for p, key, best, truth, q in sorted(wrong)
+    ]
 
 
 def _curve(predictions: Predictions) -> list[list[str]]:

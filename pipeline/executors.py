@@ -8,10 +8,11 @@ two workers do not use four cores.
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import cycle
 from typing import Any
 
 from pipeline.errors import ParamsError, UserError
@@ -64,13 +65,35 @@ def open_executor(
     elif min(workers, tasks) < 2:
         yield None
     else:
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(min(workers, tasks), context, initializer=_follow_parent)
-        with _few_threads():
-            try:
-                yield pool
-            finally:
-                pool.shutdown(cancel_futures=True)
+        with _few_threads(), _pool(min(workers, tasks)) as pool:
+            yield pool
+
+
+@contextmanager
+def open_each(count: int) -> Iterator[Executor]:
+    """Open `count` worker processes that take tasks in turn, so that each can own a device."""
+    with ExitStack() as stack:
+        yield _InTurn([stack.enter_context(_pool(1)) for _ in range(count)])
+
+
+class _InTurn(Executor):
+    """Give task i to executor i modulo their number."""
+
+    def __init__(self, executors: Sequence[Executor]) -> None:
+        self._next = cycle(executors)
+
+    def submit(self, task: Callable[..., Any], /, *values: Any, **named: Any) -> Future[Any]:
+        return next(self._next).submit(task, *values, **named)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor]:
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_follow_parent)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

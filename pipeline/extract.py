@@ -11,6 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.audio import RATES, fit, row_digest, to_float
 from pipeline.errors import UserError
-from pipeline.executors import open_executor, run_all, single_thread, worker_count
+from pipeline.executors import open_each, open_executor, run_all, single_thread, worker_count
 from pipeline.features.base import Extractor, Streams, Wave
 from pipeline.journal import Journal, save_piece
 from pipeline.progress import Progress
@@ -56,6 +57,7 @@ def extract(
     workers: int | None = None,
     cluster: str | None = None,
     compression: str | None = None,
+    devices: Sequence[str] = (),
 ) -> Summary:
     """Write the features of every utterance of `audio` to `out`.
 
@@ -69,6 +71,7 @@ def extract(
         workers: worker processes; default `SER_WORKERS`, or one per core.
         cluster: Dask scheduler; default `SER_CLUSTER`.
         compression: None, or an HDF5 filter (gzip, lzf) for the streams.
+        devices: for a model, two or more torch devices, each with a process of its own; default the extractor's.
 
     Raises:
         UserError: a value is not finite, or a wave cannot be used; the utterance is named.
@@ -86,7 +89,7 @@ def extract(
     resumed = sum(len(batches[number]) for number in journal.resumed)
     todo = {number: batch for number, batch in enumerate(batches) if number not in journal.resumed}
     with Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress:
-        for count in _compute_all(extractor, audio, todo, journal.folder, workers, cluster):
+        for count in _compute_all(extractor, audio, todo, journal.folder, workers, cluster, devices):
             progress.update(count)
 
     header = Header(
@@ -142,8 +145,13 @@ def _compute_all(
     folder: Path,
     workers: int | None,
     cluster: str | None,
+    devices: Sequence[str],
 ) -> Iterator[int]:
     """Compute batches into the journal; yields how many utterances each had, as they finish."""
+    if extractor.uses_device and len(devices) > 1 and not cluster:
+        with open_each(len(devices)) as executor:
+            yield from _compute_there(executor, extractor, audio, todo, folder, devices)
+        return
     resources = {"GPU": 1.0} if extractor.uses_device and extractor.device.startswith("cuda") else None
     seconds = sum(int(audio.lengths[i]) for batch in todo.values() for i in batch) / extractor.params.sample_rate
     count = worker_count(workers)
@@ -153,7 +161,7 @@ def _compute_all(
         if executor is None:
             yield from _compute_here(extractor, audio, todo, folder)
         else:
-            yield from _compute_there(executor, extractor, audio, todo, folder)
+            yield from _compute_there(executor, extractor, audio, todo, folder, [extractor.device])
 
 
 def _compute_here(
@@ -178,11 +186,19 @@ def _compute_here(
 
 
 def _compute_there(
-    executor: Executor, extractor: Extractor[Any], audio: FeatureFile, todo: dict[int, list[int]], folder: Path
+    executor: Executor,
+    extractor: Extractor[Any],
+    audio: FeatureFile,
+    todo: dict[int, list[int]],
+    folder: Path,
+    devices: Sequence[str],
 ) -> Iterator[int]:
-    kind, said, device = type(extractor), extractor.params.model_dump_json(), extractor.device
+    kind, said = type(extractor), extractor.params.model_dump_json()
     place, parts = audio.path.resolve(), folder.resolve()
-    tasks = ((kind, said, device, place, batch, parts, number) for number, batch in todo.items())
+    tasks = (
+        (kind, said, device, place, batch, parts, number)
+        for device, (number, batch) in zip(cycle(devices), todo.items(), strict=False)
+    )
     return run_all(executor, compute_batch, tasks)
 
 

@@ -4,8 +4,8 @@ import click
 
 from pipeline import manifest, params, paths
 from pipeline.commands import Command
-from pipeline.evaluate import evaluate
-from pipeline.predictions import Predictions
+from pipeline.evaluate import MISTAKES, evaluate, mistakes
+from pipeline.predictions import Predictions, write_csv
 
 
 @click.command(cls=Command, help=__doc__)
@@ -14,18 +14,22 @@ def main() -> None:
     settings = params.load()
     names = [name for group in settings.experiments.values() for name in group] + list(settings.fusions)
     rows = [row for corpus in settings.corpora for row in manifest.read(paths.manifest(corpus))]
+    found = {name: Predictions.read(paths.predictions(name)) for name in names}
     evaluate(
-        {name: Predictions.read(paths.predictions(name)) for name in names},
+        found,
         rows,
         {name for name, corpus in settings.corpora.items() if corpus.reader == "demo"},
         settings.scoring,
         settings.seed,
         paths.METRICS,
     )
+    for name, predictions in found.items():
+        write_csv(paths.DATA / "mistakes" / f"{name}.csv", MISTAKES, mistakes(predictions, rows))
     click.echo((paths.METRICS / "summary.md").read_text(encoding="utf-8"))
     click.echo(
         "Scores:         metrics/summary.md, metrics/scores/ (`dvc metrics show`), metrics/details.json\n"
         "Plots:          `dvc plots show` draws the confusion matrices and training curves\n"
+        "Mistakes:       data/mistakes/EXPERIMENT.csv, the surest first\n"
         "Probabilities:  data/predictions/EXPERIMENT/probabilities.csv, of every utterance out of fold\n"
         "Models:         data/models/EXPERIMENT/   Features: data/features/, data/embeddings/\n"
         "Next:           change params.yaml and run `dvc repro` again; README.md says how to bring a corpus"

@@ -3,7 +3,7 @@
 import click
 
 from pipeline import params, paths
-from pipeline.commands import Command, device, worker_options
+from pipeline.commands import Command, torch_devices, worker_options
 from pipeline.extract import audio_file, extract
 
 
@@ -17,8 +17,9 @@ def main(section: str, corpus: str, name: str, workers: int | None, cluster: str
     extractor, settings = params.load().feature(name)
     out = getattr(paths, section)(corpus, name)
     audio = audio_file(paths.audio(corpus), settings.sample_rate)
-    made = extractor(settings, device() if extractor.uses_device else "cpu")
-    summary = extract(made, audio, out, corpus, workers=workers, cluster=cluster)
+    devices = torch_devices() if extractor.uses_device else ["cpu"]
+    made = extractor(settings, devices[0])
+    summary = extract(made, audio, out, corpus, workers=workers, cluster=cluster, devices=devices)
     click.echo(f"{name} of {corpus}: {summary}; {out}")
 
 

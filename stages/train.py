@@ -3,7 +3,7 @@
 import click
 
 from pipeline import manifest, params, paths
-from pipeline.commands import Command, device, worker_options
+from pipeline.commands import Command, torch_devices, worker_options
 from pipeline.store import FeatureFile
 from pipeline.strict import validate
 from pipeline.systems import find_system
@@ -36,7 +36,7 @@ def main(experiment: str, workers: int | None, cluster: str | None) -> None:
             clean=files(chosen.corpus),
             noisy=files(chosen.copies) if chosen.copies not in ("", chosen.corpus) else {},
             seed=settings.seed,
-            device=device(),
+            device=torch_devices()[0],
         ),
         paths.models(experiment),
         workers=workers,
