@@ -88,8 +88,8 @@ def extract(
     kind = find_extractor(extractor)
     params = validate(kind.Params, _assignments(settings), extractor)
     found = recordings.find(inputs)
-    devices = torch_devices(chosen) if kind.uses_device else ["cpu"]
-    made = kind(params, devices[0])
+    devices = torch_devices(chosen, cluster) if kind.uses_device else ["cpu"]
+    made = kind(params, "cpu" if cluster else devices[0])
     if batch_seconds is not None:
         made.batch_seconds = batch_seconds
     audio = out.with_name(out.name + ".audio")

@@ -30,18 +30,22 @@ class Command(click.Command):
             ctx.exit(1)
 
 
-def torch_devices(asked: str | None = None) -> list[str]:
+def torch_devices(asked: str | None = None, cluster: str | None = None) -> list[str]:
     """The torch devices asked for, or of `SER_DEVICE` (with commas between), or cuda where there is one.
+
+    With a cluster they are its workers' devices, which this machine need not have; cpu unless asked for.
 
     They are never part of a result's identity.
 
     Raises:
         ParamsError: one is not known to torch, or not there.
     """
+    chosen = asked or os.environ.get("SER_DEVICE", "")
+    if cluster:
+        return [name.strip() for name in (chosen or "cpu").split(",")]
     import torch
 
-    chosen = asked or os.environ.get("SER_DEVICE", "") or ("cuda" if torch.cuda.is_available() else "cpu")
-    names = [name.strip() for name in chosen.split(",")]
+    names = [name.strip() for name in (chosen or ("cuda" if torch.cuda.is_available() else "cpu")).split(",")]
     for name in names:
         try:
             torch.empty(0, device=name)

@@ -71,7 +71,8 @@ def extract(
         workers: worker processes; default `SER_WORKERS`, or one per core.
         cluster: Dask scheduler; default `SER_CLUSTER`.
         compression: None, or an HDF5 filter (gzip, lzf) for the streams.
-        devices: for a model, two or more torch devices, each with a process of its own; default the extractor's.
+        devices: for a model, torch devices: of this machine, each with a process of its own when there are several, or
+            of the cluster's workers; default the extractor's.
 
     Raises:
         UserError: a value is not finite, or a wave cannot be used; the utterance is named.
@@ -152,7 +153,8 @@ def _compute_all(
         with open_each(len(devices)) as executor:
             yield from _compute_there(executor, extractor, audio, todo, folder, devices)
         return
-    resources = {"GPU": 1.0} if extractor.uses_device and extractor.device.startswith("cuda") else None
+    on_gpu = extractor.uses_device and any(name.startswith("cuda") for name in devices)
+    resources = {"GPU": 1.0} if on_gpu else None
     seconds = sum(int(audio.lengths[i]) for batch in todo.values() for i in batch) / extractor.params.sample_rate
     count = worker_count(workers)
     if extractor.uses_device or (workers is None and seconds < POOL_SECONDS):
@@ -161,7 +163,7 @@ def _compute_all(
         if executor is None:
             yield from _compute_here(extractor, audio, todo, folder)
         else:
-            yield from _compute_there(executor, extractor, audio, todo, folder, [extractor.device])
+            yield from _compute_there(executor, extractor, audio, todo, folder, devices or [extractor.device])
 
 
 def _compute_here(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -35,6 +35,14 @@ class NoisyParams(Strict):
     ssl: list[str] = Field([], description="entries of embeddings")
 
 
+class StorageParams(Strict):
+    """How feature files are stored."""
+
+    compression: Literal["gzip", "lzf"] | None = Field(
+        None, description="HDF5 filter of the streams: smaller, but read as a whole and not through a memory map"
+    )
+
+
 class ExperimentParams(Strict):
     """One system trained and tested on one corpus under one protocol."""
 
@@ -61,6 +69,7 @@ class Params(Strict):
     corpora: dict[str, CorpusParams]
     noise: dict[str, NoiseParams] = {}
     noisy: NoisyParams = NoisyParams()
+    storage: StorageParams = StorageParams()
     features: dict[str, dict[str, dict[str, Any]]]
     embeddings: dict[str, dict[str, Any]]
     protocols: dict[str, ProtocolParams]

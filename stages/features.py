@@ -14,12 +14,14 @@ from pipeline.extract import audio_file, extract
 @worker_options
 def main(section: str, corpus: str, name: str, workers: int | None, cluster: str | None) -> None:
     """Write the feature NAME, an entry of SECTION, of CORPUS."""
-    extractor, settings = params.load().feature(name)
+    chosen = params.load()
+    extractor, settings = chosen.feature(name)
     out = getattr(paths, section)(corpus, name)
     audio = audio_file(paths.audio(corpus), settings.sample_rate)
-    devices = torch_devices() if extractor.uses_device else ["cpu"]
-    made = extractor(settings, devices[0])
-    summary = extract(made, audio, out, corpus, workers=workers, cluster=cluster, devices=devices)
+    devices = torch_devices(cluster=cluster) if extractor.uses_device else ["cpu"]
+    made = extractor(settings, "cpu" if cluster else devices[0])
+    packed = chosen.storage.compression
+    summary = extract(made, audio, out, corpus, workers, cluster, packed, devices)
     click.echo(f"{name} of {corpus}: {summary}; {out}")
 
 

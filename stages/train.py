@@ -36,7 +36,7 @@ def main(experiment: str, workers: int | None, cluster: str | None) -> None:
             clean=files(chosen.corpus),
             noisy=files(chosen.copies) if chosen.copies not in ("", chosen.corpus) else {},
             seed=settings.seed,
-            device=torch_devices()[0],
+            device=torch_devices(cluster=cluster)[0],
         ),
         paths.models(experiment),
         workers=workers,
