@@ -62,6 +62,18 @@ def build(name: str, params: CorpusParams) -> list[Row]:
     return [rows[key] for key in sorted(rows)]
 
 
+def keep(rows: Sequence[Row], emotions: Sequence[str], root: Path) -> list[Row]:
+    """The rows of these emotions; of all emotions when there are none.
+
+    Raises:
+        UserError: no recording has one of them.
+    """
+    missing = set(emotions) - {row.emo for row in rows}
+    if missing:
+        raise UserError(f"{root}: no recording is {min(missing)!r}; take it out of the corpus's `keep`")
+    return [row for row in rows if not emotions or row.emo in emotions]
+
+
 def _row(name: str, root: Path, utterance: Utterance, emotions: dict[str, str]) -> Row:
     import soundfile
 

@@ -1,8 +1,8 @@
-"""Stage `manifest`: list a corpus's recordings, one JSON line each, and count them."""
+"""Stage `manifest`: list a corpus's recordings, one JSON line each, and count them and their outliers."""
 
 import click
 
-from pipeline import manifest, params, paths
+from pipeline import manifest, outliers, params, paths
 from pipeline.commands import Command
 from pipeline.predictions import write_json
 from pipeline.report import counts_table
@@ -12,11 +12,19 @@ from pipeline.report import counts_table
 @click.argument("corpus")
 def main(corpus: str) -> None:
     """Write the manifest of CORPUS."""
-    rows = manifest.build(corpus, params.load().entry("corpora", corpus))
+    settings = params.load().entry("corpora", corpus)
+    every = manifest.build(corpus, settings)
+    rows = manifest.keep(every, settings.keep, settings.root)
     counts = manifest.counts(rows)
+    found = outliers.find(rows, settings.root)
+    report = paths.METRICS / "corpora" / f"{corpus}.json"
     manifest.write(paths.manifest(corpus), rows)
-    write_json(paths.METRICS / "corpora" / f"{corpus}.json", counts)
+    write_json(report, {**counts, "outliers": found})
     click.echo(counts_table(corpus, counts))
+    if len(rows) < len(every):
+        click.echo(f"  {len(every) - len(rows)} recordings of other emotions left out, as `keep` says")
+    if said := outliers.summary(found):
+        click.echo(f"warning: {corpus}: recordings out of the ordinary: {said}; {report} names them", err=True)
 
 
 if __name__ == "__main__":

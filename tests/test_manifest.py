@@ -1,6 +1,7 @@
 import hashlib
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -164,3 +165,18 @@ def test_further_fields_are_ignored(corpus, tmp_path):
     lines = [json.dumps({**asdict(row), "type": "raw", "num_frame": 1.0}) for row in rows]
     (tmp_path / "m.jsonl").write_text("\n".join(lines), encoding="utf-8")
     assert manifest.read(tmp_path / "m.jsonl") == rows
+
+
+def test_recordings_of_other_emotions_can_be_left_out(project):
+    project.edit("root: recordings,", "root: recordings, keep: [sad, angry],")
+    done = project.run("stages.manifest", "mine")
+    assert done.returncode == 0, done.stderr
+    assert "  3 recordings of other emotions left out, as `keep` says" in done.stdout
+    assert {row.emo for row in manifest.read(Path("data/manifests/mine.jsonl"))} == {"angry", "sad"}
+
+
+def test_an_emotion_kept_must_be_there(project):
+    project.edit("root: recordings,", "root: recordings, keep: [bored],")
+    done = project.run("stages.manifest", "mine")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: recordings: no recording is 'bored'; take it out of the corpus's `keep`\n"

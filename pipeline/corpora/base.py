@@ -39,6 +39,7 @@ class CorpusParams(Strict):
     root: Path = Field(strict=False, description="the corpus folder")
     language: str = Field("", description="language of recordings whose reader cannot tell (ISO 639-1)")
     emotions: dict[str, str] = Field({}, description="emotion code -> canonical label, before the reader's own table")
+    keep: list[str] = Field([], description="canonical labels to keep, without recordings of others; [] for all")
     table: str = Field("", description="folder reader: CSV file in root with columns path, emotion[, speaker, ...]")
     speaker_pattern: str = Field("", description="folder reader: regular expression whose first group is the speaker")
 
@@ -51,6 +52,14 @@ class CorpusParams(Strict):
                     f"{code!r} maps to {label!r}{nearest(label, EMOTIONS)}; labels are {', '.join(EMOTIONS)}"
                 )
         return emotions
+
+    @field_validator("keep")
+    @classmethod
+    def _labels(cls, keep: list[str]) -> list[str]:
+        for label in keep:
+            if label not in EMOTIONS:
+                raise ValueError(f"{label!r} is no label{nearest(label, EMOTIONS)}; labels are {', '.join(EMOTIONS)}")
+        return keep
 
     @field_validator("speaker_pattern")
     @classmethod
