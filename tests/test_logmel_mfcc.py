@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipeline import params
 from pipeline.audio import fit
 from pipeline.errors import ParamsError
+from pipeline.features import spectrum
 from pipeline.features.logmel import LogMel, LogMelParams
 from pipeline.features.mfcc import MFCC, MFCCParams, emphasise
 from pipeline.strict import validate
@@ -68,9 +69,11 @@ def librosa_decibels(wave, p):
 
 
 def assert_close(ours, theirs, tolerance=1e-4):
+    """Within 1e-4 of the values' norm, and no value off by more than 1e-4 of itself, or of 10 where it is smaller."""
     assert ours.dtype == np.float32
     assert ours.shape == theirs.shape
     assert np.linalg.norm(ours - theirs) <= tolerance * np.linalg.norm(theirs)
+    np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=10 * tolerance)
 
 
 def values(extractor, *waves):
@@ -85,6 +88,30 @@ def values(extractor, *waves):
 def test_log_mel_is_librosas(p, samples, seed):
     wave = signal(samples, seed)
     assert_close(values(LogMel(LogMelParams(**p)), wave)[0], librosa_decibels(wave, p).T)
+
+
+PURE = {
+    "tone": lambda t: 0.5 * np.sin(2 * np.pi * 440 * t),
+    "glide": lambda t: 0.5 * np.sin(2 * np.pi * (100 * t + 1500 * t * t)),
+    "offset": lambda t: 0.9 + 1e-3 * np.sin(2 * np.pi * 1000 * t),
+    "tone, then nothing": lambda t: 0.5 * np.sin(2 * np.pi * 440 * t) * (t < 0.3),
+    "tone above the bands": lambda t: 0.9 * np.sin(2 * np.pi * 7000 * t) + 1e-4 * np.sin(2 * np.pi * 500 * t),
+}
+
+
+@pytest.mark.parametrize("sound", PURE)
+@pytest.mark.parametrize("n_fft", [400, 2048])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"top_db": None}, {"top_db": 120.0}, {"power": 1.0}, {"f_min": 300.0}, {"f_max": 4000.0}],
+    ids=str,
+)
+def test_bands_far_below_the_loudest_are_librosas_too(sound, n_fft, settings):
+    """Single precision would put its rounding there."""
+    wave = PURE[sound](np.arange(12000) / 16000).astype(np.float32)
+    p = LogMelParams(n_fft=n_fft, hop_length=n_fft // 4, n_mels=40, **settings).model_dump()
+    theirs = librosa_decibels(wave, p).T
+    np.testing.assert_allclose(values(LogMel(LogMelParams(**p)), wave)[0], theirs, rtol=1e-4, atol=1e-3)
 
 
 @many
@@ -159,8 +186,37 @@ def test_neither_batch_nor_order_changes_an_utterance(make, center):
     alone = [values(extractor, wave)[0] for wave in waves]
     together, backwards = values(extractor, *waves), values(extractor, *waves[::-1])[::-1]
     for one, two, three in zip(alone, together, backwards, strict=True):
-        np.testing.assert_allclose(two, one, rtol=1e-4, atol=2e-3)
-        np.testing.assert_allclose(three, one, rtol=1e-4, atol=2e-3)
+        np.testing.assert_array_equal(two, one)
+        np.testing.assert_array_equal(three, one)
+    assert extractor.extract([]) == []
+
+
+@many
+@given(spectra(), st.lists(st.integers(1, 9000), min_size=1, max_size=5), st.booleans())
+def test_no_setting_lets_a_batch_change_an_utterance(p, lengths, mfcc):
+    make = MFCC(MFCCParams(**p, energy=True, deltas=2)) if mfcc else LogMel(LogMelParams(**p))
+    waves = [signal(n, seed) for seed, n in enumerate(lengths)]
+    for wave, found in zip(waves, values(make, *waves), strict=True):
+        np.testing.assert_array_equal(found, values(make, wave)[0])
+
+
+@many
+@given(spectra(), st.integers(2048, 12000))
+def test_pieces_do_not_show(p, samples):
+    wave, extractor = signal(samples), LogMel(LogMelParams(**p))
+    whole = values(extractor, wave)[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spectrum, "PIECE", 5 * 8 * p["n_fft"])
+        np.testing.assert_allclose(values(extractor, wave)[0], whole, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("make", [lambda d: LogMel(LogMelParams(), d), lambda d: MFCC(MFCCParams(deltas=2), d)])
+def test_a_gpu_gives_the_same(make):
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    wave = signal(40000)
+    np.testing.assert_allclose(values(make("cuda"), wave)[0], values(make("cpu"), wave)[0], rtol=1e-4, atol=2e-3)
 
 
 def test_top_db_is_below_each_utterances_own_maximum():

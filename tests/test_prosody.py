@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from prosody_reference import features
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pipeline.bench.plain_prosody import features
 from pipeline.features.f0 import on_grid, praat_f0
 from pipeline.features.prosody import BLOCKS, FEATURE_NAMES, Prosody, ProsodyParams, static_prosody
 from pipeline.features.prosody_blocks import CLEAN, COMPAT, fit_lines, moments
@@ -170,6 +172,43 @@ def test_clean_is_finite(kind):
     (stream,) = extractor.extract([HARD[kind].astype(np.float32)])
     assert {key: value.shape for key, value in stream.items()} == {k: (1, d) for k, d in extractor.dims.items()}
     assert all(value.dtype == extractor.dtypes[name] and np.isfinite(value).all() for name, value in stream.items())
+
+
+def piece(kind, samples, rng):
+    """A stretch of one kind of sound."""
+    if kind == "speech":
+        return speech_like(max(samples, 2) / 16000, int(rng.integers(99)))[:samples]
+    return {
+        "silence": np.zeros(samples),
+        "offset": np.full(samples, rng.uniform(-1, 1)),
+        "noise": 10 ** rng.uniform(-6, 0) * rng.standard_normal(samples),
+        "tone": np.sin(rng.uniform(0.02, 3) * np.arange(samples)),
+        "one bit": rng.integers(0, 2, samples) / 32768,
+        "full scale": np.sign(rng.standard_normal(samples)),
+    }[kind]
+
+
+KINDS = ("speech", "silence", "offset", "noise", "tone", "one bit", "full scale")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 6000)), min_size=1, max_size=5), st.integers(0, 9999))
+def test_clean_is_finite_on_anything(pieces, seed):
+    rng = np.random.default_rng(seed)
+    wave = np.concatenate([piece(kind, samples, rng) for kind, samples in pieces]).astype(np.float32)
+    (stream,) = Prosody(ProsodyParams()).extract([wave])
+    assert np.isfinite(stream["values"]).all()
+    for flag, part in zip(stream["valid"][0], BLOCKS.values(), strict=True):
+        assert flag or not stream["values"][0, part].any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 9999), st.integers(900, 30000), st.sampled_from([16000, 48000]), st.booleans())
+def test_compat_end_to_end_is_the_plain_reading_of_praats_f0(seed, samples, rate, loud):
+    wave = np.repeat(speech_like(samples / 16000, seed), rate // 16000)
+    wave = np.clip(wave * 50, -1, 1) if loud else wave
+    (stream,) = Prosody(ProsodyParams(mode="compat", sample_rate=rate)).extract([wave])
+    assert_same(stream["values"][0], features(wave, rate, praat_f0(wave, rate, 60, 350), clean=False))
 
 
 def test_clean_bandlimited_and_one_voiced_frame():

@@ -33,7 +33,7 @@ class Extractor(ABC, Generic[P]):
     """A feature extractor.
 
     Subclasses set `name`, `version` (raise it whenever the values change: cached rows are recognised by it) and
-    `Params`, and are listed in `pipeline/features/__init__.py`.
+    `Params`. A module of this folder with one is all that a new feature takes: it is found by its literal `name`.
     """
 
     name: ClassVar[str]
@@ -63,6 +63,18 @@ class Extractor(ABC, Generic[P]):
     @abstractmethod
     def frame_rate(self) -> float:
         """Frames per second; 0 when the features are one row per utterance."""
+
+    @property
+    def first_frame(self) -> float:
+        """Where the first frame is centred (s); see `alignment.frame_times`."""
+        return 0.0
+
+    def frames(self, samples: int) -> int | None:
+        """How many frames an utterance of so many samples has, as `extract` gets it; None when there is no rule.
+
+        Every utterance's frames are checked by it before they are written.
+        """
+        return None
 
     @property
     @abstractmethod

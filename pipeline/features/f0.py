@@ -1,5 +1,7 @@
 """Fundamental frequency by Praat's autocorrelation method, on the time grid of DisVoice 0.1.10."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -30,15 +32,10 @@ def praat_f0(x: ArrayLike, sample_rate: int, floor: float, ceiling: float, step:
     Raises:
         ValueError: when `x` is not one-dimensional, or holds NaN or infinity.
     """
-    samples = np.asarray(x, dtype=np.float64)
-    if samples.ndim != 1:
-        raise ValueError(f"praat_f0 takes mono samples of shape (samples,), not {samples.shape}")
-    if not np.isfinite(samples).all():
-        raise ValueError("praat_f0 takes finite samples: these hold NaN or infinity")
+    samples = _checked(x)
     duration = len(samples) / sample_rate
     count = int(duration / step)
-    # As Praat states it: the same comparison in seconds rounds otherwise for some floors.
-    if len(samples) == 0 or floor < PERIODS_PER_WINDOW / duration:
+    if _too_short(samples, sample_rate, floor):
         return np.zeros(count)
 
     import parselmouth
@@ -47,6 +44,45 @@ def praat_f0(x: ArrayLike, sample_rate: int, floor: float, ceiling: float, step:
     frequency = pitch.selected_array["frequency"]
     voiced = (frequency > 0) & (frequency < ceiling)
     return on_grid(pitch.xs()[voiced], frequency[voiced], duration, count)
+
+
+def f0_tracks(
+    waves: Sequence[ArrayLike], sample_rate: int, floor: float, ceiling: float, step: float = 0.01
+) -> list[FloatArray]:
+    """`praat_f0` of each of several waves, several times as fast, by `pitch.track`.
+
+    Praat itself is asked where the range of F0 is so unusual that `pitch.track` does not apply. The result for a wave
+    does not depend on the others.
+    """
+    from pipeline.features.pitch import Analysis, track
+
+    analysis = Analysis(sample_rate, floor, ceiling, step)
+    if not analysis.possible:
+        return [praat_f0(wave, sample_rate, floor, ceiling, step) for wave in waves]
+    samples = [_checked(wave) for wave in waves]
+    tracks = [np.zeros(int(len(wave) / sample_rate / step)) for wave in samples]
+    long = [i for i, wave in enumerate(samples) if not _too_short(wave, sample_rate, floor)]
+    for i, (times, frequency) in zip(long, track([samples[i] for i in long], analysis), strict=True):
+        voiced = (frequency > 0) & (frequency < ceiling)
+        duration = len(samples[i]) / sample_rate
+        tracks[i] = on_grid(times[voiced], frequency[voiced], duration, len(tracks[i]))
+    return tracks
+
+
+def _checked(x: ArrayLike) -> FloatArray:
+    """Samples in double precision; a ValueError when they are not mono or not finite."""
+    samples = np.asarray(x, dtype=np.float64)
+    if samples.ndim != 1:
+        raise ValueError(f"F0 is of mono samples of shape (samples,), not {samples.shape}")
+    if not np.isfinite(samples).all():
+        raise ValueError("F0 is of finite samples: these hold NaN or infinity")
+    return samples
+
+
+def _too_short(samples: FloatArray, sample_rate: int, floor: float) -> bool:
+    """Whether Praat refuses to analyse: its own two comparisons, as each rounds otherwise."""
+    duration = 1 / sample_rate * len(samples)
+    return duration == 0 or floor < PERIODS_PER_WINDOW / duration or PERIODS_PER_WINDOW / floor > duration
 
 
 def on_grid(times: FloatArray, values: FloatArray, duration: float, count: int) -> FloatArray:

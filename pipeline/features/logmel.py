@@ -1,15 +1,16 @@
-"""Log-Mel spectrograms: `librosa.power_to_db(librosa.feature.melspectrogram(...))`, batched in torch."""
+"""Log-Mel spectrograms: `librosa.power_to_db(librosa.feature.melspectrogram(...))`, in torch."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.features.base import Extractor, Streams, Wave
-from pipeline.features.spectrum import SpectrumParams, mel_spectrum, to_decibels
+from pipeline.features.spectrum import MelParams, decibels, mel_spectrum
 
 
-class LogMelParams(SpectrumParams):
+class LogMelParams(MelParams):
     """Params of the log-Mel spectrogram."""
 
     resize: int | None = Field(None, ge=1, description="frames every utterance is resized to, bilinearly")
@@ -19,7 +20,7 @@ class LogMel(Extractor[LogMelParams]):
     """Log-Mel spectrogram in decibels, stream `values` (frames, n_mels)."""
 
     name = "logmel"
-    version = "1"
+    version = "2"
     uses_torch = True
     Params = LogMelParams
 
@@ -27,6 +28,15 @@ class LogMel(Extractor[LogMelParams]):
     def frame_rate(self) -> float:
         """Frames per second; 0 when resized, as then it differs from utterance to utterance."""
         return 0.0 if self.params.resize else self.params.frame_rate
+
+    @property
+    def first_frame(self) -> float:
+        """Where the first frame is centred (s); 0 when resized."""
+        return 0.0 if self.params.resize else self.params.first_frame
+
+    def frames(self, samples: int) -> int:
+        """How many frames an utterance of so many samples has: `resize`, or see `spectrum`."""
+        return self.params.resize or self.params.frames(samples)
 
     @property
     def dims(self) -> dict[str, int]:
@@ -37,12 +47,15 @@ class LogMel(Extractor[LogMelParams]):
         """Log-Mel spectrograms (dB) of a ragged batch."""
         import torch
 
-        mel, counts = mel_spectrum(waves, self.params)
-        parts = to_decibels(mel, counts, self.params.top_db).split(counts)
+        with torch.inference_mode():
+            return [{"values": self._extract_one(wave)} for wave in waves]
+
+    def _extract_one(self, wave: Wave) -> NDArray[np.float32]:
+        from torch.nn.functional import interpolate
+
+        values = decibels(mel_spectrum(wave, self.params, self.device), self.params.top_db)
         if self.params.resize:
             size = (self.params.resize, self.params.n_mels)
-            parts = tuple(
-                torch.nn.functional.interpolate(part[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-                for part in parts
-            )
-        return [{"values": part.numpy().astype(np.float32)} for part in parts]
+            values = interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+        result: NDArray[np.float32] = values.cpu().numpy()
+        return result

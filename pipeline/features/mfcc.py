@@ -1,13 +1,15 @@
-"""MFCC: mel-frequency cepstral coefficients, `librosa.feature.mfcc` and `librosa.feature.delta`, batched in torch."""
+"""MFCC: mel-frequency cepstral coefficients, `librosa.feature.mfcc` and `librosa.feature.delta`, in torch."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pipeline.features.base import Extractor, Streams, Wave
-from pipeline.features.spectrum import AMIN, SpectrumParams, mel_spectrum, pad_batch, to_decibels
+from pipeline.features.spectrum import AMIN, MelParams, decibels, emphasise, mel_spectrum, padded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +18,7 @@ DELTA_WIDTH = 9
 """frames of the window over which a slope is fitted, as librosa's"""
 
 
-class MFCCParams(SpectrumParams):
+class MFCCParams(MelParams):
     """Params of the MFCC."""
 
     n_mfcc: int = Field(13, ge=1, description="number of cepstral coefficients, counted from c0")
@@ -35,7 +37,7 @@ class MFCC(Extractor[MFCCParams]):
     """MFCC, optionally with energy and derivatives, stream `values` (frames, dims)."""
 
     name = "mfcc"
-    version = "1"
+    version = "2"
     uses_torch = True
     Params = MFCCParams
 
@@ -43,6 +45,15 @@ class MFCC(Extractor[MFCCParams]):
     def frame_rate(self) -> float:
         """Frames per second."""
         return self.params.frame_rate
+
+    @property
+    def first_frame(self) -> float:
+        """Where the first frame is centred (s)."""
+        return self.params.first_frame
+
+    def frames(self, samples: int) -> int:
+        """How many frames an utterance of so many samples has; see `spectrum`."""
+        return self.params.frames(samples)
 
     @property
     def dims(self) -> dict[str, int]:
@@ -53,50 +64,42 @@ class MFCC(Extractor[MFCCParams]):
         """MFCC of a ragged batch."""
         import torch
 
-        if self.params.pre_emphasis:
-            waves = [emphasise(wave, self.params.pre_emphasis) for wave in waves]
-        mel, counts = mel_spectrum(waves, self.params)
-        cepstra = to_decibels(mel, counts, self.params.top_db) @ dct(self.params.n_mels, self.params.n_mfcc)
-        if self.params.energy:
-            cepstra = torch.cat([cepstra[:, 1:], frame_energy(waves, self.params)[:, None]], dim=1)
-        results: list[Streams] = []
-        for part in cepstra.split(counts):
-            orders = [part, *(delta(part, order) for order in range(1, self.params.deltas + 1))]
-            results.append({"values": torch.cat(orders, dim=1).numpy().astype(np.float32)})
-        return results
+        with torch.inference_mode():
+            return [{"values": self._extract_one(wave)} for wave in waves]
+
+    def _extract_one(self, wave: Wave) -> NDArray[np.float32]:
+        import torch
+
+        params = self.params
+        if params.pre_emphasis:
+            wave = emphasise(wave, params.pre_emphasis)
+        mel = decibels(mel_spectrum(wave, params, self.device), params.top_db)
+        cepstra = mel @ dct(params.n_mels, params.n_mfcc, str(self.device))
+        if params.energy:
+            cepstra = torch.cat([cepstra[:, 1:], frame_energy(wave, params, self.device)[:, None]], dim=1)
+        orders = [cepstra, *(delta(cepstra, order) for order in range(1, params.deltas + 1))]
+        result: NDArray[np.float32] = torch.cat(orders, dim=1).cpu().numpy()
+        return result
 
 
-def emphasise(wave: Wave, coefficient: float) -> Wave:
-    """Pre-emphasis x[n] - c x[n - 1], begun as `librosa.effects.preemphasis` does, by extrapolating the first step."""
-    if len(wave) < 2:
-        return wave
-    out = wave.copy()
-    out[1:] -= coefficient * wave[:-1]
-    out[0] += 2 * wave[0] - wave[1]
-    return out
-
-
-def dct(n_mels: int, n_mfcc: int) -> "Tensor":
+@lru_cache(maxsize=16)
+def dct(n_mels: int, n_mfcc: int, device: str = "cpu") -> "Tensor":
     """The orthonormal DCT-II as a matrix (n_mels, n_mfcc)."""
     import torch
 
     angle = np.pi / n_mels * np.outer(np.arange(n_mels) + 0.5, np.arange(n_mfcc))
     matrix = np.cos(angle) * np.sqrt(2.0 / n_mels)
     matrix[:, 0] /= np.sqrt(2.0)
-    return torch.from_numpy(matrix.astype(np.float32))
+    return torch.from_numpy(matrix.astype(np.float32)).to(device)
 
 
-def frame_energy(waves: Sequence[Wave], params: MFCCParams) -> "Tensor":
-    """Energy of each frame before windowing, 10 log10 of the sum of squares (dB), over all utterances: (frames,)."""
+def frame_energy(wave: Wave, params: MFCCParams, device: str = "cpu") -> "Tensor":
+    """Energy of each frame of an utterance before windowing, 10 log10 of the sum of squares (dB): (frames,)."""
     import torch
 
-    edge = params.n_fft // 2 if params.center else 0
-    length = max(len(wave) for wave in waves)
-    padded = pad_batch(waves, edge, edge + max(0, params.n_fft - 2 * edge - length))
-    energy = padded.square().unfold(1, params.n_fft, params.hop_length).sum(dim=2)
-    counts = [params.frames(len(wave)) for wave in waves]
-    valid = torch.cat([row[:count] for row, count in zip(energy, counts, strict=True)])
-    return 10 * torch.log10(valid.clamp(min=AMIN))
+    squares = padded(wave, params, torch.float64, device).square_()
+    energy = squares.unfold(0, params.n_fft, params.hop_length).sum(dim=1)
+    return energy.clamp_(min=AMIN).log10_().mul_(10).float()
 
 
 def delta(values: "Tensor", order: int) -> "Tensor":
@@ -106,14 +109,22 @@ def delta(values: "Tensor", order: int) -> "Tensor":
     of fewer frames takes the widest odd window it has; below `order` + 1 frames the derivative is 0.
     """
     import torch
-    from scipy.signal import savgol_coeffs
 
     frames = len(values)
     width = min(DELTA_WIDTH, frames - 1 + frames % 2)
     if width <= order:
         return torch.zeros_like(values)
     half = width // 2
+    weights = _slope_weights(width, order, str(values.device))
+    middle = values.unfold(0, width, 1) @ weights[half]
+    return torch.cat([weights[:half] @ values[:width], middle, weights[half + 1 :] @ values[-width:]])
+
+
+@lru_cache(maxsize=16)
+def _slope_weights(width: int, order: int, device: str) -> "Tensor":
+    """Weights of `width` frames in the derivative at each of them: (width, width)."""
+    import torch
+    from scipy.signal import savgol_coeffs
+
     weights = np.stack([savgol_coeffs(width, order, deriv=order, pos=pos, use="dot") for pos in range(width)])
-    matrix = torch.from_numpy(weights.astype(np.float32))
-    middle = torch.einsum("tdw,w->td", values.unfold(0, width, 1), matrix[half])
-    return torch.cat([matrix[:half] @ values[:width], middle, matrix[half + 1 :] @ values[-width:]])
+    return torch.from_numpy(weights.astype(np.float32)).to(device)

@@ -1,12 +1,17 @@
-"""Power spectra of a ragged batch, and the one rule for how many frames an utterance has.
+"""Frames and spectra of a ragged batch, and the one rule for how many frames an utterance has and where they lie.
 
 With `center`, frame t is centred on sample t * hop_length and the utterance is surrounded by zeros:
 1 + samples // hop_length frames. Without, frame t starts at sample t * hop_length and lies wholly inside the
 utterance: 1 + (samples - n_fft) // hop_length frames; one shorter than a frame is extended with zeros to one frame.
 Both are librosa's (`librosa.stft`, `pad_mode="constant"`).
+
+Each utterance is computed by itself, in pieces that stay in the processor's cache: nothing else in a batch can change
+its values, not even their last bits, and no time goes into padding. The Fourier transform is in double precision, as
+librosa's is, where single precision would not do: see `SpectrumParams.needs_double`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,43 +20,46 @@ from pydantic import Field, model_validator
 from pipeline.features.base import FeatureParams, Wave
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 AMIN = 1e-10
 """power floor before a logarithm, as librosa's"""
 
+PIECE = 2**20
+"""windowed frames transformed at once (bytes)"""
 
-class SpectrumParams(FeatureParams):
-    """Params of everything that begins with a mel spectrum."""
+SINGLE = 80.0
+"""range below the loudest bin (dB of power) in which a Fourier transform in single precision is exact enough"""
+
+GROUP = 32
+"""mel filters applied at once, to the bins that any of them sees"""
+
+
+class FrameParams(FeatureParams):
+    """Params of everything computed from short windows of samples."""
 
     n_fft: int = Field(2048, ge=16, multiple_of=2, description="length of the Fourier transform (samples)")
     win_length: int | None = Field(None, ge=1, description="length of the window (samples); default n_fft")
     hop_length: int = Field(512, ge=1, description="step between frames (samples)")
     window: Literal["hann", "hamming"] = Field("hann", description="window function, periodic")
     center: bool = Field(True, description="centre frames on multiples of hop_length, with zeros around the utterance")
-    n_mels: int = Field(128, ge=1, description="number of mel bands")
-    f_min: float = Field(0.0, ge=0, description="lowest frequency of the mel bands (Hz)")
-    f_max: float | None = Field(
-        None, gt=0, description="highest frequency of the mel bands (Hz); default half the rate"
-    )
-    htk: bool = Field(False, description="HTK's mel formula instead of Slaney's")
-    power: float = Field(2.0, gt=0, description="exponent of the magnitude: 1 amplitude, 2 power")
-    top_db: float | None = Field(80.0, gt=0, description="range kept below an utterance's loudest value (dB)")
 
     @model_validator(mode="after")
-    def _fits(self) -> "SpectrumParams":
+    def _window_fits(self) -> "FrameParams":
         if self.win_length is not None and self.win_length > self.n_fft:
             raise ValueError(f"win_length {self.win_length} is longer than n_fft {self.n_fft}")
-        half = self.sample_rate / 2
-        f_max = half if self.f_max is None else self.f_max
-        if not self.f_min < f_max <= half:
-            raise ValueError(f"f_max {f_max} must lie above f_min {self.f_min} and not above half the sample_rate")
         return self
 
     @property
     def frame_rate(self) -> float:
         """Frames per second."""
         return self.sample_rate / self.hop_length
+
+    @property
+    def first_frame(self) -> float:
+        """Where the first frame is centred (s)."""
+        return 0.0 if self.center else self.n_fft / 2 / self.sample_rate
 
     def frames(self, samples: int) -> int:
         """Number of frames of an utterance of so many samples."""
@@ -60,57 +68,145 @@ class SpectrumParams(FeatureParams):
         return 1 + max(0, samples - self.n_fft) // self.hop_length
 
 
-def pad_batch(waves: Sequence[Wave], before: int, after: int) -> "Tensor":
-    """Stack waves, with zeros before and after, into (batch, longest + before + after)."""
+class SpectrumParams(FrameParams):
+    """Params of everything that begins with a spectrum in decibels."""
+
+    power: float = Field(2.0, gt=0, description="exponent of the magnitude: 1 amplitude, 2 power")
+    top_db: float | None = Field(80.0, gt=0, description="range kept below an utterance's loudest value (dB)")
+
+    @property
+    def needs_double(self) -> bool:
+        """Whether values are kept that the rounding of a single-precision transform could change by 1e-4 of them."""
+        return self.top_db is None or self.top_db > SINGLE * self.power / 2
+
+
+class MelParams(SpectrumParams):
+    """Params of everything that begins with a mel spectrum."""
+
+    n_mels: int = Field(128, ge=1, description="number of mel bands")
+    f_min: float = Field(0.0, ge=0, description="lowest frequency of the mel bands (Hz)")
+    f_max: float | None = Field(
+        None, gt=0, description="highest frequency of the mel bands (Hz); default half the rate"
+    )
+    htk: bool = Field(False, description="HTK's mel formula instead of Slaney's")
+
+    @property
+    def needs_double(self) -> bool:
+        """Also when the loudest bin, such as that of an offset, may lie outside the bands."""
+        whole = self.f_min == 0 and self.f_max in (None, self.sample_rate / 2)
+        return not whole or super().needs_double
+
+    @model_validator(mode="after")
+    def _bands_fit(self) -> "MelParams":
+        half = self.sample_rate / 2
+        f_max = half if self.f_max is None else self.f_max
+        if not self.f_min < f_max <= half:
+            raise ValueError(f"f_max {f_max} must lie above f_min {self.f_min} and not above half the sample_rate")
+        return self
+
+
+def emphasise(wave: Wave, coefficient: float) -> Wave:
+    """Pre-emphasis x[n] - c x[n - 1], begun as `librosa.effects.preemphasis` does, by extrapolating the first step."""
+    if len(wave) < 2:
+        return wave
+    out = wave.copy()
+    out[1:] -= coefficient * wave[:-1]
+    out[0] += 2 * wave[0] - wave[1]
+    return out
+
+
+def padded(wave: Wave, params: FrameParams, dtype: "torch.dtype", device: str = "cpu") -> "Tensor":
+    """The samples that the frames of an utterance are cut from, zeros around them: (samples,)."""
     import torch
 
-    longest = max(len(wave) for wave in waves)
-    batch = torch.zeros(len(waves), before + longest + after)
-    for row, wave in zip(batch, waves, strict=True):
-        row[before : before + len(wave)] = torch.from_numpy(np.ascontiguousarray(wave))
-    return batch
-
-
-def mel_spectrum(waves: Sequence[Wave], params: SpectrumParams) -> "tuple[Tensor, list[int]]":
-    """Mel spectra of a ragged batch: the valid frames of all utterances, (sum of frames, n_mels), and their counts."""
-    import librosa
-    import torch
-
-    counts = [params.frames(len(wave)) for wave in waves]
     edge = params.n_fft // 2 if params.center else 0
-    short = params.n_fft - 2 * edge - max(len(wave) for wave in waves)
-    win_length = params.win_length or params.n_fft
-    make_window = torch.hann_window if params.window == "hann" else torch.hamming_window
-    spectrum = torch.stft(
-        pad_batch(waves, edge, edge + max(0, short)),
-        params.n_fft,
-        params.hop_length,
-        win_length,
-        make_window(win_length),
-        center=False,
-        return_complex=True,
-    )
-    valid = torch.cat([rows[:, :count].T for rows, count in zip(spectrum, counts, strict=True)])
-    magnitude = valid.real.square() + valid.imag.square()
-    if params.power != 2:
-        magnitude = magnitude.pow(params.power / 2)
-    bank = librosa.filters.mel(
-        sr=params.sample_rate,
-        n_fft=params.n_fft,
-        n_mels=params.n_mels,
-        fmin=params.f_min,
-        fmax=params.f_max,
-        htk=params.htk,
-    )
-    return magnitude @ torch.from_numpy(bank).T, counts
+    samples = torch.zeros(max(len(wave) + 2 * edge, params.n_fft), dtype=dtype, device=device)
+    samples[edge : edge + len(wave)] = torch.from_numpy(np.ascontiguousarray(wave))
+    return samples
+
+
+def spectrum(waves: Sequence[Wave], params: SpectrumParams, device: str = "cpu") -> "tuple[Tensor, list[int]]":
+    """Magnitudes to `power`: the frames of all utterances, (sum of frames, 1 + n_fft / 2), and their counts."""
+    import torch
+
+    rows = [_to_power(piece, params.power) for wave in waves for piece in _squares(wave, params, device)]
+    counts = [params.frames(len(wave)) for wave in waves]
+    return torch.cat(rows) if rows else torch.zeros(0, 1 + params.n_fft // 2), counts
+
+
+def mel_spectrum(wave: Wave, params: MelParams, device: str = "cpu") -> "Tensor":
+    """Mel spectrum of an utterance: (frames, n_mels)."""
+    import torch
+
+    # Of powers, the filters add the squares of the real and imaginary parts: one pass less over the spectrum.
+    paired = params.power == 2
+    settings = (params.sample_rate, params.n_fft, params.n_mels, params.f_min, params.f_max, params.htk)
+    bands = _mel_bands(*settings, paired, str(device))
+    rows = []
+    for piece in _squares(wave, params, device):
+        magnitude = piece.flatten(1) if paired else _to_power(piece, params.power)
+        rows.append(torch.cat([magnitude[:, start:stop] @ filters for start, stop, filters in bands], dim=1))
+    return torch.cat(rows)
+
+
+def decibels(power: "Tensor", top_db: float | None) -> "Tensor":
+    """10 log10 of an utterance's (frames, bands), cut at `top_db` below its maximum, as `librosa.power_to_db`."""
+    values = power.clamp(min=AMIN).log10_().mul_(10)
+    return values if top_db is None else values.clamp_(min=values.max() - top_db)
 
 
 def to_decibels(power: "Tensor", counts: Sequence[int], top_db: float | None) -> "Tensor":
-    """10 log10 of the frames of several utterances, each cut at `top_db` below its own maximum."""
+    """`decibels` of each of several utterances whose frames lie end to end."""
     import torch
 
-    decibels = 10 * torch.log10(power.clamp(min=AMIN))
-    if top_db is None:
-        return decibels
-    parts = decibels.split(list(counts))
-    return torch.cat([part.clamp(min=float(part.max()) - top_db) for part in parts])
+    parts = [decibels(part, top_db) for part in power.split(list(counts))]
+    return torch.cat(parts) if parts else power
+
+
+def _squares(wave: Wave, params: SpectrumParams, device: str) -> "Iterator[Tensor]":
+    """Squares of the spectrum's real and imaginary parts, some frames at a time: (frames, 1 + n_fft / 2, 2)."""
+    import torch
+
+    dtype = torch.float64 if params.needs_double else torch.float32
+    window = _window(params.window, params.win_length or params.n_fft, params.n_fft, dtype, str(device))
+    frames = padded(wave, params, dtype, device).unfold(0, params.n_fft, params.hop_length)
+    for some in frames.split(max(1, PIECE // (params.n_fft * dtype.itemsize))):
+        yield torch.view_as_real(torch.fft.rfft(some * window)).float().square_()
+
+
+def _to_power(squares: "Tensor", power: float) -> "Tensor":
+    """Magnitudes to `power`, from `_squares`: (frames, 1 + n_fft / 2)."""
+    total = squares[..., 0] + squares[..., 1]
+    return total if power == 2 else total.pow_(power / 2)
+
+
+@lru_cache(maxsize=16)
+def _window(name: str, win_length: int, n_fft: int, dtype: "torch.dtype", device: str) -> "Tensor":
+    """The periodic window, zeros on either side up to n_fft."""
+    import torch
+
+    make = torch.hann_window if name == "hann" else torch.hamming_window
+    left = (n_fft - win_length) // 2
+    window = make(win_length, dtype=torch.float64, device=device)
+    return torch.nn.functional.pad(window, (left, n_fft - win_length - left)).to(dtype)
+
+
+@lru_cache(maxsize=16)
+def _mel_bands(
+    sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float | None, htk: bool, paired: bool, device: str
+) -> "list[tuple[int, int, Tensor]]":
+    """Mel filters of librosa, `GROUP` at a time: the first and one past the last bin they see, and their weights.
+
+    With `paired`, each bin counts twice: for the squares of its real and of its imaginary part.
+    """
+    import librosa
+    import torch
+
+    bank = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=f_min, fmax=f_max, htk=htk)
+    bands = []
+    for filters in np.split(np.repeat(bank, 1 + paired, axis=1), range(GROUP, n_mels, GROUP)):
+        seen = np.flatnonzero(filters.any(axis=0))
+        start, stop = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
+        weights = torch.from_numpy(np.ascontiguousarray(filters[:, start:stop].T))
+        bands.append((start, stop, weights.to(device)))
+    return bands

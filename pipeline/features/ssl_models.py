@@ -21,8 +21,13 @@ FAMILIES = {
     "unispeech-sat": "UniSpeechSatModel",
     "wav2vec2": "Wav2Vec2Model",
     "wavlm": "WavLMModel",
+    "whisper": "WhisperModel",
 }
 """Supported families: `model_type` in a checkpoint's config.json -> its class in `transformers`."""
+
+_SETTINGS = ["config.json", "preprocessor_config.json", "processor_config.json"]
+_SAFETENSORS = ["model.safetensors", "model-*.safetensors", "model.safetensors.index.json"]
+_PICKLES = ["pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"]
 
 _CONFIG_THAT_MATTERS = (
     "adapter_attn_dim",
@@ -39,10 +44,11 @@ _CONFIG_THAT_MATTERS = (
     "num_buckets",
     "num_conv_pos_embedding_groups",
 )
+_CONFIG_THAT_MATTERS_TO_WHISPER = ("activation_function", "encoder_attention_heads", "encoder_layers", "model_type")
 
 
 def load_backbone(model: str, seed: int = 0) -> "PreTrainedModel":
-    """Load a pretrained speech encoder: float32, on the CPU, in evaluation mode.
+    """Load a pretrained speech encoder: float32, on the CPU, in evaluation mode; Whisper without its decoder.
 
     Args:
         model: `tiny`, a folder written by `save_pretrained`, or a hub name such as `facebook/hubert-base-ls960`
@@ -57,7 +63,8 @@ def load_backbone(model: str, seed: int = 0) -> "PreTrainedModel":
     if model == TINY:
         return _tiny(seed)
     folder = _folder(model)
-    name = FAMILIES[_family(folder, model)]
+    family = _family(folder, model)
+    name = FAMILIES[family]
 
     import torch
     import transformers
@@ -70,10 +77,15 @@ def load_backbone(model: str, seed: int = 0) -> "PreTrainedModel":
                 weights_only=True,
                 local_files_only=True,
                 output_loading_info=True,
+                **({"decoder_layers": 0} if family == "whisper" else {}),
             )
     except Exception as error:  # whatever the readers of a user's file raise: there are several formats
         raise UserError(f"cannot read the weights of {model!r} in {folder}: {_gist(error)}") from error
-    missing = sorted(key for key in info["missing_keys"] if key != "masked_spec_embed")
+    if family == "whisper":
+        del backbone.decoder
+    missing = sorted(
+        key for key in info["missing_keys"] if key != "masked_spec_embed" and not key.startswith("decoder.")
+    )
     if missing:
         # `transformers` would go on with random values for these.
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
@@ -92,31 +104,42 @@ def wants_normalised(model: str) -> bool:
     """
     if model == TINY:
         return True
+    return bool(feature_settings(model).get("do_normalize", True))
+
+
+def feature_settings(model: str) -> dict[str, Any]:
+    """What preprocessor_config.json beside the weights says of the encoder's input; empty when there is no such file.
+
+    Raises:
+        UserError: it is a hub model, the file is not in the cache and the hub cannot be asked.
+    """
     folder = _folder(model)
     nested = folder / "processor_config.json"  # where processors saved by transformers 5 keep it
-    if nested.is_file():
-        settings = _read_json(nested, model).get("feature_extractor") or {}
-        if "do_normalize" in settings:
-            return bool(settings["do_normalize"])
+    settings = (_read_json(nested, model).get("feature_extractor") or {}) if nested.is_file() else {}
     path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        if not Path(model).is_dir() and not _hub_lacks(model, path.name):
-            raise UserError(
-                f"{path.name} of {model!r}, which says whether waveforms are normalised, is not in the cache: "
-                f"run `hf download {model}` with a network, or give the path of a local folder"
-            )
-        return True
-    return bool(_read_json(path, model).get("do_normalize", True))
+    if path.is_file():
+        return _read_json(path, model) | settings
+    if settings:
+        return dict(settings)
+    if not Path(model).is_dir() and not _hub_lacks(model, path.name):
+        raise UserError(
+            f"{path.name} of {model!r}, which says what input the model wants, is not in the cache: "
+            f"run `hf download {model}` with a network, or give the path of a local folder"
+        )
+    return {}
 
 
-def weights_digest(backbone: "PreTrainedModel", normalised: bool) -> str:
+def weights_digest(backbone: "PreTrainedModel", identity: object) -> str:
     """Hex SHA-256 over all that hidden states depend on besides the waveform.
 
-    That is: every tensor (name, dtype, shape, bytes), the config fields that change the computation, and whether the
-    waveform is normalised first. The device, the checkpoint's file format and its path do not count.
+    That is: every tensor (name, dtype, shape, bytes), the config fields that change the computation, and `identity`,
+    what is done to the waveform first, fit for JSON: whether it is normalised, or the settings of its log-Mel. The
+    device, the checkpoint's file format and its path do not count.
     """
-    config = {key: getattr(backbone.config, key, None) for key in _CONFIG_THAT_MATTERS}
-    digest = hashlib.sha256(json.dumps([config, normalised], sort_keys=True).encode())
+    whisper = backbone.config.model_type == "whisper"
+    keys = _CONFIG_THAT_MATTERS_TO_WHISPER if whisper else _CONFIG_THAT_MATTERS
+    config = {key: getattr(backbone.config, key, None) for key in keys}
+    digest = hashlib.sha256(json.dumps([config, identity], sort_keys=True).encode())
     for name, tensor in sorted(backbone.state_dict().items()):
         if name == "masked_spec_embed":  # for pretraining and SpecAugment only
             continue
@@ -154,10 +177,9 @@ def _folder(model: str) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        settings = ["config.json", "preprocessor_config.json", "processor_config.json"]
-        folder = Path(snapshot_download(model, allow_patterns=[*settings, "model*.safetensors*"]))
-        if not any(folder.glob("model*.safetensors*")):
-            folder = Path(snapshot_download(model, allow_patterns=[*settings, "pytorch_model*.bin*"]))
+        folder = Path(snapshot_download(model, allow_patterns=_SETTINGS + _SAFETENSORS))
+        if not any(folder.glob("model*.safetensors")):
+            folder = Path(snapshot_download(model, allow_patterns=_SETTINGS + _PICKLES))
     except HFValidationError as error:
         raise UserError(f"no model folder {model!r} here, and it cannot be a hub name (owner/name)") from error
     except Exception as error:  # the hub client raises its own, the HTTP library's and OSError

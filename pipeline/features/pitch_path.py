@@ -1,0 +1,101 @@
+"""The best path through the F0 candidates of an utterance's frames (Boersma 1993, equations 24 to 27)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+OCTAVE, OCTAVE_JUMP, VOICING_CHANGE = 0.01, 0.35, 0.14
+"""costs of equations 24 and 27, the latter two for 10 ms"""
+BLOCK = 256
+"""frames whose transition costs are kept at once"""
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Candidates by frame: the unvoiced one (frequency 0) first; strength is -inf where there is none."""
+
+    frequency: FloatArray
+    """Hz: (frames, candidates)"""
+    strength: FloatArray
+
+
+def lattice(
+    unvoiced: FloatArray, frame: IntArray, frequency: FloatArray, strength: FloatArray, ceiling: float
+) -> Lattice:
+    """Arrange the candidates of an utterance, those above the ceiling left out.
+
+    Args:
+        unvoiced: strength of the unvoiced candidate of each frame, (frames,).
+        frame: of each voiced candidate, ascending, (candidates,).
+        frequency: of each (Hz).
+        strength: of each, before high frequencies are favoured.
+        ceiling: highest F0 (Hz).
+    """
+    within = frequency <= ceiling
+    frame, frequency, strength = frame[within], frequency[within], strength[within]
+    place = 1 + np.arange(len(frame)) - np.searchsorted(frame, frame)
+    width = 1 + int(place.max(initial=0))
+    frequencies, strengths = np.zeros((len(unvoiced), width)), np.full((len(unvoiced), width), -np.inf)
+    strengths[:, 0] = unvoiced
+    frequencies[frame, place] = frequency
+    strengths[frame, place] = strength - OCTAVE * np.log2(ceiling / frequency)
+    return Lattice(frequencies, strengths)
+
+
+def best_paths(lattices: Sequence[Lattice], step: float) -> list[FloatArray]:
+    """The F0 (Hz, 0 where unvoiced) of each utterance, (frames,): that of the strongest path, less its costs.
+
+    All utterances go forward together, frame by frame; none changes another's path.
+
+    Args:
+        lattices: of the utterances.
+        step: between frames (s).
+    """
+    frames, width = (max(one.frequency.shape[axis] for one in lattices) for axis in (0, 1))
+    count = len(lattices)
+    frequency, strength = np.zeros((frames, count, width)), np.full((frames, count, width), -np.inf)
+    strength[:, :, 0] = 0.0  # after the end
+    for i, one in enumerate(lattices):
+        rows, columns = one.frequency.shape
+        frequency[:rows, i, :columns] = one.frequency
+        strength[:rows, i, :columns] = one.strength
+    end = np.array([len(one.frequency) - 1 for one in lattices])
+
+    best = strength[0]
+    final = best.copy()
+    origin = np.zeros((frames, count, width), np.int16)
+    for start in range(1, frames, BLOCK):
+        costs = _costs(frequency[start - 1 : start + BLOCK], 0.01 / step)
+        for frame, cost in enumerate(costs, start):
+            value = best[:, :, None] - cost
+            value += strength[frame][:, None, :]
+            origin[frame] = value.argmax(axis=1)
+            best = value.max(axis=1)
+            ending = end == frame
+            if ending.any():
+                final[ending] = best[ending]
+
+    place = final.argmax(axis=1)
+    rows = np.arange(count)
+    path = np.zeros((frames, count))
+    for frame in range(frames - 1, -1, -1):
+        path[frame] = frequency[frame, rows, place]
+        place = np.where(frame <= end, origin[frame, rows, place], place)
+    return [path[: last + 1, i] for i, last in enumerate(end)]
+
+
+def _costs(frequency: FloatArray, correction: float) -> FloatArray:
+    """Costs of going from each candidate to each of the next frame: (frames - 1, utterances, from, to)."""
+    octaves = np.log2(np.maximum(frequency, 1.0))
+    costs: FloatArray = octaves[:-1, :, :, None] - octaves[1:, :, None, :]
+    np.abs(costs, out=costs)
+    costs *= OCTAVE_JUMP * correction
+    # The unvoiced candidate is the first of each frame, all others are voiced or missing.
+    costs[:, :, 0, :] = costs[:, :, :, 0] = VOICING_CHANGE * correction
+    costs[:, :, 0, 0] = 0.0
+    return costs
