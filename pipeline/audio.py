@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from pipeline.errors import UserError
 from pipeline.features.base import FeatureParams, Wave
 from pipeline.manifest import Row
-from pipeline.store import FeatureFile, FeatureWriter, Header, canonical_json
+from pipeline.store import FeatureWriter, Header, canonical_json
 
 RATES = {"16k": 16000, "48k": 48000}
 """file name in an audio folder -> sampling rate (Hz)"""
+
+COPY = re.compile(r"@(-?[0-9.e+-]+dB|[0-9.e-]+x|[+-][0-9.e-]+st)$")
+"""what the key of a copy ends with"""
 
 VERSION = "1"
 FULL_SCALE = 32768.0
@@ -89,13 +92,6 @@ def fit(wave: Wave, params: FeatureParams) -> Wave:
     return wave
 
 
-def add_noise(wave: Wave, snr: float, rng: np.random.Generator) -> Wave:
-    """Add white Gaussian noise at `snr` dB below the wave's own mean power; a silent wave stays silent."""
-    power = float(np.mean(np.square(wave, dtype=np.float64))) if len(wave) else 0.0
-    noise = rng.standard_normal(len(wave)) * np.sqrt(power / 10 ** (snr / 10))
-    return (wave + noise).astype(np.float32)
-
-
 def row_digest(*parts: str | bytes) -> NDArray[np.uint8]:
     """SHA-256 over parts, each preceded by its length, as 32 uint8."""
     state = hashlib.sha256()
@@ -128,10 +124,12 @@ def prepare(rows: Iterable[Row], root: Path, out: Path, corpus: str) -> None:
     """Write a corpus's audio at every rate of `RATES` into the folder `out`: `16k.h5`, `48k.h5`.
 
     Raises:
-        UserError: a recording cannot be decoded.
+        UserError: a recording cannot be decoded, or its key would be taken for a copy's.
     """
     waves: dict[str, list[tuple[str, NDArray[np.int16]]]] = {name: [] for name in RATES}
     for row in rows:
+        if source_key(row.key) != row.key:
+            raise UserError(f"{root / row.wav}: {row.key!r} ends as the key of a copy does; rename the file")
         samples, rate = decode(root / row.wav)
         for name, target in RATES.items():
             waves[name].append((row.key, to_pcm16(resample(samples, rate, target))))
@@ -139,26 +137,6 @@ def prepare(rows: Iterable[Row], root: Path, out: Path, corpus: str) -> None:
         write_audio(out / f"{name}.h5", corpus, target, waves[name])
 
 
-def noisy_copies(clean: FeatureFile, snrs: Sequence[float], out: Path, corpus: str, seed: int) -> None:
-    """Write noisy copies of a corpus's 48 kHz audio, at 48 kHz and derived from that at 16 kHz, into the folder `out`.
-
-    The copy of utterance `k` at 10 dB has the key `k@10dB` (see `source_key`). Each utterance has its own noise,
-    drawn from the seed and its key, so that adding utterances changes no other's copy.
-    """
-    waves: dict[str, list[tuple[str, NDArray[np.int16]]]] = {name: [] for name in RATES}
-    for i, key in enumerate(clean.keys):
-        wave = to_float(clean.row(i))
-        for snr in snrs:
-            words = np.frombuffer(row_digest(str(seed), key, f"{snr:g}").tobytes(), np.uint32)
-            noisy = add_noise(wave, snr, np.random.default_rng(words)).astype(np.float64)
-            for name, target in RATES.items():
-                pcm = to_pcm16(resample(noisy, RATES["48k"], target))
-                waves[name].append((f"{key}@{snr:g}dB", pcm))
-    for name, target in RATES.items():
-        write_audio(out / f"{name}.h5", corpus, target, waves[name], snr=[float(snr) for snr in snrs], seed=seed)
-
-
 def source_key(key: str) -> str:
-    """The key of the utterance that this is a noisy copy of (its own key when it is no copy)."""
-    source, mark, level = key.rpartition("@")
-    return source if mark and level.endswith("dB") else key
+    """The key of the utterance that this is a copy of, as `copies` names them (its own key when it is no copy)."""
+    return COPY.sub("", key)

@@ -6,32 +6,30 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from pipeline.copies import CopiesParams
 from pipeline.corpora import READERS, CorpusParams
 from pipeline.corpora.demo_speech import DemoParams
 from pipeline.errors import ParamsError, nearest
 from pipeline.features import EXTRACTORS, find_extractor
 from pipeline.features.base import Extractor, FeatureParams
+from pipeline.features.presets import resolve
 from pipeline.fusion import FusionParams
 from pipeline.protocols import ProtocolParams
-from pipeline.scoring import ScoringParams
+from pipeline.scoring import Published, ScoringParams
 from pipeline.strict import Strict, validate
 from pipeline.strict_yaml import parse
-from pipeline.systems import SYSTEMS, find_system
+from pipeline.systems import ROLES, find_system, systems
 
 FILE = Path("params.yaml")
 
 
-class NoiseParams(Strict):
-    """Noisy copies of one corpus, for training only."""
-
-    source: str = Field(description="the corpus copied")
-    snr: list[float] = Field(min_length=1, description="signal-to-noise ratios (dB), one copy each")
-
-
-class NoisyParams(Strict):
-    """What is extracted from noisy copies."""
+class CopiedParams(Strict):
+    """What is extracted from copies, so that experiments can train on them."""
 
     logmel: list[str] = Field([], description="entries of features.logmel")
+    mfcc: list[str] = Field([], description="entries of features.mfcc")
+    prosody: list[str] = Field([], description="entries of features.prosody")
+    waveform: list[str] = Field([], description="entries of features.waveform")
     ssl: list[str] = Field([], description="entries of embeddings")
 
 
@@ -48,17 +46,18 @@ class ExperimentParams(Strict):
 
     corpus: str
     protocol: str
-    copies: str = Field("", description="noisy copies added to the training part; the corpus itself for none")
+    copies: str = Field(description="copies that join the training part (entry of copies); the corpus itself for none")
     logmel: str = ""
     mfcc: str = ""
     prosody: str = ""
     ssl: str = ""
+    waveform: str = ""
     params: dict[str, Any] = Field({}, description="the system's own params")
+    published: Published = Field({}, description="what the paper reports (%), for the tables")
 
     def inputs(self) -> dict[str, str]:
         """Role -> name of the feature or embedding that fills it."""
-        roles = ("logmel", "mfcc", "prosody", "ssl")
-        return {role: getattr(self, role) for role in roles if getattr(self, role)}
+        return {role: getattr(self, role) for role in ROLES if getattr(self, role)}
 
 
 class Params(Strict):
@@ -67,8 +66,8 @@ class Params(Strict):
     seed: int = Field(ge=0)
     demo: dict[str, DemoParams] = {}
     corpora: dict[str, CorpusParams]
-    noise: dict[str, NoiseParams] = {}
-    noisy: NoisyParams = NoisyParams()
+    copies: dict[str, CopiesParams] = {}
+    copied: CopiedParams = CopiedParams()
     storage: StorageParams = StorageParams()
     features: dict[str, dict[str, dict[str, Any]]]
     embeddings: dict[str, dict[str, Any]]
@@ -79,7 +78,7 @@ class Params(Strict):
 
     _features: dict[str, tuple[type[Extractor[Any]], FeatureParams]] = PrivateAttr(default_factory=dict)
 
-    @field_validator("demo", "corpora", "noise", "protocols", "fusions")
+    @field_validator("demo", "corpora", "copies", "protocols", "fusions")
     @classmethod
     def _plain_names(cls, entries: dict[str, Any]) -> dict[str, Any]:
         for name in entries:
@@ -162,13 +161,13 @@ class _Check:
         params = self.params
         for name, corpus in params.corpora.items():
             self.refer(f"corpora.{name}.reader", corpus.reader, READERS, "the corpus readers")
-        for name, noise in params.noise.items():
+        for name, copies in params.copies.items():
             if name in params.corpora:
-                raise _MistakeError(f"noise.{name}", "is the name of a corpus too; choose another")
-            self.refer(f"noise.{name}.source", noise.source, params.corpora, "corpora")
-        for role in ("logmel", "ssl"):
-            for feature in getattr(params.noisy, role):
-                self.refer(f"noisy.{role}", feature, self.table(role), self.section(role))
+                raise _MistakeError(f"copies.{name}", "is the name of a corpus too; choose another")
+            self.refer(f"copies.{name}.source", copies.source, params.corpora, "corpora")
+        for role in ROLES:
+            for feature in getattr(params.copied, role):
+                self.refer(f"copied.{role}", feature, self.table(role), self.section(role))
 
     def table(self, role: str) -> Mapping[str, Any]:
         return self.params.embeddings if role == "ssl" else self.params.features.get(role, {})
@@ -189,7 +188,7 @@ class _Check:
                 self.plain(key, name)
                 if name in params._features:
                     raise _MistakeError(key, "the name is used twice; features and embeddings share their names")
-                params._features[name] = (extractor, validate(extractor.Params, entry, key))
+                params._features[name] = (extractor, validate(extractor.Params, resolve(kind, entry, key), key))
 
     def plain(self, key: str, name: str) -> None:
         try:
@@ -200,7 +199,7 @@ class _Check:
     def experiments(self) -> None:
         seen: set[str] = set()
         for system, experiments in self.params.experiments.items():
-            self.refer(f"experiments.{system}", system, SYSTEMS, "the systems")
+            self.refer(f"experiments.{system}", system, systems(), "the systems")
             for name, experiment in experiments.items():
                 key = f"experiments.{system}.{name}"
                 self.plain(key, name)
@@ -215,31 +214,28 @@ class _Check:
         self.refer(f"{key}.protocol", experiment.protocol, params.protocols, "protocols")
         entry = find_system(system)
         given = experiment.inputs()
-        for role in entry.inputs:
+        for role in entry.roles:
             if role not in given:
-                raise _MistakeError(f"{key}.{role}", f"is missing; {system} takes {', '.join(entry.inputs)}")
+                raise _MistakeError(f"{key}.{role}", f"is missing; {system} takes {', '.join(entry.roles)}")
         for role, feature in given.items():
-            if role not in entry.inputs:
-                raise _MistakeError(f"{key}.{role}", f"is not taken by {system}; it takes {', '.join(entry.inputs)}")
-            self.refer(f"{key}.{role}", feature, self.table(role), self.section(role))
-        self.copies(key, entry.copies, experiment)
+            if role not in entry.roles:
+                raise _MistakeError(f"{key}.{role}", f"is not taken by {system}; it takes {', '.join(entry.roles)}")
+            extractors = entry.extractors(role)
+            table = {name: value for extractor in extractors for name, value in self.table(extractor).items()}
+            self.refer(f"{key}.{role}", feature, table, " or ".join(self.section(e) for e in extractors))
+        self.copies(key, experiment)
 
-    def copies(self, key: str, taken: bool, experiment: ExperimentParams) -> None:
+    def copies(self, key: str, experiment: ExperimentParams) -> None:
         params = self.params
-        if taken and not experiment.copies:
-            raise _MistakeError(f"{key}.copies", "is missing; name noisy copies, or the corpus itself for none")
-        if not taken and experiment.copies:
-            raise _MistakeError(f"{key}.copies", "is not taken by this system")
-        if not taken or experiment.copies == experiment.corpus:
+        if experiment.copies == experiment.corpus:
             return
-        self.refer(f"{key}.copies", experiment.copies, params.noise, "noise")
-        if params.noise[experiment.copies].source != experiment.corpus:
+        self.refer(f"{key}.copies", experiment.copies, params.copies, "copies")
+        if params.copies[experiment.copies].source != experiment.corpus:
             raise _MistakeError(f"{key}.copies", f"{experiment.copies!r} are copies of another corpus")
         for role, feature in experiment.inputs().items():
-            if feature not in getattr(params.noisy, role, []):
-                raise _MistakeError(
-                    f"{key}.copies", f"{feature!r} is not extracted from noisy copies; add it to noisy.{role}"
-                )
+            if feature not in getattr(params.copied, role):
+                problem = f"{feature!r} is not extracted from copies; add it to copied.{role}"
+                raise _MistakeError(f"{key}.copies", problem)
 
     def fusions(self) -> None:
         params = self.params

@@ -5,7 +5,8 @@ the models; a killed run goes on at the unfinished folds, with the same result.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,7 +42,7 @@ class Experiment:
         protocol: who is trained on and tested on.
         rows: the manifest.
         clean: role -> feature file of the corpus.
-        noisy: role -> feature file of its noisy copies; empty for none.
+        copied: role -> feature file of its copies; empty for none.
         seed: of splits and training.
         device: torch device.
     """
@@ -53,24 +54,28 @@ class Experiment:
     protocol: ProtocolParams
     rows: Sequence[Row]
     clean: dict[str, FeatureFile]
-    noisy: dict[str, FeatureFile]
+    copied: dict[str, FeatureFile]
     seed: int
     device: str = "cpu"
 
     def copies(self) -> dict[str, list[str]]:
-        """Source key -> keys of its noisy copies, which every role has."""
+        """Source key -> keys of its copies, which every role has."""
         found: dict[str, list[str]] = {}
-        for key in next(iter(self.noisy.values())).keys if self.noisy else []:
+        for key in next(iter(self.copied.values())).keys if self.copied else []:
             found.setdefault(source_key(key), []).append(key)
         return found
 
     def view(self, keys: Sequence[str]) -> View:
-        """The features of these utterances or noisy copies."""
-        noisy = {role: [file] for role, file in self.noisy.items()}
-        return View(keys, {role: [file, *noisy.get(role, [])] for role, file in self.clean.items()})
+        """The features of these utterances or copies."""
+        copied = {role: [file] for role, file in self.copied.items()}
+        groups = {
+            "speaker": {row.key: row.speaker for row in self.rows},
+            "corpus": {row.key: row.dataset for row in self.rows},
+        }
+        return View(keys, {role: [file, *copied.get(role, [])] for role, file in self.clean.items()}, groups)
 
     def training_keys(self, train: Indices) -> tuple[list[str], list[str]]:
-        """Keys and emotions of a training part, with the noisy copies of its own utterances at the end."""
+        """Keys and emotions of a training part, with the copies of its own utterances at the end."""
         copies = self.copies()
         rows = [self.rows[i] for i in train]
         extra = [(key, row.emo) for row in rows for key in copies.get(row.key, [])]
@@ -79,7 +84,8 @@ class Experiment:
 
     def identity(self, folds: Sequence[Fold]) -> str:
         """Says all that the trained folds depend on, the program included."""
-        files = {**{f"clean {k}": v for k, v in self.clean.items()}, **{f"noisy {k}": v for k, v in self.noisy.items()}}
+        files = {f"clean {role}": file for role, file in self.clean.items()}
+        files |= {f"copied {role}": file for role, file in self.copied.items()}
         package = Path(__file__).parent
         return canonical_json(
             {
@@ -96,29 +102,62 @@ class Experiment:
         )
 
 
+@dataclass
+class Cost:
+    """What a system costs: to be said, and never written into an output, as times differ from run to run."""
+
+    parameters: int = 0
+    operations: float = np.nan
+    """floating-point operations per second of speech"""
+    seconds: float = np.nan
+    """time per epoch (s), the mean over folds"""
+    _times: list[float] = field(default_factory=list)
+
+    def add(self, piece: Piece) -> None:
+        """Add one fold's."""
+        self.parameters = int(piece["parameters"])
+        self.operations = float(piece["operations"]) if "operations" in piece else self.operations
+        self._times.append(float(piece["seconds"]))
+        self.seconds = float(np.mean(self._times))
+
+    def __str__(self) -> str:
+        said = [f"{self.parameters:,} trained parameters"]
+        if np.isfinite(self.operations):
+            said.append(f"{self.operations / 1e9:.3g} GFLOP per second of speech")
+        if np.isfinite(self.seconds):
+            said.append(f"{self.seconds:.3g} s per epoch")
+        return ", ".join(said)
+
+
 def _digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
 def cross_validate(
-    experiment: Experiment, models: Path, workers: int | None = None, cluster: str | None = None
-) -> Predictions:
-    """Train and predict every fold; write each fold's model to the folder `models`.
+    experiment: Experiment,
+    models: Path,
+    workers: int | None = None,
+    cluster: str | None = None,
+    executor: Executor | None = None,
+) -> tuple[Predictions, "Cost"]:
+    """Train and predict every fold; write each fold's model to the folder `models`. Says what it cost, too.
 
-    Training parts get the noisy copies of their own utterances; validation and test parts stay clean.
+    Training parts get the copies of their own utterances; validation and test parts stay clean.
 
     Args:
         experiment: what to train and test.
         models: the folder for the models.
         workers: worker processes; default `SER_WORKERS`, or one per core.
         cluster: Dask scheduler; default `SER_CLUSTER`.
+        executor: used in place of workers and cluster, and left open; its workers see the same files.
     """
     rows, protocol = experiment.rows, experiment.protocol
     folds = split(rows, protocol, experiment.seed)
     journal = Journal(models, experiment.identity(folds))
     todo = [number for number in range(len(folds)) if number not in journal.resumed]
     count = worker_count(workers) if getattr(experiment.settings, "epochs", 0) and experiment.device == "cpu" else 1
-    with open_executor(count, len(todo), cluster) as executor:
+    resources = {"GPU": 1.0} if experiment.device.startswith("cuda") else None
+    with open_executor(count, len(todo), cluster, resources, executor) as executor:
         fits = 1 if executor else getattr(experiment.settings, "epochs", 1) * (1 + protocol.inner_folds)
         label = f"{experiment.name} {'folds' if executor else 'epochs'}"
         with Progress(fits * len(folds), label, initial=fits * len(journal.resumed)) as progress:
@@ -129,13 +168,14 @@ def cross_validate(
                     progress.update()
 
     found = Predictions(sorted({row.emo for row in rows}))
-    count = 0
+    cost = Cost()
     for number, piece in journal.load_all():
-        count = _collect(experiment, found, number, folds[number], piece, models)
-    found.card = _card(experiment, count)
+        _collect(experiment, found, number, folds[number], piece, models)
+        cost.add(piece)
+    found.card = _card(experiment, cost.parameters)
     write_json(models / "card.json", {**found.card, "classes": found.classes})
     journal.remove()
-    return found
+    return found, cost
 
 
 def train_fold(
@@ -157,6 +197,9 @@ def train_fold(
     curve = [[row.get(name, np.nan) for name in CURVE] for row in model.history_]
     piece["curve"] = np.array(curve, float).reshape(-1, len(CURVE))
     piece["parameters"] = np.array(model.parameter_count())
+    piece["seconds"] = np.array(getattr(model, "seconds_per_epoch_", np.nan))
+    if number == 0 and hasattr(model, "operations"):
+        piece["operations"] = np.array(_operations_per_second(experiment, model))
     with TemporaryDirectory() as place:
         model.save(Path(place) / "model")
         piece["model"] = np.frombuffer((Path(place) / "model").read_bytes(), np.uint8)
@@ -171,6 +214,12 @@ def _fit(experiment: Experiment, train: Indices, validation: Indices, on_epoch: 
     return model.fit(experiment.view(keys), emotions, validation=held_out, on_epoch=on_epoch)
 
 
+def _operations_per_second(experiment: Experiment, model: Any) -> float:
+    """Floating-point operations of a prediction, per second of speech, on the utterance of median length."""
+    row = sorted(experiment.rows, key=lambda row: row.length)[len(experiment.rows) // 2]
+    return float(model.operations(experiment.view([row.key])) / row.length)
+
+
 def _predict(experiment: Experiment, model: Any, indices: Indices) -> NDArray[np.float64]:
     """Probabilities of all the corpus's classes; 0 for those that the model was not trained on."""
     classes = sorted({row.emo for row in experiment.rows})
@@ -180,8 +229,8 @@ def _predict(experiment: Experiment, model: Any, indices: Indices) -> NDArray[np
     return probabilities
 
 
-def _collect(experiment: Experiment, found: Predictions, number: int, fold: Fold, piece: Piece, models: Path) -> int:
-    """Add one fold's result to the predictions and write its model; returns its number of parameters."""
+def _collect(experiment: Experiment, found: Predictions, number: int, fold: Fold, piece: Piece, models: Path) -> None:
+    """Add one fold's result to the predictions and write its model."""
     for part in ("test", "validation", "training"):
         rows = [experiment.rows[i] for i in piece[f"{part}/rows"]]
         found.add(number, part, [row.key for row in rows], [row.emo for row in rows], piece[part])
@@ -192,7 +241,6 @@ def _collect(experiment: Experiment, found: Predictions, number: int, fold: Fold
         found.curves.append({"fold": number, **known})
     with atomic_path(models / f"fold_{number:02d}.safetensors") as temporary:
         temporary.write_bytes(piece["model"].tobytes())
-    return int(piece["parameters"])
 
 
 def _card(experiment: Experiment, parameters: int) -> dict[str, Any]:
@@ -203,7 +251,8 @@ def _card(experiment: Experiment, parameters: int) -> dict[str, Any]:
         "corpus": experiment.rows[0].dataset,
         "protocol": experiment.protocol.model_dump(mode="json"),
         "speaker_dependent": is_speaker_dependent(experiment.protocol),
-        "random_backbone": "tiny" in random,
+        "random_backbone": "tiny" in random or getattr(experiment.settings, "model", "") == "tiny",
+        "transductive": getattr(experiment.settings, "normalisation", "training") != "training",
         "params": experiment.settings.model_dump(mode="json"),
         "inputs": {role: file.header.extractor for role, file in experiment.clean.items()},
         "parameters": parameters,

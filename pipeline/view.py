@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.audio import source_key
+from pipeline.errors import UserError
 from pipeline.store import FeatureFile
 
 
@@ -14,14 +16,22 @@ class View:
 
     Args:
         keys: the N utterance keys, also the attribute of that name.
-        files: role (`logmel`, `mfcc`, `prosody`, `ssl`) -> the files that hold its rows, the clean file first.
+        files: role (`logmel`, `mfcc`, `prosody`, `ssl`, `waveform`) -> the files that hold its rows, the clean file
+            first.
+        groups: kind (`speaker`, `corpus`) -> key of every clean recording -> its group's name.
 
     Raises:
         UserError: no file of a role holds one of the keys.
     """
 
-    def __init__(self, keys: Sequence[str], files: Mapping[str, Sequence[FeatureFile]]) -> None:
+    def __init__(
+        self,
+        keys: Sequence[str],
+        files: Mapping[str, Sequence[FeatureFile]],
+        groups: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.keys = np.array(keys, dtype=object)
+        self._groups = groups or {}
         self._files = {role: list(found) for role, found in files.items()}
         self._places = {role: self._find(found) for role, found in self._files.items()}
 
@@ -55,8 +65,29 @@ class View:
         view = object.__new__(View)
         view.keys = np.atleast_1d(self.keys[indices])
         view._files = self._files
+        view._groups = self._groups
         view._places = {role: places[indices].reshape(-1, 2) for role, places in self._places.items()}
         return view
+
+    def groups(self, kind: str) -> list[str]:
+        """The group of each utterance (a copy's is its source's): its speaker, or its corpus.
+
+        Raises:
+            UserError: groups of that kind are not known, or not of an utterance.
+        """
+        known = self._groups.get(kind, {})
+        found = [known.get(source_key(key), "") for key in self.keys]
+        if "" in found:
+            raise UserError(
+                f"normalisation needs the {kind} of every recording, and that of {self.keys[found.index('')]!r} "
+                "is not known; give it in the manifest, or choose `normalisation: training`"
+            )
+        return found
+
+    def whole(self) -> "View":
+        """All clean recordings whose groups are known, those of other parts too; labels are not among what it has."""
+        keys = list(next(iter(self._groups.values()), {}))
+        return View(keys, self._files, self._groups)
 
     def file(self, role: str) -> FeatureFile:
         """The clean feature file of a role."""

@@ -12,9 +12,10 @@ from pipeline.predictions import Predictions, write_csv
 def main() -> None:
     """Score everything, and say where to look."""
     settings = params.load()
-    names = [name for group in settings.experiments.values() for name in group] + list(settings.fusions)
+    published = {name: e.published for group in settings.experiments.values() for name, e in group.items()}
+    published |= {name: fusion.published for name, fusion in settings.fusions.items()}
     rows = [row for corpus in settings.corpora for row in manifest.read(paths.manifest(corpus))]
-    found = {name: Predictions.read(paths.predictions(name)) for name in names}
+    found = {name: Predictions.read(paths.predictions(name)) for name in published}
     evaluate(
         found,
         rows,
@@ -22,6 +23,7 @@ def main() -> None:
         settings.scoring,
         settings.seed,
         paths.METRICS,
+        published,
     )
     for name, predictions in found.items():
         write_csv(paths.DATA / "mistakes" / f"{name}.csv", MISTAKES, mistakes(predictions, rows))

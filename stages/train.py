@@ -23,7 +23,7 @@ def main(experiment: str, workers: int | None, cluster: str | None) -> None:
         place = {role: paths.embeddings if role == "ssl" else paths.features for role in chosen.inputs()}
         return {role: FeatureFile(place[role](corpus, name)) for role, name in chosen.inputs().items()}
 
-    found = cross_validate(
+    found, cost = cross_validate(
         Experiment(
             name=experiment,
             system=system,
@@ -34,7 +34,7 @@ def main(experiment: str, workers: int | None, cluster: str | None) -> None:
             protocol=settings.protocols[chosen.protocol],
             rows=manifest.read(paths.manifest(chosen.corpus)),
             clean=files(chosen.corpus),
-            noisy=files(chosen.copies) if chosen.copies not in ("", chosen.corpus) else {},
+            copied=files(chosen.copies) if chosen.copies != chosen.corpus else {},
             seed=settings.seed,
             device=torch_devices(cluster=cluster)[0],
         ),
@@ -43,7 +43,7 @@ def main(experiment: str, workers: int | None, cluster: str | None) -> None:
         cluster=cluster,
     )
     found.write(paths.predictions(experiment))
-    click.echo(f"{experiment}: {len(found.folds)} folds, {found.card['parameters']:,} trained parameters")
+    click.echo(f"{experiment}: {len(found.folds)} folds, {cost}")
 
 
 if __name__ == "__main__":

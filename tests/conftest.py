@@ -17,9 +17,9 @@ demo:
   spoken: {language: en, voices: 2, sentences: 1}
 corpora:
   mine: {reader: folder, root: recordings, speaker_pattern: '/([a-z]+)_'}
-noise:
+copies:
   loud: {source: mine, snr: [10, 20]}
-noisy:
+copied:
   logmel: [mel]
 features:
   logmel:
@@ -36,8 +36,8 @@ protocols:
   mixed: {scheme: stratified_split, test: 0.2}
 experiments:
   pooled:
-    statistics: {corpus: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
-    again: {corpus: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
+    statistics: {corpus: mine, copies: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
+    again: {corpus: mine, copies: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
   spectrogram:
     picture: {corpus: mine, copies: loud, protocol: dealt, logmel: mel, params: {epochs: 1}}
 fusions:

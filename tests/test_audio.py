@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline import manifest
-from pipeline.audio import add_noise, decode, fit, noisy_copies, prepare, resample, source_key, to_float, to_pcm16
+from pipeline.audio import decode, fit, prepare, resample, to_float, to_pcm16
 from pipeline.corpora import CorpusParams
 from pipeline.errors import UserError
 from pipeline.features.base import FeatureParams
@@ -181,103 +181,3 @@ def test_fit_by_hand():
         ({"pad_to": 2 / 48000, "clip": 1, "sample_rate": 48000}, [1, 2, 3]),
     ):
         np.testing.assert_array_equal(fit(wave, FeatureParams(**params)), expected)
-
-
-# Noise
-
-
-@pytest.mark.parametrize("snr", [-5, 0, 10, 20, 40])
-@pytest.mark.parametrize("amplitude", [0.5, 0.01])
-def test_noise_has_the_level_asked_for(snr, amplitude):
-    wave = tone(1.0, amplitude=amplitude).astype(np.float32)
-    added = add_noise(wave, snr, np.random.default_rng(0)).astype(np.float64) - wave
-    assert 10 * np.log10(np.mean(wave.astype(np.float64) ** 2) / np.mean(added**2)) == pytest.approx(snr, abs=0.2)
-
-
-def test_noise_is_white():
-    added = add_noise(np.ones(1 << 15, np.float32), 0, np.random.default_rng(0)) - 1
-    power = np.abs(np.fft.rfft(added)) ** 2
-    bands = power[1:].reshape(8, -1).mean(axis=1)
-    assert bands.max() / bands.min() < 1.2
-    assert abs(added.mean()) < 0.03
-
-
-def test_noise_follows_its_seed():
-    wave = tone().astype(np.float32)
-    first, same, other = (add_noise(wave, 10, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, same)
-    assert (first != other).any()
-
-
-@pytest.mark.parametrize("samples", [0, 100])
-def test_silence_stays_silent(samples):
-    noisy = add_noise(np.zeros(samples, np.float32), 10, np.random.default_rng(0))
-    np.testing.assert_array_equal(noisy, np.zeros(samples))
-
-
-@pytest.fixture
-def copies(stage, tmp_path):
-    """Noisy copies of recordings, at both rates."""
-
-    def copies(recordings, snrs=(10, 2.5), seed=0, out="noisy"):
-        _, clean = stage(recordings)
-        noisy_copies(clean, list(snrs), tmp_path / out, "noisy", seed)
-        return FeatureFile(tmp_path / out / "16k.h5"), FeatureFile(tmp_path / out / "48k.h5")
-
-    return copies
-
-
-TWO = {"sad/a.wav": (tone(0.3, 440, 48000, 0.1), 48000), "sad/c.wav": (tone(0.2, 200, 48000, 0.1), 48000)}
-
-
-def test_noisy_copies_have_their_level_in_their_key(copies):
-    for file in copies(TWO):
-        assert file.keys == ["sad/a@10dB", "sad/a@2.5dB", "sad/c@10dB", "sad/c@2.5dB"]
-        assert [source_key(key) for key in file.keys] == ["sad/a", "sad/a", "sad/c", "sad/c"]
-        assert (file.header.corpus, file.header.params["snr"], file.header.params["seed"]) == ("noisy", [10.0, 2.5], 0)
-
-
-@pytest.mark.parametrize("key", ["plain", "me@home", "a@10", "a@b/c"])
-def test_source_key_of_what_is_no_copy(key):
-    assert source_key(key) == key
-
-
-def test_noisy_copies_have_the_level_they_say(copies):
-    _, at_48k = copies(TWO)
-    for i, snr in enumerate((10, 2.5, 10, 2.5)):
-        clean = TWO[source_key(at_48k.keys[i]) + ".wav"][0]
-        added = to_float(at_48k.row(i)) - clean
-        assert 10 * np.log10(np.mean(clean**2) / np.mean(added**2)) == pytest.approx(snr, abs=0.2)
-
-
-def test_the_16_khz_copy_has_the_48_khz_copys_noise(copies):
-    at_16k, at_48k = copies(TWO)
-    for i in range(4):
-        derived = resample(to_float(at_48k.row(i)).astype(np.float64), 48000, 16000)
-        np.testing.assert_allclose(to_float(at_16k.row(i)), derived, atol=4 / 32768)
-
-
-def test_every_copy_has_its_own_noise(copies):
-    same = (tone(0.2, rate=48000), 48000)
-    _, file = copies({"sad/a.wav": same, "sad/b.wav": same}, snrs=(10, 11))
-    added = [to_float(file.row(i)) - same[0] for i in range(4)]
-    correlation = np.corrcoef(added) - np.eye(4)
-    assert np.abs(correlation).max() < 0.1
-
-
-def test_more_utterances_or_levels_change_no_other_copy(copies):
-    _, few = copies(TWO, out="few")
-    _, many = copies({**TWO, "sad/b.wav": (tone(0.1, rate=48000), 48000)}, (20, 10, 2.5), out="many")
-    for i, key in enumerate(few.keys):
-        np.testing.assert_array_equal(few.row(i), many.row(many.index([key])[0]))
-
-
-def test_noisy_copies_repeat_to_the_byte_and_follow_the_seed(copies, tmp_path):
-    for out, seed in (("one", 0), ("two", 0), ("other", 1)):
-        copies(TWO, seed=seed, out=out)
-    for name in ("16k.h5", "48k.h5"):
-        one, two, other = ((tmp_path / out / name).read_bytes() for out in ("one", "two", "other"))
-        assert one == two
-        assert one != other
-    rows = [FeatureFile(tmp_path / out / "48k.h5").row(0) for out in ("one", "other")]
-    assert (rows[0] != rows[1]).any()

@@ -94,8 +94,8 @@ def test_defaults_are_filled_in(check):
         ("demo.spoken.voices", "voicse"),
         ("corpora.mine.root", "rot"),
         ("corpora.mine.speaker_pattern", "speaker_patern"),
-        ("noise.loud.snr", "snrs"),
-        ("noisy.logmel", "logmell"),
+        ("copies.loud.snr", "snrs"),
+        ("copied.logmel", "logmell"),
         ("features.mfcc.cepstra.n_mfcc", "n_mfc"),
         ("features.logmel.mel.n_mels", "n_mel"),
         ("embeddings.tiny.layers", "layer"),
@@ -138,9 +138,9 @@ def test_a_misspelt_kind(mistakes, key, name, message):
         ("corpora.mine.language", False, "valid string; it is False"),
         ("corpora.mine.speaker_pattern", "(a", "is no regular expression"),
         ("corpora.mine.speaker_pattern", "a+", "needs a group"),
-        ("noise.loud.snr", [], "at least 1 item"),
-        ("noise.loud.snr", [".nan"], "valid number"),
-        ("noise.loud.snr", [float("nan")], "finite number"),
+        ("copies.loud", {"source": "mine"}, "has none of snr, speed and semitones"),
+        ("copies.loud.snr", [".nan"], "valid number"),
+        ("copies.loud.snr", [float("nan")], "finite number"),
         ("features.mfcc.cepstra", 3, "valid dictionary; it is 3"),
         ("features.mfcc.cepstra.n_mels", "many", "valid integer"),
         ("features.mfcc.cepstra.sample_rate", 8000, "16000 or 48000; it is 8000"),
@@ -154,7 +154,7 @@ def test_a_misspelt_kind(mistakes, key, name, message):
         ("protocols.loso.scheme", "grouped_kfol", "'grouped_kfol' is not known (did you mean 'grouped_kfold'?)"),
         ("experiments.spectrogram.picture.params", [1], "valid dictionary"),
         ("experiments.spectrogram.picture.params.epochs", "ten", "valid integer"),
-        ("fusions.both.method", "mean", "'logistic_regression' or 'weighted_average'; it is 'mean'"),
+        ("fusions.both.method", "mean", "'weighted_average' or 'gated'; it is 'mean'"),
         ("scoring.confidence", 95, "less than 1; it is 95"),
     ],
 )
@@ -170,7 +170,7 @@ def test_a_wrong_value_is_named_with_what_is_right(mistakes, key, value, expecte
         "seed",
         "features",
         "corpora.mine.root",
-        "noise.loud.source",
+        "copies.loud.source",
         "protocols.loso.scheme",
         "experiments.pooled.statistics.corpus",
         "fusions.both.first",
@@ -185,39 +185,40 @@ def test_a_missing_key(mistakes, key):
     [
         ("corpora.mine.reader", "foldr", "'foldr' is not in the corpus readers (did you mean 'folder'?)"),
         ("corpora.mine.emotions", {"x": "sadd"}, "'x' maps to 'sadd' (did you mean 'sad'?)"),
-        ("corpora.loud", {"reader": "folder", "root": "x"}, "noise.loud: is the name of a corpus too"),
-        ("noise.loud.source", "min", "'min' is not in corpora (did you mean 'mine'?)"),
-        ("noisy.logmel", ["mell"], "'mell' is not in features.logmel (did you mean 'mel'?)"),
-        ("noisy.ssl", ["tinny"], "'tinny' is not in embeddings (did you mean 'tiny'?)"),
+        ("corpora.loud", {"reader": "folder", "root": "x"}, "copies.loud: is the name of a corpus too"),
+        ("copies.loud.source", "min", "'min' is not in corpora (did you mean 'mine'?)"),
+        ("copied.logmel", ["mell"], "'mell' is not in features.logmel (did you mean 'mel'?)"),
+        ("copied.ssl", ["tinny"], "'tinny' is not in embeddings (did you mean 'tiny'?)"),
         ("embeddings.mel", {"model": "tiny"}, "the name is used twice"),
         ("experiments.pooled.statistics.corpus", "yours", "'yours' is not in corpora; known: mine"),
         ("experiments.pooled.statistics.protocol", "lso", "'lso' is not in protocols (did you mean 'loso'?)"),
         ("experiments.pooled.statistics.mfcc", "mel", "'mel' is not in features.mfcc; known: cepstra"),
         ("experiments.pooled.statistics.mfcc", "", "is missing; pooled takes logmel, mfcc, prosody"),
         ("experiments.pooled.statistics.ssl", "tiny", "is not taken by pooled"),
-        ("experiments.pooled.statistics.copies", "loud", "is not taken by this system"),
+        ("experiments.pooled.statistics.copies", "loud", "'cepstra' is not extracted from copies; add it to copied."),
         (
             "experiments.pooled.picture",
-            {"corpus": "mine", "protocol": "loso", "logmel": "mel", "mfcc": "cepstra", "prosody": "melody"},
+            {"corpus": "mine", "copies": "mine", "protocol": "loso"}
+            | {"logmel": "mel", "mfcc": "cepstra", "prosody": "melody"},
             "experiments.spectrogram.picture: the name is used twice",
         ),
-        ("experiments.spectrogram.picture.copies", "", "is missing; name noisy copies"),
-        ("experiments.spectrogram.picture.copies", "loude", "'loude' is not in noise (did you mean 'loud'?)"),
-        ("noisy.logmel", [], "'mel' is not extracted from noisy copies; add it to noisy.logmel"),
+        ("experiments.spectrogram.picture.copies", "", "'' is not in copies; known: loud"),
+        ("experiments.spectrogram.picture.copies", "loude", "'loude' is not in copies (did you mean 'loud'?)"),
+        ("copied.logmel", [], "'mel' is not extracted from copies; add it to copied.logmel"),
         ("fusions.both.second", "agaain", "'agaain' is not in experiments (did you mean 'again'?)"),
         ("fusions.both.second", "picture", "fusions.both: its branches have not one corpus and one protocol"),
         ("fusions.again", {"first": "again", "second": "again"}, "is the name of an experiment too"),
         ("corpora.my corpus", {"reader": "folder", "root": "x"}, "name 'my corpus' may hold only"),
         ("features.mfcc.a/b", {}, "name 'a/b' may hold only"),
-        ("experiments.pooled.ä", {"corpus": "mine", "protocol": "loso"}, "name 'ä' may hold only"),
+        ("experiments.pooled.ä", {"corpus": "mine", "copies": "mine", "protocol": "loso"}, "name 'ä' may hold only"),
         ("features.mfcc.cepstra.n_mfcc", 30, "n_mfcc 30 is more than n_mels 20"),
     ],
 )
 def test_sections_must_fit_each_other(mistakes, key, value, message):
     (line,) = mistakes(edited(key, value))
     assert message in line
-    section = message.split(":")[0] if message.startswith(("noise", "fusions", "experiments")) else key.split(".")[0]
-    assert line.startswith(section) or key == "noisy.logmel"
+    section = message.split(":")[0] if message.startswith(("copies", "fusions", "experiments")) else key.split(".")[0]
+    assert line.startswith(section) or key == "copied.logmel"
 
 
 def test_every_mistake_has_its_line(mistakes):

@@ -79,10 +79,10 @@ def run(tmp_path):
             protocol=protocol,
             rows=rows,
             clean={"logmel": features("clean", keys)},
-            noisy={"logmel": features("noisy", noisy)} if copies else {},
+            copied={"logmel": features("noisy", noisy)} if copies else {},
             seed=seed,
         )
-        return cross_validate(experiment, tmp_path / "models")
+        return cross_validate(experiment, tmp_path / "models")[0]
 
     return cross
 
@@ -215,7 +215,7 @@ def test_the_card_tells_of_random_backbones(tmp_path, model, random):
         "ssl": write_features(tmp_path / "s.h5", {key: np.zeros((1, 2)) for key in keys}, "ssl", model=model),
     }
     experiment = Experiment("e", "toy", Toy, ToyParams(), PROTOCOLS["loso"], ROWS, files, {}, 0)
-    card = cross_validate(experiment, tmp_path / "models").card
+    card = cross_validate(experiment, tmp_path / "models")[0].card
     assert card["random_backbone"] == random
     assert card["inputs"] == {"logmel": "logmel", "ssl": "ssl"}
 

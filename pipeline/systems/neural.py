@@ -1,84 +1,38 @@
 """What the neural systems share: a scikit-learn classifier whose training loop is skorch's."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.layers.standardize import Standardize
-from pipeline.strict import Strict
+from pipeline.neural.batches import Batches, Inputs, memory_budget
+from pipeline.neural.loop import Loop, make_loop
+from pipeline.neural.params import TrainingParams
+from pipeline.normalisation import GROUPS, Statistics
 from pipeline.view import View
 
-
-class TrainingParams(Strict):
-    """Params of every neural system's training; each system has its paper's defaults."""
-
-    epochs: int = Field(50, ge=1, description="most epochs")
-    batch_size: int = Field(32, ge=1)
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    learning_rate: float = Field(1e-4, gt=0)
-    momentum: float = Field(0.0, ge=0, lt=1, description="of SGD")
-    weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "step", "cosine"] = "constant"
-    step_epochs: int = Field(10, ge=1, description="epochs between the steps of the step schedule")
-    step_factor: float = Field(0.1, gt=0, le=1, description="what a step multiplies the learning rate by")
-    clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
-    patience: int = Field(0, ge=0, description="epochs without a better validation score before stopping; 0 for all")
-    monitor: Literal["valid_loss", "valid_acc"] = Field("valid_loss", description="the score that picks the epoch kept")
-
-
-Inputs = dict[str, Sequence[NDArray[Any]]]
-"""Input name -> each utterance's array; arrays of unequal length are padded and masked batch by batch."""
-
-
-class Batches(torch.utils.data.Dataset[Any]):
-    """Utterances in memory; a batch is a dict of tensors and the labels.
-
-    An input of equal shapes becomes a tensor (batch, ...). One of unequal lengths (frames, dims) is padded with zeros
-    to (batch, longest, dims), and `NAME_valid` (batch, longest) is True on its real frames.
-    """
-
-    def __init__(self, inputs: Inputs, y: NDArray[np.int64]) -> None:
-        self.y = torch.from_numpy(y)
-        self.fixed: dict[str, Tensor] = {}
-        self.ragged: dict[str, list[Tensor]] = {}
-        for name, arrays in inputs.items():
-            if name.endswith("_frames"):
-                self.ragged[name.removesuffix("_frames")] = [torch.from_numpy(np.array(a)) for a in arrays]
-            else:
-                self.fixed[name] = torch.from_numpy(np.stack(arrays))
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def __getitems__(self, indices: list[int]) -> tuple[dict[str, Tensor], Tensor]:
-        chosen = torch.tensor(indices)
-        batch = {name: values[chosen].float() for name, values in self.fixed.items()}
-        for name, values in self.ragged.items():
-            rows = [values[i] for i in indices]
-            lengths = torch.tensor([len(row) for row in rows])
-            batch[name] = nn.utils.rnn.pad_sequence(rows, batch_first=True).float()
-            batch[f"{name}_valid"] = torch.arange(int(lengths.max())) < lengths[:, None]
-        return batch, self.y[chosen]
+RAW = ("waveform",)
+"""inputs that are never standardised per speaker or corpus"""
 
 
 class NeuralSystem(ClassifierMixin, BaseEstimator):
     """A neural classifier over a `View`.
 
-    Subclasses set `Params` and give `inputs` and `network`. The network's `standardize` modules, if any, take their
-    statistics from the training part.
+    Subclasses set `name`, `roles` and `Params`, and give `inputs` and `network`. The network's `standardize` modules,
+    if any, take their statistics from the training part.
 
     Args:
         params: a `Params` object; None for its defaults.
-        seed: of weights, dropout and the order of utterances.
+        seed: of weights, dropout, augmentation and the order of utterances.
         device: torch device; not part of the result.
     """
 
@@ -96,6 +50,10 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):
     @abstractmethod
     def network(self, X: View, classes: int) -> nn.Module:
         """The network, untrained, for features as those of X. Its arguments are the inputs' names."""
+
+    def loss(self, weight: Tensor | None, label_smoothing: float) -> nn.Module:
+        """The criterion of logits (batch, classes) and class numbers (batch,)."""
+        return nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing)
 
     def settings(self) -> Any:
         """The params, or their defaults."""
@@ -117,31 +75,33 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):
         if settings.patience and validation is None:
             raise UserError(f"{type(self).__name__}: patience {settings.patience} needs a validation part")
         self.classes_ = np.unique(np.array(y, dtype=str))
-        train = Batches(self.inputs(X), self._codes(y))
-        held_out = None if validation is None else Batches(self.inputs(validation[0]), self._codes(validation[1]))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            network = self.network(X, len(self.classes_))
-            if isinstance(statistics := getattr(network, "standardize", None), nn.ModuleDict):
-                for name, layer in statistics.items():
-                    assert isinstance(layer, Standardize)  # noqa: S101 - for the type checker
-                    layer.fit([*train.ragged[name]] if name in train.ragged else [*train.fixed[name]])
-            self.net_ = self._skorch(network, held_out, on_epoch)
-            self.net_.fit(train, None)
-        self.history_ = [
-            {name: row[name] for name in ("epoch", "train_loss", "valid_loss", "valid_acc") if name in row}
-            for row in self.net_.history
-        ]
+        codes = self._codes(y)
+        train = self._batches(X, codes)
+        held_out = None if validation is None else self._batches(validation[0], self._codes(validation[1]))
+        criterion = self.loss(self._weights(codes), settings.label_smoothing)
+        self.nets_: list[Loop] = []
+        for seed in range(self.seed, self.seed + settings.seeds):
+            with torch.random.fork_rng(devices=[]), _repeatable(self.device):
+                torch.manual_seed(seed)
+                network = self.network(X, len(self.classes_))
+                self._standardize(network, train)
+                net = make_loop(
+                    network, criterion, settings, len(self.classes_), seed, self.device, train, held_out, on_epoch
+                )
+                net.fit(train, None)
+            self.nets_.append(net)
+        self.history_ = _mean_history([net.history for net in self.nets_])
+        self.seconds_per_epoch_ = float(np.mean([row["dur"] for net in self.nets_ for row in net.history]))
         return self
 
     def predict_proba(self, X: View) -> NDArray[np.float64]:
-        """Class probabilities (N, classes).
+        """Class probabilities (N, classes), the mean over seeds.
 
         Raises:
             UserError: training ended with weights that are no numbers.
         """
-        data = Batches(self.inputs(X), np.zeros(len(X), np.int64))
-        found: NDArray[np.float64] = self.net_.predict_proba(data).astype(np.float64)
+        data = self._batches(X, np.zeros(len(X), np.int64))
+        found: NDArray[np.float64] = np.mean([net.predict_proba(data).astype(np.float64) for net in self.nets_], axis=0)
         if not np.isfinite(found).all():
             raise UserError("the probabilities are no numbers; lower learning_rate or set clip_norm")
         return found / found.sum(axis=1, keepdims=True)
@@ -152,28 +112,79 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):
         return found
 
     def save(self, path: Path) -> None:
-        """Write the trained weights to `path` as safetensors."""
+        """Write what was trained to `path` as safetensors: not the weights that stayed as they were given."""
         from safetensors.torch import save
 
         from pipeline.atomic import atomic_path
 
-        weights = {name: value.contiguous().cpu() for name, value in self.net_.module_.state_dict().items()}
+        weights = {
+            f"{number}.{name}": value.contiguous().cpu()
+            for number, net in enumerate(self.nets_)
+            for name, value in net.module_.state_dict().items()
+            if name not in _frozen(net.module_)
+        }
         with atomic_path(path) as temporary:
             temporary.write_bytes(save(weights))
 
     def load(self, path: Path, X: View, classes: Sequence[str]) -> "NeuralSystem":
-        """Read weights that `save` wrote, for features as those of X; returns the trained classifier."""
+        """Read what `save` wrote, for features as those of X; returns the trained classifier."""
         from safetensors.torch import load_file
 
         self.classes_ = np.array(classes, dtype=str)
-        network = self.network(X, len(self.classes_))
-        network.load_state_dict(load_file(path))
-        self.net_ = self._skorch(network, None, lambda: None).initialize()
+        weights = load_file(path)
+        self.nets_ = []
+        for number in range(1 + max(int(name.split(".")[0]) for name in weights)):
+            network = self.network(X, len(self.classes_))
+            own = {name.split(".", 1)[1]: w for name, w in weights.items() if name.startswith(f"{number}.")}
+            missing, unknown = network.load_state_dict(own, strict=False)
+            if unknown or set(missing) - _frozen(network):
+                raise UserError(f"{path}: is of another system or of other params")
+            net = make_loop(
+                network, self.loss(None, 0.0), self.settings(), len(classes), self.seed + number, self.device
+            )
+            self.nets_.append(net.initialize())
         return self
 
     def parameter_count(self) -> int:
-        """Number of trained parameters."""
-        return sum(p.numel() for p in self.net_.module_.parameters() if p.requires_grad)
+        """Number of trained parameters of one network."""
+        return sum(p.numel() for p in self.nets_[0].module_.parameters() if p.requires_grad)
+
+    def operations(self, X: View) -> int:
+        """Floating-point operations of one network's forward pass over X; a multiplication and an addition are two."""
+        from pipeline.neural.summary import operations
+
+        batch, _ = self._batches(X, np.zeros(len(X), np.int64)).__getitems__(list(range(len(X))))
+        return operations(self.nets_[0].module_, {name: value.to(self.device) for name, value in batch.items()})
+
+    def _batches(self, X: View, codes: NDArray[np.int64]) -> Batches:
+        return Batches(self._normalised(X), codes, memory_budget(), self.device)
+
+    def _normalised(self, X: View) -> Inputs:
+        """The inputs, standardised per speaker or per corpus where asked for."""
+        inputs, kind = self.inputs(X), GROUPS.get(self.settings().normalisation)
+        if kind is None:
+            return inputs
+        groups, whole = X.groups(kind), X.whole()
+        own = whole.groups(kind)
+        everyone = self.inputs(whole)
+        return {
+            name: arrays
+            if name.removesuffix("_frames") in RAW
+            else Statistics(everyone[name], own, set(groups)).apply(arrays, groups)
+            for name, arrays in inputs.items()
+        }
+
+    def _standardize(self, network: nn.Module, train: Batches) -> None:
+        if isinstance(layers := getattr(network, "standardize", None), nn.ModuleDict):
+            for name, layer in layers.items():
+                assert isinstance(layer, Standardize)  # noqa: S101 - for the type checker
+                layer.fit(train.columns[name])
+
+    def _weights(self, codes: NDArray[np.int64]) -> Tensor | None:
+        if self.settings().class_weights == "none":
+            return None
+        counts = np.bincount(codes, minlength=len(self.classes_))
+        return torch.from_numpy(len(codes) / (len(self.classes_) * counts)).float()
 
     def _codes(self, y: Sequence[str]) -> NDArray[np.int64]:
         labels = np.array(y, dtype=str)
@@ -182,70 +193,34 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):
             raise UserError(f"emotion {str(min(unknown))!r} is validated on but not trained on")
         return np.searchsorted(self.classes_, labels).astype(np.int64)
 
-    def _skorch(self, network: nn.Module, held_out: Batches | None, on_epoch: Callable[[], None]) -> Any:
-        from skorch import NeuralNetClassifier
-        from skorch.helper import predefined_split
 
-        settings = self.settings()
-        return NeuralNetClassifier(
-            network,
-            criterion=nn.CrossEntropyLoss,
-            optimizer={"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[
-                settings.optimizer
-            ],
-            **_optimizer_options(settings),
-            lr=settings.learning_rate,
-            max_epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            iterator_train__shuffle=True,
-            iterator_train__generator=torch.Generator().manual_seed(self.seed),
-            iterator_train__collate_fn=_as_is,
-            iterator_valid__collate_fn=_as_is,
-            train_split=None if held_out is None else predefined_split(held_out),
-            classes=list(range(len(self.classes_))),
-            callbacks=_callbacks(settings, held_out is not None, on_epoch),
-            device=self.device,
-            verbose=0,
-        )
+def _frozen(network: nn.Module) -> set[str]:
+    return {name for name, p in network.named_parameters() if not p.requires_grad}
 
 
-def _as_is(batch: Any) -> Any:
-    return batch
+@contextmanager
+def _repeatable(device: str) -> Iterator[None]:
+    """On a GPU: the same algorithms every time."""
+    if torch.device(device).type != "cuda":
+        yield
+        return
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
-def _optimizer_options(settings: TrainingParams) -> Mapping[str, float]:
-    options = {"optimizer__weight_decay": settings.weight_decay}
-    if settings.optimizer == "sgd":
-        options["optimizer__momentum"] = settings.momentum
-    return options
-
-
-def _callbacks(settings: TrainingParams, validated: bool, on_epoch: Callable[[], None]) -> list[tuple[str, Any]]:
-    from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
-
-    class Epoch(Callback):
-        def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-            if not np.isfinite(net.history[-1, "train_loss"]):
-                raise UserError(
-                    f"the loss is no number after epoch {len(net.history)}; lower learning_rate or set clip_norm"
-                )
-            on_epoch()
-
-    callbacks: list[tuple[str, Any]] = [("epoch", Epoch())]
-    if settings.schedule == "step":
-        step = {"step_size": settings.step_epochs, "gamma": settings.step_factor}
-        callbacks.append(("schedule", LRScheduler(torch.optim.lr_scheduler.StepLR, **step)))
-    if settings.schedule == "cosine":
-        callbacks.append(("schedule", LRScheduler(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=settings.epochs)))
-    if settings.clip_norm is not None:
-        callbacks.append(("clip", GradientNormClipping(settings.clip_norm)))
-    if settings.patience and validated:
-        lower = settings.monitor == "valid_loss"
-        stop = EarlyStopping(
-            settings.monitor, patience=settings.patience, threshold=0, lower_is_better=lower, load_best=True
-        )
-        callbacks.append(("stop", stop))
-    return callbacks
+def _mean_history(histories: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, float]]:
+    """The curves of several networks: the mean, epoch by epoch, over those that got so far."""
+    found: list[dict[str, float]] = []
+    for epoch in range(max(len(history) for history in histories)):
+        rows = [history[epoch] for history in histories if epoch < len(history)]
+        names: list[str] = [name for name in ("epoch", "train_loss", "valid_loss", "valid_acc") if name in rows[0]]
+        found.append({name: float(np.mean([row[name] for row in rows])) for name in names})
+    return found
 
 
 __all__ = ["Batches", "Inputs", "NeuralSystem", "Standardize", "TrainingParams"]

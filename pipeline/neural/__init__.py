@@ -1,0 +1,1 @@
+"""Training of neural systems: params, batches, augmentation, the loop."""

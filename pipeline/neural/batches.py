@@ -1,0 +1,123 @@
+"""Utterances as batches of tensors, from memory where they fit there."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pipeline.errors import ParamsError
+
+Inputs = dict[str, Sequence[NDArray[Any]]]
+"""Input name -> each utterance's array; those of a name that ends in `_frames` are padded and masked batch by batch."""
+
+GIB = 2**30
+
+
+def memory_budget() -> int:
+    """Bytes that one training may keep features in: `SER_MEMORY` (GiB), or a quarter of the machine's memory.
+
+    Raises:
+        ParamsError: SER_MEMORY is no number, or is negative.
+    """
+    said = os.environ.get("SER_MEMORY", "")
+    if not said:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 if hasattr(os, "sysconf") else 4 * GIB
+    try:
+        budget = float(said)
+    except ValueError:
+        budget = -1
+    if not budget >= 0:
+        raise ParamsError(f"SER_MEMORY is {said!r}; give the GiB of memory for features, as 4")
+    return int(budget * GIB)
+
+
+class Column:
+    """One input of N utterances.
+
+    Args:
+        arrays: each utterance's array, (frames, dims) when ragged, else of one shape.
+        ragged: whether lengths differ, so that a batch is padded with zeros.
+        resident: keep all in memory, and assemble a batch without a loop over its utterances.
+        device: where they are kept.
+    """
+
+    def __init__(self, arrays: Sequence[NDArray[Any]], ragged: bool, resident: bool, device: str = "cpu") -> None:
+        self.ragged = ragged
+        self.lengths = torch.tensor([len(array) for array in arrays] if ragged else [], dtype=torch.int64)
+        self._arrays: Sequence[NDArray[Any]] | None = None
+        if not resident:
+            self._arrays = arrays
+        elif ragged:
+            self._values = torch.from_numpy(np.concatenate(list(arrays))).to(device)
+            self._starts = torch.cumsum(self.lengths, 0) - self.lengths
+        else:
+            self._values = torch.from_numpy(np.stack(list(arrays))).to(device)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Each utterance's own frames."""
+        if self._arrays is not None:
+            yield from (torch.from_numpy(np.array(array)) for array in self._arrays)
+        elif self.ragged:
+            yield from self._values.split(self.lengths.tolist())
+        else:
+            yield from self._values
+
+    def batch(self, indices: list[int]) -> tuple[Tensor, Tensor | None]:
+        """The values of these utterances, (batch, ...) or (batch, longest, dims), and which frames are real."""
+        chosen = torch.tensor(indices)
+        if not self.ragged:
+            if self._arrays is not None:
+                return torch.from_numpy(np.stack([self._arrays[i] for i in indices])).float(), None
+            return self._values[chosen.to(self._values.device)].float(), None
+        lengths = self.lengths[chosen]
+        valid = torch.arange(int(lengths.max())) < lengths[:, None]
+        if self._arrays is not None:
+            rows = [torch.from_numpy(np.array(self._arrays[i])) for i in indices]
+            return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).float(), valid
+        place = self._starts[chosen][:, None] + torch.arange(valid.shape[1])
+        device = self._values.device
+        place, valid = place.clamp(max=len(self._values) - 1).to(device), valid.to(device)
+        return self._values[place].float().masked_fill_(~valid[..., None], 0), valid
+
+
+class Batches(Dataset[Any]):
+    """Utterances and their labels; a batch is a dict of tensors and the labels.
+
+    An input of equal shapes becomes a tensor (batch, ...). One of unequal lengths (frames, dims) is padded with zeros
+    to (batch, longest, dims), and `NAME_valid` (batch, longest) is True on its real frames.
+
+    Args:
+        inputs: of the utterances.
+        y: class numbers, (N,).
+        budget: bytes to keep features in; the inputs stay on the disk when they take more.
+        device: where features are kept.
+    """
+
+    def __init__(self, inputs: Inputs, y: NDArray[np.int64], budget: int, device: str = "cpu") -> None:
+        self.y = torch.from_numpy(y)
+        sizes = (len(arrays) and sum(a.nbytes for a in arrays) for arrays in inputs.values())
+        resident = sum(sizes) <= budget
+        self.columns = {
+            name.removesuffix("_frames"): Column(arrays, name.endswith("_frames"), resident, device)
+            for name, arrays in inputs.items()
+        }
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: list[int]) -> tuple[dict[str, Tensor], Tensor]:
+        batch: dict[str, Tensor] = {}
+        for name, column in self.columns.items():
+            values, valid = column.batch(indices)
+            batch[name] = values
+            if valid is not None:
+                batch[f"{name}_valid"] = valid
+        return batch, self.y[torch.tensor(indices)]
