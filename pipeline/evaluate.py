@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.manifest import Row
 from pipeline.predictions import CURVE, Predictions, write_csv, write_json
 from pipeline.report import write_summary
-from pipeline.scoring import ScoringParams, intervals, mcnemar, scores
+from pipeline.scoring import Published, ScoringParams, intervals, mcnemar, scores
 
 MISTAKES = ("key", "wav", "speaker", "emotion", "predicted", "p_predicted", "p_emotion")
 
@@ -29,7 +29,7 @@ def check_leaks(name: str, found: Predictions, speakers: Mapping[str, str]) -> N
         speakers: utterance key -> speaker.
 
     Raises:
-        UserError: an utterance or a noisy copy of it is in the training part and in another, or a speaker is under a
+        UserError: an utterance or a copy of it is in the training part and in another, or a speaker is under a
             speaker-independent protocol, or an utterance is tested twice or not at all; the message names it.
     """
     tested: set[str] = set()
@@ -38,7 +38,7 @@ def check_leaks(name: str, found: Predictions, speakers: Mapping[str, str]) -> N
         for part in ("validation", "test"):
             copied = [key for key in fold[part] if source_key(key) != key]
             if copied:
-                raise UserError(f"{name}: the {part} part of fold {number} has the noisy copy {copied[0]!r}")
+                raise UserError(f"{name}: the {part} part of fold {number} has the copy {copied[0]!r}")
             shared = trained & set(fold[part])
             if shared:
                 raise UserError(f"{name}: {min(shared)!r} of the {part} part of fold {number} is trained on")
@@ -102,6 +102,7 @@ def evaluate(
     params: ScoringParams,
     seed: int,
     out: Path,
+    published: Mapping[str, Published] | None = None,
 ) -> dict[str, Any]:
     """Check and score all predictions, and write scores, confusions, curves, comparisons and the summary to `out`.
 
@@ -112,9 +113,16 @@ def evaluate(
         params: how to score.
         seed: of the bootstrap.
         out: the metrics folder.
+        published: name -> what a paper reports (%), to be set beside ours.
     """
     speakers = {corpus: {r.key: r.speaker for r in rows if r.dataset == corpus} for corpus in {r.dataset for r in rows}}
     for name, predictions in found.items():
+        known = speakers.get(predictions.card["corpus"], {})
+        unknown = {source_key(key) for key in predictions.keys} - set(known)
+        if unknown:
+            raise UserError(
+                f"{name}: {min(unknown)!r} is in no manifest; run `dvc repro` to bring predictions up to date"
+            )
         check_leaks(name, predictions, speakers[predictions.card["corpus"]])
     table: dict[str, Any] = {}
     for name, predictions in found.items():
@@ -133,7 +141,8 @@ def evaluate(
         out / "details.json", {name: {k: v for k, v in row.items() if k != "scores"} for name, row in table.items()}
     )
     write_csv(out / "comparisons.csv", ["first", "second", "utterances", "p_mcnemar"], compare(found))
-    write_summary(out / "summary.md", table, {name: p.card for name, p in found.items()}, synthetic, params.confidence)
+    cards = {name: {**p.card, "published": (published or {}).get(name, {})} for name, p in found.items()}
+    write_summary(out / "summary.md", table, cards, synthetic, params.confidence)
     return table
 
 

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.errors import UserError
+from pipeline.gate import fit_gate
 from pipeline.predictions import Predictions
+from pipeline.scoring import Published
 from pipeline.strict import Strict
 
 Probabilities = NDArray[np.float64]
@@ -21,13 +23,20 @@ class FusionParams(Strict):
 
     first: str = Field(description="experiment of the first branch")
     second: str = Field(description="experiment of the second branch")
-    method: Literal["logistic_regression", "weighted_average"] = "logistic_regression"
+    method: Literal["logistic_regression", "weighted_average", "gated"] = Field(
+        "logistic_regression",
+        description="softmax(W [p1; p2] + b); or one weight for all utterances; or each utterance's own weight",
+    )
     fit_on: Literal["training", "validation", "other_folds"] = Field(
         "training",
         description="training: out-of-fold probabilities of the fold's own training part (the protocol needs "
         "inner_folds); validation: the fold's validation part; other_folds: the other folds' test parts",
     )
-    c: float = Field(1.0, gt=0, description="inverse regularisation strength of the logistic regression")
+    c: float = Field(
+        1.0, gt=0, description="inverse regularisation strength of the logistic regression and of the gate's weights"
+    )
+    gate_units: int = Field(0, ge=0, description="hidden units of the gate; 0 for a logistic one")
+    published: Published = Field({}, description="what the paper reports (%), for the tables")
 
 
 def logistic_regression(first: Probabilities, second: Probabilities, y: Labels, c: float) -> Fused:
@@ -53,10 +62,37 @@ def weighted_average(first: Probabilities, second: Probabilities, y: Labels) -> 
     return lambda first, second: weight * first + (1 - weight) * second
 
 
-def fit(params: FusionParams, first: Probabilities, second: Probabilities, y: Labels) -> Fused:
+def gated(first: Probabilities, second: Probabilities, y: Labels, c: float, units: int = 0, seed: int = 0) -> Fused:
+    """Fit w p1 + (1 - w) p2, in which a gate (see `gate.py`) chooses w for each utterance from [p1; p2], (N, 2 C).
+
+    Args:
+        first: probabilities (N, C) of one branch.
+        second: probabilities (N, C) of the other.
+        y: labels (N,).
+        c: inverse regularisation strength.
+        units: hidden units of the gate; 0 for a logistic one.
+        seed: of the hidden units' start.
+    """
+    rows, chance = np.arange(len(y)), 1 / first.shape[1]
+
+    def inputs(first: Probabilities, second: Probabilities) -> Probabilities:
+        return np.hstack([first, second]) - chance
+
+    gate = fit_gate(inputs(first, second), first[rows, y], second[rows, y], c, units, seed)
+
+    def fused(first: Probabilities, second: Probabilities) -> Probabilities:
+        weight = gate.weigh(inputs(first, second))[0][:, None]
+        return np.asarray(weight * first + (1 - weight) * second)
+
+    return fused
+
+
+def fit(params: FusionParams, first: Probabilities, second: Probabilities, y: Labels, seed: int = 0) -> Fused:
     """Fit the fusion that `params.method` names."""
     if params.method == "logistic_regression":
         return logistic_regression(first, second, y, params.c)
+    if params.method == "gated":
+        return gated(first, second, y, params.c, params.gate_units, seed)
     return weighted_average(first, second, y)
 
 
@@ -79,7 +115,8 @@ def fuse(name: str, params: FusionParams, first: Predictions, second: Prediction
             need = "a protocol with inner_folds" if params.fit_on == "training" else "a protocol with more folds"
             raise UserError(f"{name}: no {params.fit_on} probabilities to fit on; take {need}, or fit_on: validation")
         partner = _align(first, second, fitted_on)
-        fused = fit(params, first.probabilities(fitted_on), second.probabilities(partner), first.labels(fitted_on))
+        pair = first.probabilities(fitted_on), second.probabilities(partner)
+        fused = fit(params, *pair, first.labels(fitted_on), first.card["seed"])
         tested = first.where("test", number)
         rows = fused(first.probabilities(tested), second.probabilities(_align(first, second, tested)))
         found.add(number, "test", [first.keys[i] for i in tested], [first.emotions[i] for i in tested], rows)
@@ -88,7 +125,7 @@ def fuse(name: str, params: FusionParams, first: Predictions, second: Prediction
         "name": name,
         "system": f"fusion ({params.method})",
         "random_backbone": first.card["random_backbone"] or second.card["random_backbone"],
-        "params": params.model_dump(mode="json"),
+        "params": params.model_dump(mode="json", exclude={"published"}),
         "inputs": {"first": params.first, "second": params.second},
     }
     return found

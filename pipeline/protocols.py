@@ -37,6 +37,12 @@ class LeaveOneSpeakerOut(_Grouped):
     scheme: Literal["leave_one_speaker_out"]
 
 
+class LeaveOneSessionOut(_Grouped):
+    """One fold per recording session, each of which has speakers of its own, as in IEMOCAP."""
+
+    scheme: Literal["leave_one_session_out"]
+
+
 class GroupedKFold(_Grouped):
     """Speakers dealt into folds of near-equal class counts."""
 
@@ -53,7 +59,9 @@ class StratifiedSplit(Strict):
     inner_folds: InnerFolds = Field(0, description="folds inside the training part, for its out-of-fold scores")
 
 
-ProtocolParams = Annotated[LeaveOneSpeakerOut | GroupedKFold | StratifiedSplit, Field(discriminator="scheme")]
+ProtocolParams = Annotated[
+    LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold | StratifiedSplit, Field(discriminator="scheme")
+]
 
 Indices = NDArray[np.int64]
 
@@ -100,11 +108,15 @@ def _speakers(rows: Sequence[Row], needed: int) -> NDArray[np.str_]:
     return speakers
 
 
-def _grouped(rows: Sequence[Row], protocol: LeaveOneSpeakerOut | GroupedKFold, seed: int) -> Iterator[Fold]:
+def _grouped(
+    rows: Sequence[Row], protocol: LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold, seed: int
+) -> Iterator[Fold]:
     folds = protocol.folds if isinstance(protocol, GroupedKFold) else 2
     speakers = _speakers(rows, max(folds, protocol.validation_speakers + 2))
     if isinstance(protocol, GroupedKFold):
         groups = _deal(rows, speakers, folds, seed)
+    elif isinstance(protocol, LeaveOneSessionOut):
+        groups = _sessions(rows)
     else:
         groups = [[speaker] for speaker in sorted(set(speakers))]
     order = [speaker for group in groups for speaker in group]
@@ -114,6 +126,28 @@ def _grouped(rows: Sequence[Row], protocol: LeaveOneSpeakerOut | GroupedKFold, s
         validation = [s for s in [*order[after:], *order[:after]] if s not in group][: protocol.validation_speakers]
         in_test, in_validation = np.isin(speakers, group), np.isin(speakers, validation)
         yield Fold(np.flatnonzero(~in_test & ~in_validation), np.flatnonzero(in_validation), np.flatnonzero(in_test))
+
+
+def _sessions(rows: Sequence[Row]) -> list[list[str]]:
+    """The speakers of each session, in the order of sessions."""
+    sessions: dict[str, set[str]] = {}
+    session_of: dict[str, str] = {}
+    for row in rows:
+        if not row.session:
+            raise UserError(
+                f"{row.dataset}: the session of {row.key!r} is unknown, and leave_one_session_out holds out sessions; "
+                "give it (folder reader: a session column), or choose leave_one_speaker_out"
+            )
+        if session_of.setdefault(row.speaker, row.session) != row.session:
+            both = f"{session_of[row.speaker]!r} and {row.session!r}"
+            raise UserError(
+                f"{row.dataset}: speaker {row.speaker!r} is in the sessions {both}, so that leave_one_session_out "
+                "would test on a speaker who was trained on; choose leave_one_speaker_out"
+            )
+        sessions.setdefault(row.session, set()).add(row.speaker)
+    if len(sessions) < 2:
+        raise UserError(f"{rows[0].dataset}: has one session, and leave_one_session_out needs at least 2")
+    return [sorted(sessions[session]) for session in sorted(sessions)]
 
 
 def _deal(rows: Sequence[Row], speakers: NDArray[np.str_], folds: int, seed: int) -> list[list[str]]:

@@ -11,6 +11,9 @@ NOTES = {
     "and says nothing about emotions in real speech",
     "random": "random backbone: the self-supervised model `tiny` has random weights; it is for plumbing only",
     "dependent": "speaker-dependent: test speakers were also trained on, so the score is no estimate for new speakers",
+    "transductive": "transductive: features were standardised by all unlabelled recordings of each speaker or corpus, "
+    "those of the test part too, so several recordings of a new speaker must be had",
+    "published": "published: the paper's own figures; its splits and its corpus may differ from those here",
     "other_folds": "the fusion was fitted on the other folds' test probabilities, whose models had heard this fold's "
     "test speakers",
 }
@@ -25,8 +28,12 @@ def notes_of(card: Mapping[str, Any], synthetic: set[str]) -> list[str]:
         found.append("random")
     if card["speaker_dependent"]:
         found.append("dependent")
+    if card.get("transductive"):
+        found.append("transductive")
     if card["params"].get("fit_on") == "other_folds":
         found.append("other_folds")
+    if card.get("published"):
+        found.append("published")
     return found
 
 
@@ -34,10 +41,10 @@ def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic:
     """All scores as a Markdown table, with footnotes for what to beware of."""
     used: list[str] = []
     interval = f"[{confidence:.0%} interval]"
-    lines = [
-        f"| experiment | corpus | protocol | WA {interval} | UA {interval} | macro-F1 | notes |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    papers = any(card.get("published") for card in cards.values())
+    titles = ["experiment", "corpus", "protocol", f"WA {interval}", f"UA {interval}", "macro-F1"]
+    titles += [*(["published"] if papers else []), "notes"]
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for name, row in table.items():
         card = cards[name]
         marks = notes_of(card, synthetic)
@@ -51,11 +58,16 @@ def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic:
                 for m in ("WA", "UA")
             ),
             f"{100 * row['scores']['macro_F1']:.1f}",
+            *([_published(card.get("published", {}))] if papers else []),
             " ".join(f"[{used.index(mark) + 1}]" for mark in marks),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", *(f"[{i}] {NOTES[mark]}.  " for i, mark in enumerate(used, 1))]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _published(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{metric.replace('_', '-')} {value:.1f}" for metric, value in figures.items())
 
 
 def write_summary(

@@ -4,7 +4,7 @@ WA is the accuracy over all utterances, UA the mean of the classes' recalls. F1 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from pydantic import Field
 from pipeline.strict import Strict
 
 Labels = NDArray[np.int64]
+
+Published = dict[Literal["WA", "UA", "macro_F1", "weighted_F1"], float]
+"""what a paper reports, in percent"""
 
 
 class ScoringParams(Strict):

@@ -5,14 +5,15 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.errors import ParamsError, UserError
-from pipeline.fusion import FusionParams, fuse, logistic_regression, weighted_average
+from pipeline.fusion import FusionParams, fuse, gated, logistic_regression, weighted_average
+from pipeline.gate import Gate, fit_gate
 from pipeline.predictions import Predictions
 from pipeline.strict import validate
 
 CLASSES = ["angry", "happy", "sad"]
 FOLDS = 3
 FIT_ON = ("training", "validation", "other_folds")
-METHODS = ("logistic_regression", "weighted_average")
+METHODS = ("logistic_regression", "weighted_average", "gated")
 
 
 def probabilities(rng, labels, skill):
@@ -132,6 +133,76 @@ def test_weighted_average_takes_the_best_weight():
     fused = weighted_average(first, second, y)(first, second)
     every = [((w * first + (1 - w) * second).argmax(axis=1) == y).mean() for w in np.linspace(0, 1, 21)]
     assert (fused.argmax(axis=1) == y).mean() == max(every) > max(every[0], every[-1])
+
+
+@pytest.mark.parametrize("units", [0, 3])
+def test_the_gates_gradient_is_its_losss(units):
+    rng = np.random.default_rng(1)
+    z, first, second = rng.standard_normal((9, 4)), rng.uniform(0.05, 1, 9), rng.uniform(0.05, 1, 9)
+    at = rng.standard_normal(1 + (units or 4) + 5 * units)
+    gradient = Gate(4, units, at).loss(z, first, second, 0.3)[1]
+    for i, slope in enumerate(gradient):
+        step = np.zeros(len(at))
+        step[i] = 1e-6
+        up, down = (Gate(4, units, at + sign * step).loss(z, first, second, 0.3)[0] for sign in (1, -1))
+        assert slope == pytest.approx((up - down) / 2e-6, rel=1e-5, abs=1e-6)
+
+
+def test_the_gates_loss_by_hand():
+    parameters = np.array([0.3, 1.0, -2.0, 0.1, 0.5, -0.7])  # a, v, then b and U of the second one's single unit
+    z, first, second = np.array([[0.2, -0.4]]), np.array([0.9]), np.array([0.2])
+    weight = 1 / (1 + np.exp(-(0.3 + 0.2 * 1.0 + 0.4 * 2.0)))
+    wanted = -np.log(weight * 0.9 + (1 - weight) * 0.2) + (1 + 4) / (2 * 0.5)
+    assert Gate(2, 0, parameters[:3]).loss(z, first, second, 0.5)[0] == pytest.approx(wanted)
+    parameters = np.array([0.3, 1.0, 0.1, 0.5, -0.7])
+    weight = 1 / (1 + np.exp(-(0.3 + np.tanh(0.1 + 0.2 * 0.5 + 0.4 * 0.7))))
+    wanted = -np.log(weight * 0.9 + (1 - weight) * 0.2) + (1 + 0.25 + 0.49) / (2 * 0.5)
+    assert Gate(2, 1, parameters).loss(z, first, second, 0.5)[0] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("units", [0, 4])
+def test_the_gate_weighs_each_utterance_by_who_is_right_about_its_like(units):
+    """The first branch knows sad and is wrong about the rest, the second knows the rest and is wrong about sad."""
+    rng = np.random.default_rng(4)
+    y = rng.integers(0, 3, 300)
+    first, second = np.empty((300, 3)), np.empty((300, 3))
+    for i, label in enumerate(y):
+        wrong = (label + 1) % 2 if label < 2 else int(rng.integers(2))
+        first[i] = np.where(np.arange(3) == (label if label == 2 else wrong), 0.9, 0.05)
+        second[i] = np.where(np.arange(3) == (wrong if label == 2 else label), 0.6, 0.2)
+    fused = gated(first, second, y, 10.0, units)(first, second)
+    np.testing.assert_allclose(fused.sum(axis=1), 1)
+    assert (fused.argmax(axis=1) == y).mean() == 1
+    assert (weighted_average(first, second, y)(first, second).argmax(axis=1) == y).mean() < 1
+    weight = (fused - second)[:, 0] / (first - second)[:, 0]
+    assert weight.min() > 0
+    assert weight.max() < 1
+    assert weight[y == 2].min() > 0.5 > weight[y != 2].max()
+
+
+def test_a_gate_held_back_leaves_one_half_and_a_useless_branch_gets_little():
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 3, 90)
+    first, second = probabilities(rng, y, 2.0), rng.dirichlet(np.ones(3), 90)
+    # Only the bias is free of the penalty: it says how much either branch counts on the whole.
+    held = fit_gate(np.hstack([first, second]) - 1 / 3, *(p[np.arange(90), y] for p in (first, second)), 1e-9)
+    weights = held.weigh(np.hstack([first, second]) - 1 / 3)[0]
+    assert weights.max() - weights.min() < 1e-6
+    assert weights.min() > 0.7
+    same = gated(first, first, y, 1.0)(first, first)
+    np.testing.assert_allclose(same, first)
+
+
+def test_the_gates_hidden_units_start_from_the_seed():
+    a, b = branch(1, 1.0), branch(2, 1.5)
+
+    def rows(seed, **options):
+        a.card["seed"] = seed
+        return np.array(fuse("f", params(method="gated", **options), a, b).rows)
+
+    np.testing.assert_array_equal(rows(0, gate_units=4), rows(0, gate_units=4))
+    assert np.abs(rows(0, gate_units=4) - rows(1, gate_units=4)).max() > 1e-6
+    np.testing.assert_array_equal(rows(0), rows(1))
 
 
 # --- what it is fitted on ---
@@ -275,7 +346,7 @@ def test_differing_emotions_are_refused():
         fuse("f", params(), a, b)
 
 
-@pytest.mark.parametrize("wrong", [{"method": "median"}, {"fit_on": "test"}, {"c": 0}])
+@pytest.mark.parametrize("wrong", [{"method": "median"}, {"fit_on": "test"}, {"c": 0}, {"gate_units": -1}])
 def test_wrong_params_are_refused(wrong):
     with pytest.raises(ParamsError, match=f"fusions.f.{next(iter(wrong))}"):
         validate(FusionParams, {"first": "a", "second": "b", **wrong}, "fusions.f")

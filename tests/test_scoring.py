@@ -216,8 +216,8 @@ def test_damaged_predictions_name_the_folder(tmp_path, name, text):
 # --- evaluation ---
 
 
-def run(folder, found, rows=ROWS, synthetic=(), params=FAST):
-    return evaluate(found, rows, set(synthetic), params, 0, folder)
+def run(folder, found, rows=ROWS, synthetic=(), params=FAST, published=None):
+    return evaluate(found, rows, set(synthetic), params, 0, folder, published)
 
 
 def test_the_scores_are_those_of_the_pooled_test_parts(tmp_path):
@@ -326,8 +326,8 @@ UTTERANCE_LEAKS = {
     "test utterance": "'s1-angry-0' of the test part of fold 1 is trained on",
     "noisy copy in training": "'s1-angry-0' of the test part of fold 1 is trained on",
     "noisy copy of validation": "'s2-angry-0' of the validation part of fold 1 is trained on",
-    "noisy copy in test": "the test part of fold 1 has the noisy copy 's1-angry-0@10dB'",
-    "noisy copy in validation": "the validation part of fold 1 has the noisy copy 's2-angry-0@10dB'",
+    "noisy copy in test": "the test part of fold 1 has the copy 's1-angry-0@10dB'",
+    "noisy copy in validation": "the validation part of fold 1 has the copy 's2-angry-0@10dB'",
     "missing prediction": "the predictions of fold 1 are not those of its test part",
     "prediction of another fold": "the predictions of fold 1 are not those of its test part",
     "predicted twice": "the predictions of fold 1 are not those of its test part",
@@ -392,7 +392,9 @@ def test_the_summary_marks_what_to_beware_of(tmp_path):
             "plain": predictions(corpus_name="real"),
             "made": predictions(),
             "random": predictions(corpus_name="real", random_backbone=True),
-            "all": predictions(random_backbone=True, speaker_dependent=True, params={"fit_on": "other_folds"}),
+            "all": predictions(
+                random_backbone=True, speaker_dependent=True, transductive=True, params={"fit_on": "other_folds"}
+            ),
         },
         [*ROWS, *(manifest_row(row.key, row.speaker, row.emo, "real") for row in ROWS)],
         synthetic={"toy"},
@@ -402,11 +404,12 @@ def test_the_summary_marks_what_to_beware_of(tmp_path):
         "plain": "",
         "made": "[1]",
         "random": "[2]",
-        "all": "[1] [2] [3] [4]",
+        "all": "[1] [2] [3] [4] [5]",
     }
     assert (found["plain"]["corpus"], found["made"]["corpus"]) == ("real", "toy (synthetic)")
-    starts = ("synthetic speech", "random backbone", "speaker-dependent", "the fusion was fitted on the other folds'")
-    for mark, start in zip(("[1]", "[2]", "[3]", "[4]"), starts, strict=True):
+    starts = ["synthetic speech", "random backbone", "speaker-dependent", "transductive"]
+    starts.append("the fusion was fitted on the other folds'")
+    for mark, start in zip(("[1]", "[2]", "[3]", "[4]", "[5]"), starts, strict=True):
         assert found[mark].startswith(f"{mark} {start}")
 
 
@@ -424,3 +427,12 @@ def test_a_summary_of_nothing_to_beware_of_has_no_notes(tmp_path):
         "notes": "",
     }
     assert "[95% interval]" in (tmp_path / "summary.md").read_text()
+
+
+def test_published_figures_stand_beside_ours(tmp_path):
+    paper = {"theirs": {"WA": 81.86, "macro_F1": 82.8}}
+    run(tmp_path, {"theirs": predictions(), "ours": predictions()}, published=paper)
+    found = summary(tmp_path)
+    assert (found["theirs"]["published"], found["ours"]["published"]) == ("WA 81.9, macro-F1 82.8", "")
+    assert (found["theirs"]["notes"], found["ours"]["notes"]) == ("[1]", "")
+    assert found["[1]"].startswith("[1] published: the paper's own figures")

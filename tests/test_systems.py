@@ -7,9 +7,7 @@ import pytest
 import torch
 from feature_files import EMOTIONS, write_features, write_logmel, write_states
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
-from sklearn.preprocessing import StandardScaler
 
 from pipeline.errors import ParamsError, UserError
 from pipeline.features.ssl_models import load_backbone
@@ -18,7 +16,7 @@ from pipeline.layers.feature_fusion import FUSIONS, CrossAttentionFusion
 from pipeline.layers.pooling import masked_mean
 from pipeline.layers.residual import ResidualBlock
 from pipeline.layers.standardize import Standardize
-from pipeline.systems import SYSTEMS, find_system
+from pipeline.systems import find_system
 from pipeline.systems.caf import CAF, CAFNetwork, CAFParams
 from pipeline.systems.neural import Batches
 from pipeline.systems.pooled import Pooled, PooledParams
@@ -79,7 +77,7 @@ ROLES = {CAF: "caf", SpectrogramBranch: "spectrogram", Wav2vecBranch: "wav2vec",
 
 
 def view(files, cls, keys=KEYS):
-    return View(keys, {role: [files[role]] for role in SYSTEMS[ROLES[cls]].inputs})
+    return View(keys, {role: [files[role]] for role in find_system(ROLES[cls]).roles})
 
 
 def make(name, seed=0, **changes):
@@ -277,7 +275,7 @@ def test_blocks_10_to_12_and_the_classifier_train_and_nothing_else(files):
     before = copy.deepcopy(backbone.state_dict())
     X = view(files, Wav2vecBranch)
     model = make("wav2vec", epochs=2).fit(X, LABELS)
-    network = model.net_.module_
+    network = model.nets_[0].module_
     trained = {name for name, p in network.named_parameters() if p.requires_grad}
     assert {name.split(".")[0] for name in trained} == {"top", "classifier"}
     assert {name.split(".")[2] for name in trained if name.startswith("top")} == {"0", "1", "2"}
@@ -322,7 +320,7 @@ def test_gradients_reach_all_that_trains(files, name):
     model.classes_ = np.array(sorted(EMOTIONS))
     X = view(files, type(model))
     network = model.network(X, 4).train()
-    batch, y = Batches(model.inputs(X), np.searchsorted(model.classes_, LABELS)).__getitems__(list(range(16)))
+    batch, y = Batches(model.inputs(X), np.searchsorted(model.classes_, LABELS), 1 << 30).__getitems__(list(range(16)))
     torch.nn.functional.cross_entropy(network(**batch), y).backward()
     silent = [n for n, p in network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
     assert [n for n in silent if "k_proj.bias" not in n] == []
@@ -425,22 +423,6 @@ def test_scikit_learn_can_cross_validate_it(files, name):
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
 
 
-def test_pooled_is_scikit_learns_logistic_regression_of_means_and_deviations(files):
-    X = view(files, Pooled)
-    labels = ["angry"] * 9 + ["sad"] * 7
-    rows = []
-    for i in range(16):
-        logmel, mfcc = files["logmel"].row(i).astype(float), files["mfcc"].row(i).astype(float)
-        prosody = files["prosody"].row(i)[0].astype(float)
-        rows.append(np.hstack([logmel.mean(0), logmel.std(0), mfcc.mean(0), mfcc.std(0), prosody]))
-    scaled = StandardScaler().fit_transform(np.array(rows))
-    for balanced, weight in ((True, "balanced"), (False, None)):
-        model = Pooled(PooledParams(c=0.5, balanced=balanced)).fit(X, labels)
-        wanted = LogisticRegression(C=0.5, class_weight=weight, max_iter=5000).fit(scaled, labels)
-        np.testing.assert_allclose(model.table(X), rows)
-        np.testing.assert_allclose(model.predict_proba(X), wanted.predict_proba(scaled), atol=1e-6)
-
-
 def test_pooled_takes_an_utterance_of_one_frame_alone(tmp_path, files):
     rng = np.random.default_rng(0)
     mfcc = {key: rng.standard_normal((1 if key == "u00" else 6, 5)).astype(np.float32) for key in KEYS}
@@ -501,19 +483,13 @@ def test_all_epochs_run_without_patience_and_each_is_told(files):
     ],
 )
 def test_schedules(files, options, rates):
-    model = make("caf-caf", epochs=4, learning_rate=1e-4, **options)
-    used = []
-    X = view(files, CAF)[:8]
-    # The rate of each epoch is read at its end, before the schedule's step.
-    original = model._skorch
-
-    def watched(network, held_out, on_epoch):
-        net = original(network, held_out, lambda: used.append(net.optimizer_.param_groups[0]["lr"]))
-        return net
-
-    model._skorch = watched
-    model.fit(X, LABELS[:8])
-    np.testing.assert_allclose(used, 1e-4 * np.array(rates), rtol=1e-9)
+    model = make("caf-caf", epochs=4, learning_rate=1e-4, batch_size=4, **options)
+    net = model.fit(view(files, CAF)[:8], LABELS[:8]).nets_[0]
+    if options["schedule"] == "constant":
+        assert net.optimizer_.param_groups[0]["lr"] == 1e-4
+    else:
+        used = [[batch["event_lr"] for batch in epoch["batches"]] for epoch in net.history]
+        np.testing.assert_allclose(used, 1e-4 * np.repeat(rates, 2).reshape(4, 2), rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["caf-caf", "spectrogram"])
@@ -524,18 +500,12 @@ def test_statistics_come_from_the_training_part_only(files, tmp_path, name):
     train, held_out = view(files, cls)[:8], view(shifted, cls)[8:]
     model = make(name, epochs=1).fit(train, LABELS[:8], validation=(held_out, LABELS[8:]))
     rows = np.concatenate([files["logmel"].row(i) for i in range(8)]).astype(np.float64)
-    standardize = model.net_.module_.standardize["logmel"]
+    standardize = model.nets_[0].module_.standardize["logmel"]
     np.testing.assert_allclose(standardize.mean, rows.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(standardize.std, rows.std(axis=0), rtol=1e-5)
     if name == "caf-caf":
         states = np.stack(model.inputs(train)["ssl"])
-        np.testing.assert_allclose(model.net_.module_.standardize["ssl"].mean, states.mean(axis=0), atol=1e-6)
-
-
-def test_pooled_statistics_come_from_the_training_part_only(files):
-    X = view(files, Pooled)
-    model = Pooled().fit(X[:8], LABELS[:8], validation=(X[8:], LABELS[8:]))
-    np.testing.assert_allclose(model.pipeline_[0].mean_, model.table(X[:8]).mean(axis=0))
+        np.testing.assert_allclose(model.nets_[0].module_.standardize["ssl"].mean, states.mean(axis=0), atol=1e-6)
 
 
 def test_standardize_centres_what_never_varies():

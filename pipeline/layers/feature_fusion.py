@@ -1,10 +1,13 @@
-"""Fusion of two streams' utterance vectors: SUM, CON, FiLM and CAF (Yu et al. 2024, eqs. 3-20).
+"""Fusion of two streams: SUM, CON, FiLM and CAF of utterance vectors (Yu et al. 2024, eqs. 3-20), and attention.
 
-Each head maps x (batch, D1) and y (batch, D2) to (batch, `dims`).
+Each head of `FUSIONS` maps x (batch, D1) and y (batch, D2) to (batch, `dims`). `SequenceAttention` takes frames.
 """
 
 import torch
 from torch import Tensor, nn
+
+from pipeline.layers.cross_attention import Attention
+from pipeline.layers.pooling import masked_mean
 
 
 class Sum(nn.Module):
@@ -64,6 +67,32 @@ class CrossAttentionFusion(nn.Module):
         w_v1, w_v2 = self.v.weight.split([x.shape[1], y.shape[1]], dim=1)
         half = self.v.bias / 2
         return (x @ w_v1.T + half + self.k1(x)) + (y @ w_v2.T + half + self.k2(y))
+
+
+class SequenceAttention(nn.Module):
+    """Multi-head cross-attention between two sequences (Vaswani et al. 2017, section 3.2), eq. 15 of Yu et al. 2024.
+
+    What CAF's name promises and its equations do not: each frame of either stream attends to the frames of the other.
+    The result is added to the frame, layer-normalised, averaged over valid frames, and both averages are concatenated.
+
+    Args:
+        width: of both streams' frames.
+        heads: of either attention; a divisor of `width`.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.dims = 2 * width
+        self.x_to_y = Attention(width, heads)
+        self.y_to_x = Attention(width, heads)
+        self.norm_x = nn.LayerNorm(width)
+        self.norm_y = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor, y: Tensor, y_valid: Tensor) -> Tensor:
+        """Fuse x (batch, M, width) and y (batch, N, width), valid where `y_valid` (batch, N) is: (batch, dims)."""
+        pooled_x = self.norm_x(x + self.x_to_y(x, y, y_valid)).mean(dim=1)
+        pooled_y = masked_mean(self.norm_y(y + self.y_to_x(y, x)), y_valid)
+        return torch.cat([pooled_x, pooled_y], dim=1)
 
 
 FUSIONS: dict[str, type[nn.Module]] = {

@@ -65,6 +65,8 @@ class SpectrogramNetwork(nn.Module):
 class SpectrogramBranch(NeuralSystem):
     """The spectrogram branch as a scikit-learn classifier over a view with the role logmel, of one fixed length."""
 
+    name = "spectrogram"
+    roles = ("logmel",)
     Params = SpectrogramParams
 
     def inputs(self, X: View) -> Inputs:

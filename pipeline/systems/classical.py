@@ -1,0 +1,140 @@
+"""What the classical systems share: one vector an utterance, standardised, and a model that is a few arrays."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from pipeline.errors import UserError
+from pipeline.functionals import vectors
+from pipeline.normalisation import GROUPS, SystemParams
+from pipeline.view import View
+
+FloatArray = NDArray[np.float64]
+Numbers = dict[str, FloatArray]
+"""a fitted model: name -> array"""
+
+
+class Classical(ClassifierMixin, BaseEstimator):
+    """A classifier over a `View` whose fitted model is a few arrays; scikit-learn fits it, and nothing is pickled.
+
+    Subclasses set `name`, `roles` and `Params`, and give `train` and `probabilities`.
+
+    Args:
+        params: a `Params` object; None for its defaults.
+        seed: of whatever the model draws.
+        device: of no use here; all systems take one.
+    """
+
+    Params: ClassVar[type[SystemParams]]
+
+    def __init__(self, params: Any = None, seed: int = 0, device: str = "cpu") -> None:
+        self.params = params
+        self.seed = seed
+        self.device = device
+
+    @abstractmethod
+    def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:
+        """Fit to standardised vectors z (N, dims) of the utterances X, of the classes `codes` (N,)."""
+
+    @abstractmethod
+    def probabilities(self, z: FloatArray) -> FloatArray:
+        """Class probabilities (N, classes) of standardised vectors, by `numbers_`."""
+
+    def settings(self) -> Any:
+        """The params, or their defaults."""
+        return self.Params() if self.params is None else self.params
+
+    def fit(
+        self,
+        X: View,
+        y: Sequence[str],
+        validation: tuple[View, Sequence[str]] | None = None,
+        on_epoch: Callable[[], None] = lambda: None,
+    ) -> "Classical":
+        """Fit on utterances X with labels y; a validation part is not needed and not used.
+
+        Raises:
+            UserError: there is one emotion only, or a feature is undefined.
+        """
+        self.classes_, codes = np.unique(np.array(y, dtype=str), return_inverse=True)
+        if len(self.classes_) < 2:
+            raise UserError(
+                f"the training part has one emotion only, {str(self.classes_[0])!r}; choose another protocol"
+            )
+        table = self.table(X)
+        scale = table.std(axis=0)
+        scale[scale <= 1e-8] = 1
+        self.numbers_: Numbers = {"mean": table.mean(axis=0), "scale": scale}
+        found = self.train(self._standardised(table), codes.astype(np.int64), X)
+        # As they will be when loaded: the layout of an array decides how a product is rounded.
+        self.numbers_ |= {name: np.ascontiguousarray(value) for name, value in found.items()}
+        self.history_: list[dict[str, float]] = []
+        return self
+
+    def table(self, X: View) -> FloatArray:
+        """The utterances as vectors (N, dims), each speaker's or corpus's standardised where asked for."""
+        table, kind = vectors(X), GROUPS.get(self.settings().normalisation)
+        if kind is None:
+            return table
+        groups, whole = np.array(X.groups(kind)), X.whole()
+        everything, owners = vectors(whole), np.array(whole.groups(kind))
+        found = np.empty_like(table)
+        for group in np.unique(groups):
+            own = everything[owners == group]
+            std = own.std(axis=0)
+            found[groups == group] = (table[groups == group] - own.mean(axis=0)) / np.where(std > 1e-8, std, 1)
+        return found
+
+    def predict_proba(self, X: View) -> FloatArray:
+        """Class probabilities (N, classes).
+
+        Raises:
+            UserError: the features are of other dimensions than those fitted on.
+        """
+        table = self.table(X)
+        if table.shape[1] != len(self.numbers_["mean"]):
+            raise UserError(
+                f"the model takes vectors of {len(self.numbers_['mean'])} dimensions, these features give "
+                f"{table.shape[1]}; use the features it was trained on"
+            )
+        return self.probabilities(self._standardised(table))
+
+    def predict(self, X: View) -> NDArray[np.str_]:
+        """Class labels (N,)."""
+        found: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return found
+
+    def parameter_count(self) -> int:
+        """Number of fitted coefficients."""
+        return sum(value.size for name, value in self.numbers_.items() if name not in ("mean", "scale"))
+
+    def save(self, path: Path) -> None:
+        """Write the fitted numbers to `path` as safetensors."""
+        from safetensors.numpy import save
+
+        from pipeline.atomic import atomic_path
+
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(save(self.numbers_))
+
+    def load(self, path: Path, X: View, classes: Sequence[str]) -> "Classical":
+        """Read numbers that `save` wrote; returns the fitted classifier."""
+        from safetensors.numpy import load_file
+
+        self.classes_ = np.array(classes, dtype=str)
+        self.numbers_ = load_file(path)
+        return self
+
+    def _standardised(self, table: FloatArray) -> FloatArray:
+        return np.asarray((table - self.numbers_["mean"]) / self.numbers_["scale"])
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Softmax over the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

@@ -1,0 +1,48 @@
+"""A baseline: convolutions over the frames of one feature."""
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.layers.frame_convolution import FrameConvolutions
+from pipeline.layers.pooling import masked_mean
+from pipeline.systems.frame_system import BaselineParams, FrameSystem, Kernel, Size
+
+
+class CNNParams(BaselineParams):
+    """Params of the CNN. Kernel and dropout are those of the code of Zheng (2024), whose input is the waveform."""
+
+    channels: list[Size] = Field([64, 128], min_length=1, description="of each convolution")
+    kernel: Kernel = Field(5, description="frames that a convolution sees; odd")
+    pool: int = Field(2, ge=1, description="frames max-pooled into one after each convolution")
+    hidden: int = Field(64, ge=1, description="width of the layer before the classifier")
+
+
+class CNNEncoder(nn.Module):
+    """Convolutions, mean and maximum over time side by side, a hidden layer."""
+
+    def __init__(self, dims: int, params: CNNParams) -> None:
+        super().__init__()
+        self.convolutions = FrameConvolutions(dims, params.channels, params.kernel, params.pool, params.dropout)
+        self.hidden = nn.Sequential(
+            nn.Linear(2 * params.channels[-1], params.hidden), nn.ReLU(), nn.Dropout(params.dropout)
+        )
+
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """(batch, frames, dims), valid where `valid` (batch, frames) -> (batch, hidden)."""
+        x, valid = self.convolutions(x, valid)
+        found: Tensor = self.hidden(torch.cat([masked_mean(x, valid), x.amax(dim=1)], dim=1))
+        return found
+
+
+class CNN(FrameSystem):
+    """The CNN as a scikit-learn classifier over a view with the role mfcc, which log-Mel may fill."""
+
+    name = "cnn"
+    roles = ("mfcc",)
+    accepts = {"mfcc": ("mfcc", "logmel", "lpcc", "stft")}
+    Params = CNNParams
+
+    def encoder(self, dims: int, settings: CNNParams) -> tuple[nn.Module, int]:
+        """Convolutions and a hidden layer."""
+        return CNNEncoder(dims, settings), settings.hidden
