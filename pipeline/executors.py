@@ -1,15 +1,18 @@
-"""Where independent pieces of work run: in this process, in worker processes, or on a Dask cluster.
+"""Where independent pieces of work run: in this process, in worker processes, on a Dask cluster, or in any executor.
 
 `SER_WORKERS` (default: all cores) and `SER_CLUSTER` (tcp://host:port of a Dask scheduler, shared filesystem) choose.
 Every task runs its numeric libraries on a fixed number of threads, so that the result does not depend on the choice and
 two workers do not use four cores.
 """
 
+import logging
 import multiprocessing
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
@@ -18,8 +21,13 @@ from typing import Any
 from pipeline.errors import ParamsError, UserError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-RETRIES = 3
-"""how often a cluster runs a task again whose worker was lost"""
+CONNECT_WAIT = 20.0
+"""how long a cluster's scheduler may take to answer (s)"""
+CLUSTER_WAIT = 120.0
+"""how long a cluster's first worker is waited for (s): a batch system starts workers one after another"""
+
+_COMPUTING = threading.RLock()
+"""held by the task that computes: the number of threads of numeric libraries is that of the whole process"""
 
 
 def cores() -> int:
@@ -45,7 +53,11 @@ def worker_count(asked: int | None = None) -> int:
 
 @contextmanager
 def open_executor(
-    workers: int, tasks: int, cluster: str | None = None, resources: dict[str, float] | None = None
+    workers: int,
+    tasks: int,
+    cluster: str | None = None,
+    resources: dict[str, float] | None = None,
+    given: Executor | None = None,
 ) -> Iterator[Executor | None]:
     """Open the executor for so many tasks; None when they are best run in this process.
 
@@ -54,25 +66,29 @@ def open_executor(
         tasks: how many there are; no more workers are started.
         cluster: address of a Dask scheduler; default `SER_CLUSTER`.
         resources: Dask resources that each task takes, as {"GPU": 1}.
+        given: an executor of the caller's, used instead and left open; its workers see the same files.
 
     Raises:
-        UserError: the cluster cannot be reached, or the extra is not installed.
+        UserError: the cluster cannot be reached, has no worker, or fails; or the extra is not installed.
     """
     address = os.environ.get("SER_CLUSTER", "") if cluster is None else cluster
-    if address:
+    if given is not None:
+        yield given
+    elif address and tasks:
         with _dask(address, resources) as executor:
             yield executor
     elif min(workers, tasks) < 2:
         yield None
     else:
-        with _few_threads(), _pool(min(workers, tasks)) as pool:
+        with _few_threads(1), _pool(min(workers, tasks)) as pool:
             yield pool
 
 
 @contextmanager
 def open_each(count: int) -> Iterator[Executor]:
-    """Open `count` worker processes that take tasks in turn, so that each can own a device."""
+    """Open `count` worker processes that take tasks in turn, so that each can own a device; they share the cores."""
     with ExitStack() as stack:
+        stack.enter_context(_few_threads(max(1, cores() // count)))
         yield _InTurn([stack.enter_context(_pool(1)) for _ in range(count)])
 
 
@@ -98,24 +114,52 @@ def _pool(workers: int) -> Iterator[Executor]:
 
 @contextmanager
 def _dask(address: str, resources: dict[str, float] | None) -> Iterator[Executor]:
+    """A Dask scheduler's executor. The scheduler itself runs a task again whose worker was lost."""
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
+        from distributed.comm.core import CommClosedError
     except ImportError as error:
         raise UserError("a Dask cluster needs the extra: pip install -c constraints.txt -e '.[cluster]'") from error
     try:
-        client = Client(address, timeout="20s", set_as_default=False)
+        client = Client(address, timeout=CONNECT_WAIT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        raise UserError(f"no Dask scheduler answers at {address!r} ({error}); is it running?") from error
+        said = str(error).splitlines()[0]
+        raise UserError(f"no Dask scheduler answers at {address!r} ({said}); is it running?") from error
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # says a lost scheduler in forty lines
     options: dict[str, Any] = {"resources": resources} if resources else {}
     with client:
-        yield client.get_executor(retries=RETRIES, pure=False, **options)
+        _wait_for_worker(client, address, resources or {})
+        try:
+            yield client.get_executor(pure=False, **options)
+        except KilledWorker as error:
+            last = f"the last was {error.last_worker.address}; out of memory?"
+            raise UserError(f"{address}: a task lost worker after worker ({last}); run again, to go on") from error
+        except (CancelledError, CommClosedError) as error:
+            raise UserError(f"{address}: the Dask scheduler was lost; start it and run again, to go on") from error
+
+
+def _wait_for_worker(client: Any, address: str, resources: dict[str, float]) -> None:
+    """Wait until the cluster has a worker that can take a task."""
+    told, start = False, time.monotonic()
+    while True:
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        if any(all(worker["resources"].get(name, 0) >= amount for name, amount in resources.items())
+               for worker in workers):  # fmt: skip
+            return
+        wanted = "a worker" + "".join(f" with --resources {name}={amount:g}" for name, amount in resources.items())
+        if time.monotonic() - start > CLUSTER_WAIT:
+            raise UserError(f"{address}: the Dask cluster does not have {wanted}; start one (see README.md)")
+        if not told:
+            print(f"waiting for {wanted} at {address}", file=sys.stderr, flush=True)
+            told = True
+        time.sleep(0.2)
 
 
 @contextmanager
-def _few_threads() -> Iterator[None]:
-    """Let worker processes started meanwhile have one thread each."""
+def _few_threads(count: int) -> Iterator[None]:
+    """Let worker processes started meanwhile have so many threads each."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
     try:
         yield
     finally:
@@ -139,11 +183,18 @@ def _follow_parent() -> None:
 
 
 @contextmanager
+def undisturbed() -> Iterator[None]:
+    """Compute alone in this process: workers that have several threads take turns."""
+    with _COMPUTING:
+        yield
+
+
+@contextmanager
 def single_thread(torch: bool = True) -> Iterator[None]:
-    """Keep numeric libraries (and torch, if it is used) of this process to one thread."""
+    """Compute alone in this process, with numeric libraries (and torch, if it is used) kept to one thread."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):
+    with _COMPUTING, threadpool_limits(1):
         if not torch:
             yield
             return

@@ -1,14 +1,16 @@
 """Run any extractor over a corpus's audio: only what is new is computed, and a killed run goes on where it stopped.
 
 A row's digest covers all its values depend on, so a row whose digest stands in the previous file is copied from it.
-The rest is cut into batches by a plan fixed before the run, so that the result depends neither on the number of workers
-nor on interruptions. Workers keep each finished batch in the journal (`journal.py`); at last the file is written under
-its final name.
+The rest is cut into batches by a plan fixed before the run and kept, so that the result depends neither on the number
+of workers nor on interruptions. Workers keep each finished batch in the journal (`journal.py`); at last the file is
+written under its final name.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import cycle
@@ -19,15 +21,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audio import RATES, fit, row_digest, to_float
+from pipeline.commands import torch_devices
 from pipeline.errors import UserError
-from pipeline.executors import open_each, open_executor, run_all, single_thread, worker_count
+from pipeline.executors import open_each, open_executor, run_all, single_thread, undisturbed, worker_count
 from pipeline.features.base import Extractor, Streams, Wave
-from pipeline.journal import Journal, save_piece
+from pipeline.journal import Journal, left_plan, save_piece
 from pipeline.progress import Progress
 from pipeline.store import FeatureFile, FeatureWriter, Header, canonical_json
 
 POOL_SECONDS = 600.0
 """audio below which starting worker processes takes longer than it saves (s)"""
+RUN_OF_BATCHES = 16
+"""most batches that a device's worker takes at once: inside such a run, the device does not wait for the disk"""
+
+Plan = list[list[str]]
+"""the digests (hex) of each batch's utterances"""
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,13 @@ class Summary:
     computed: int
     reused: int
     resumed: int
+    damaged: bool = False
+    """the previous file was there, and could not be used"""
 
     def __str__(self) -> str:
         resumed = f" (of which {self.resumed} before the run was interrupted)" if self.resumed else ""
-        return f"computed {self.computed}{resumed}, reused {self.reused}"
+        damaged = "; the previous file was damaged" if self.damaged else ""
+        return f"computed {self.computed}{resumed}, reused {self.reused}{damaged}"
 
 
 def audio_file(folder: Path, sample_rate: int) -> FeatureFile:
@@ -58,6 +69,7 @@ def extract(
     cluster: str | None = None,
     compression: str | None = None,
     devices: Sequence[str] = (),
+    executor: Executor | None = None,
 ) -> Summary:
     """Write the features of every utterance of `audio` to `out`.
 
@@ -73,6 +85,7 @@ def extract(
         compression: None, or an HDF5 filter (gzip, lzf) for the streams.
         devices: for a model, torch devices: of this machine, each with a process of its own when there are several, or
             of the cluster's workers; default the extractor's.
+        executor: used in place of workers and cluster, and left open; its workers see the same files.
 
     Raises:
         UserError: a value is not finite, or a wave cannot be used; the utterance is named.
@@ -81,16 +94,17 @@ def extract(
     identity = (extractor.name, extractor.version, said, extractor.weights_digest)
     digests = [row_digest(*identity, audio.row(i).tobytes()) for i in range(len(audio))]
     names = [digest.tobytes().hex() for digest in digests]
-    previous = _previous(out, extractor)
+    previous, damaged = _previous(out, extractor)
     known = {digest.tobytes().hex(): i for i, digest in enumerate(previous.digests)} if previous else {}
     first = {name: i for i, name in reversed(list(enumerate(names))) if name not in known}
 
-    batches = _plan(extractor, audio, sorted(first.values()))
-    journal = Journal(out, canonical_json([[names[i] for i in batch] for batch in batches]))
-    resumed = sum(len(batches[number]) for number in journal.resumed)
+    plan, adopted = _plan(extractor, audio, first, out)
+    journal = Journal(out, canonical_json(plan), adopted)
+    resumed = sum(len(plan[number]) for number in journal.resumed)
+    batches = [[first[name] for name in batch] for batch in plan]
     todo = {number: batch for number, batch in enumerate(batches) if number not in journal.resumed}
     with Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress:
-        for count in _compute_all(extractor, audio, todo, journal.folder, workers, cluster, devices):
+        for count in _compute_all(extractor, audio, todo, journal.folder, workers, cluster, devices, executor):
             progress.update(count)
 
     header = Header(
@@ -100,43 +114,60 @@ def extract(
         frame_rate=extractor.frame_rate,
         corpus=corpus,
         notes={"weights": extractor.weights_digest} if extractor.weights_digest else {},
+        first_frame=extractor.first_frame,
     )
     table = np.array(digests, np.uint8).reshape(-1, 32)
-    _assemble(out, header, extractor, audio.keys, names, table, previous, known, batches, journal, compression)
+    _assemble(out, header, extractor, audio.keys, names, table, previous, known, plan, journal, compression)
     journal.remove()
-    return Summary(sum(name in first for name in names), sum(name in known for name in names), resumed)
+    return Summary(sum(name in first for name in names), sum(name in known for name in names), resumed, damaged)
 
 
-def _previous(out: Path, extractor: Extractor[Any]) -> FeatureFile | None:
-    """The previous output, when its rows can serve: whole, and with the same streams."""
+def _previous(out: Path, extractor: Extractor[Any]) -> tuple[FeatureFile | None, bool]:
+    """The previous output, when its rows can serve: whole, and with the same streams; and whether it is damaged."""
     if not out.exists():
-        return None
+        return None, False
     try:
         file = FeatureFile(out)
         file.verify()
     except UserError:
-        return None
+        return None, True
     streams = file.streams.items()
     fits = {name: values.shape[1] for name, values in streams} == extractor.dims
     fits &= {name: values.dtype for name, values in streams} == extractor.dtypes
-    return file if fits else None
+    return (file if fits else None), False
 
 
-def _plan(extractor: Extractor[Any], audio: FeatureFile, rows: list[int]) -> list[list[int]]:
-    """Cut rows into batches of about `batch_seconds`, a padding extractor's by length."""
+def _plan(
+    extractor: Extractor[Any], audio: FeatureFile, first: Mapping[str, int], out: Path
+) -> tuple[Plan, dict[int, int]]:
+    """Plan the batches of what is to be computed (digest -> row), each of about `batch_seconds`.
+
+    An interrupted run's plan is kept while its digests are the same; else its finished batches that still serve
+    (returned by number: there -> here) come first, and the rest is planned anew. A padding extractor's batches are made
+    of utterances of near-equal length.
+    """
+    said, finished = left_plan(out)
+    left: Plan = json.loads(said) if said else []
+    if {name for batch in left for name in batch} == first.keys():
+        return left, {}
+    useful = [number for number in sorted(finished) if all(name in first for name in left[number])]
+    plan = [left[number] for number in useful]
+    there = {name for batch in plan for name in batch}
+
     lengths = audio.lengths
+    rows = sorted(i for name, i in first.items() if name not in there)
     if extractor.sort_by_length:
-        rows = sorted(rows, key=lambda i: (-lengths[i], i))
+        rows.sort(key=lambda i: (-lengths[i], i))
+    digest = {i: name for name, i in first.items()}
     budget = extractor.batch_seconds * extractor.params.sample_rate
-    batches: list[list[int]] = []
-    filled = 0.0
+    filled = budget
     for i in rows:
-        if not batches or filled + lengths[i] > budget:
-            batches.append([])
+        if filled + lengths[i] > budget:
+            plan.append([])
             filled = 0.0
-        batches[-1].append(i)
+        plan[-1].append(digest[i])
         filled += lengths[i]
-    return batches
+    return plan, {number: place for place, number in enumerate(useful)}
 
 
 def _compute_all(
@@ -147,9 +178,10 @@ def _compute_all(
     workers: int | None,
     cluster: str | None,
     devices: Sequence[str],
+    given: Executor | None,
 ) -> Iterator[int]:
     """Compute batches into the journal; yields how many utterances each had, as they finish."""
-    if extractor.uses_device and len(devices) > 1 and not cluster:
+    if extractor.uses_device and len(devices) > 1 and not cluster and not given:
         with open_each(len(devices)) as executor:
             yield from _compute_there(executor, extractor, audio, todo, folder, devices)
         return
@@ -157,17 +189,18 @@ def _compute_all(
     resources = {"GPU": 1.0} if on_gpu else None
     seconds = sum(int(audio.lengths[i]) for batch in todo.values() for i in batch) / extractor.params.sample_rate
     count = worker_count(workers)
-    if extractor.uses_device or (workers is None and seconds < POOL_SECONDS):
+    asked = workers is not None or os.environ.get("SER_WORKERS")
+    if extractor.uses_device or (not asked and seconds < POOL_SECONDS):
         count = 1
-    with open_executor(count, len(todo), cluster, resources) as executor:
-        if executor is None:
+    with open_executor(count, len(todo), cluster, resources, given) as chosen:
+        if chosen is None:
             yield from _compute_here(extractor, audio, todo, folder)
         else:
-            yield from _compute_there(executor, extractor, audio, todo, folder, devices or [extractor.device])
+            yield from _compute_there(chosen, extractor, audio, todo, folder, devices or [extractor.device])
 
 
 def _compute_here(
-    extractor: Extractor[Any], audio: FeatureFile, todo: dict[int, list[int]], folder: Path
+    extractor: Extractor[Any], audio: FeatureFile, todo: Mapping[int, list[int]], folder: Path
 ) -> Iterator[int]:
     """In this process; one thread reads the next batch, and one writes the last, while this one computes."""
     numbers = list(todo)
@@ -197,27 +230,27 @@ def _compute_there(
 ) -> Iterator[int]:
     kind, said = type(extractor), extractor.params.model_dump_json()
     place, parts = audio.path.resolve(), folder.resolve()
-    tasks = (
-        (kind, said, device, place, batch, parts, number)
-        for device, (number, batch) in zip(cycle(devices), todo.items(), strict=False)
-    )
-    return run_all(executor, compute_batch, tasks)
+    size = max(1, min(RUN_OF_BATCHES, len(todo) // (8 * len(devices)))) if extractor.uses_device else 1
+    numbers = list(todo)
+    runs = [{number: todo[number] for number in numbers[at : at + size]} for at in range(0, len(numbers), size)]
+    tasks = ((kind, said, device, place, run, parts) for device, run in zip(cycle(devices), runs, strict=False))
+    return run_all(executor, compute_batches, tasks)
 
 
-def compute_batch(
-    kind: type[Extractor[Any]], said: str, device: str, audio: Path, batch: list[int], folder: Path, number: int
+def compute_batches(
+    kind: type[Extractor[Any]], said: str, device: str, audio: Path, batches: Mapping[int, list[int]], folder: Path
 ) -> int:
-    """Compute one batch in a worker process, and keep it in the journal's folder; returns how many utterances."""
-    extractor, file = _kept_extractor(kind, said, device), _kept_audio(audio)
-    with _threads(extractor):
-        results = _results(extractor, file, batch, _waves(extractor, file, batch))
-    save_piece(folder, number, _piece(results))
-    return len(batch)
+    """Compute batches in a worker, and keep them in the journal's folder; returns how many utterances they have."""
+    with undisturbed():
+        extractor, file = _kept_extractor(kind, said, device), _kept_audio(audio)
+        return sum(_compute_here(extractor, file, batches, folder))
 
 
 @lru_cache(maxsize=1)
 def _kept_extractor(kind: type[Extractor[Any]], said: str, device: str) -> Extractor[Any]:
     """A worker's extractor, so that it loads a model once."""
+    if kind.uses_device:
+        torch_devices(device)
     return kind(kind.Params.model_validate_json(said), device)
 
 
@@ -228,7 +261,7 @@ def _kept_audio(path: Path) -> FeatureFile:
 
 def _threads(extractor: Extractor[Any]) -> AbstractContextManager[None]:
     """One thread for features of the CPU, as sums are rounded otherwise with another number; a model has them all."""
-    return nullcontext() if extractor.uses_device else single_thread(torch=extractor.uses_torch)
+    return undisturbed() if extractor.uses_device else single_thread(torch=extractor.uses_torch)
 
 
 def _piece(results: Sequence[Streams]) -> dict[str, NDArray[Any]]:
@@ -246,15 +279,32 @@ def _waves(extractor: Extractor[Any], audio: FeatureFile, batch: Sequence[int]) 
 
 def _results(extractor: Extractor[Any], audio: FeatureFile, batch: Sequence[int], waves: list[Wave]) -> list[Streams]:
     results = extractor.extract(waves)
-    for i, streams in zip(batch, results, strict=True):
-        for name, dim in extractor.dims.items():
-            values = streams[name]
-            if values.ndim != 2 or values.shape[1] != dim:
-                shape = f"shape {values.shape}, expected (frames, {dim})"
-                raise ValueError(f"{extractor.name} of {audio.keys[i]}: stream {name} has {shape}")
-            if not extractor.may_be_nan and values.dtype.kind == "f" and not np.isfinite(values).all():
-                raise UserError(f"{audio.keys[i]}: {extractor.name} has values that are not finite in {name}")
+    for i, wave, streams in zip(batch, waves, results, strict=True):
+        _check(extractor, audio.keys[i], streams, extractor.frames(len(wave)))
     return results
+
+
+def _check(extractor: Extractor[Any], key: str, streams: Streams, frames: int | None) -> None:
+    """Hold an utterance's features against what the extractor promises; a broken promise is a bug of the extractor.
+
+    Raises:
+        UserError: a value is not finite.
+        ValueError: other streams, dimensions, number formats, or another number of frames than `frames`.
+    """
+    place = f"{extractor.name} of {key}"
+    if set(streams) != set(extractor.dims):
+        raise ValueError(f"{place}: has the streams {sorted(streams)}, expected {sorted(extractor.dims)}")
+    for name, dim in extractor.dims.items():
+        values, dtype = streams[name], extractor.dtypes[name]
+        if values.ndim != 2 or values.shape[1] != dim:
+            raise ValueError(f"{place}: stream {name} has shape {values.shape}, expected (frames, {dim})")
+        frames = len(values) if frames is None else frames
+        if len(values) != frames:
+            raise ValueError(f"{place}: stream {name} has {len(values)} frames, expected {frames}")
+        if not np.can_cast(values.dtype, dtype, "same_kind"):
+            raise ValueError(f"{place}: stream {name} is {values.dtype}, expected {dtype}")
+        if not extractor.may_be_nan and values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise UserError(f"{key}: {extractor.name} has values that are not finite in {name}")
 
 
 def _assemble(
@@ -266,7 +316,7 @@ def _assemble(
     digests: NDArray[np.uint8],
     previous: FeatureFile | None,
     known: dict[str, int],
-    batches: list[list[int]],
+    plan: Plan,
     journal: Journal,
     compression: str | None,
 ) -> None:
@@ -279,8 +329,8 @@ def _assemble(
     for i, places in kept:
         lengths[places] = previous.lengths[i]  # type: ignore[union-attr]
     for number, piece in journal.load_all():
-        for i, frames in zip(batches[number], piece["frames"], strict=True):
-            lengths[rows[names[i]]] = frames
+        for name, frames in zip(plan[number], piece["frames"], strict=True):
+            lengths[rows[name]] = frames
     writer = FeatureWriter(out, header, keys, digests, lengths, extractor.dims, extractor.dtypes, compression)
     with writer:
         for i, places in kept:
@@ -292,6 +342,6 @@ def _assemble(
             starts = np.concatenate([[0], np.cumsum(piece["frames"])])
             for stream in extractor.dims:
                 values = piece[f"stream {stream}"]
-                for i, start, stop in zip(batches[number], starts[:-1], starts[1:], strict=True):
-                    for place in rows[names[i]]:
+                for name, start, stop in zip(plan[number], starts[:-1], starts[1:], strict=True):
+                    for place in rows[name]:
                         writer.put(place, stream, values[start:stop])

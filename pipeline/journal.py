@@ -1,13 +1,15 @@
 """The journal of a long job: its finished pieces, kept beside the output until the whole is written.
 
-The folder `NAME.parts` holds the plan's identity and one file a piece, whose name carries the SHA-256 of its bytes: a
-piece that a crash, a full disk or a flipped bit has damaged is found, and made again.
+`NAME.parts` has a folder for each plan, named by the plan's digest: `plan`, which says all that the pieces depend on,
+and a file a piece, whose name carries the SHA-256 of its bytes. So a piece that a crash, a full disk or a flipped bit
+has damaged is found and made again, and what a lost worker writes late never gets among the pieces of another plan.
 """
 
 import hashlib
 import io
 import shutil
 from collections.abc import Iterator, Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from pipeline.atomic import atomic_path
 
 Piece = Mapping[str, NDArray[Any]]
+PLAN = "plan"
 
 
 def save_piece(folder: Path, number: int, arrays: Piece) -> None:
@@ -28,43 +31,69 @@ def save_piece(folder: Path, number: int, arrays: Piece) -> None:
         temporary.write_bytes(data)
 
 
+def left_plan(out: Path) -> tuple[str, set[int]]:
+    """The plan of an interrupted job, and the numbers of its finished pieces; "" and none when there is none."""
+    found: dict[str, set[int]] = {}
+    for path in sorted(_root(out).glob(f"*/{PLAN}")):
+        text = path.read_bytes()
+        if path.parent.name == _name(text):
+            found[text.decode()] = {number for number, _ in _pieces(path.parent)}
+    return max(found.items(), key=lambda plan: len(plan[1]), default=("", set()))
+
+
 class Journal:
     """The pieces of one plan.
 
     Args:
         out: the output the pieces belong to.
         plan: says all that the pieces depend on; another plan's pieces are removed.
+        adopted: pieces of the plan that was left (its number -> the number here) that serve this one too.
 
     Attributes:
         folder: where the pieces are.
         resumed: numbers of the pieces that were there, whole, when the journal was opened.
     """
 
-    def __init__(self, out: Path, plan: str) -> None:
-        self.folder = out.with_name(out.name + ".parts")
-        for left in [*out.parent.glob(f".{out.name}.*.tmp"), *self.folder.glob(".*.tmp")]:
+    def __init__(self, out: Path, plan: str, adopted: Mapping[int, int] | None = None) -> None:
+        self._root = _root(out)
+        self.folder = self._root / _name(plan.encode())
+        for left in [*out.parent.glob(f".{escape(out.name)}.*.tmp"), *self.folder.glob(".*.tmp")]:
             left.unlink()  # of a killed run
-        identity = hashlib.sha256(plan.encode()).hexdigest()
-        named = self.folder / "plan.sha256"
-        if not named.is_file() or named.read_text(encoding="utf-8", errors="replace") != identity:
-            self.remove()
-            with atomic_path(named) as temporary:
-                temporary.write_text(identity, encoding="utf-8")
-        for _, path in self._files():
+        source = self._root / _name(left_plan(out)[0].encode())
+        if not (self.folder / PLAN).is_file():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            with atomic_path(self.folder / PLAN) as temporary:
+                temporary.write_bytes(plan.encode())
+        for number, path in _pieces(source) if source != self.folder else ():
+            if adopted and number in adopted:
+                path.rename(self.folder / f"{adopted[number]:06d}.{path.name.split('.', 1)[1]}")
+        for other in self._root.iterdir():
+            if other != self.folder:
+                shutil.rmtree(other) if other.is_dir() else other.unlink()
+        for _, path in _pieces(self.folder):
             if hashlib.sha256(path.read_bytes()).hexdigest() != path.name.split(".")[1]:
                 path.unlink()
-        self.resumed = {number for number, _ in self._files()}
-
-    def _files(self) -> Iterator[tuple[int, Path]]:
-        for path in sorted(self.folder.glob("[0-9]*.npz")):
-            yield int(path.name.split(".")[0]), path
+        self.resumed = {number for number, _ in _pieces(self.folder)}
 
     def load_all(self) -> Iterator[tuple[int, Piece]]:
-        """Every finished piece by number, one at a time."""
-        for number, path in self._files():
+        """Every finished piece by number, one at a time; an array is read when it is asked for."""
+        for number, path in _pieces(self.folder):
             with np.load(path, allow_pickle=False) as piece:
-                yield number, dict(piece)
+                yield number, piece
 
     def remove(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self._root, ignore_errors=True)
+
+
+def _root(out: Path) -> Path:
+    return out.with_name(out.name + ".parts")
+
+
+def _name(plan: bytes) -> str:
+    return hashlib.sha256(plan).hexdigest()[:32]
+
+
+def _pieces(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Piece files by number; of one that was made twice, as its worker was thought lost, either will do."""
+    yield from {int(path.name.split(".")[0]): path for path in sorted(folder.glob("[0-9]*.npz"))}.items()

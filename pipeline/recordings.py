@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from pipeline import manifest
 from pipeline.audio import decode, resample, to_pcm16, write_audio
 from pipeline.corpora.base import AUDIO_SUFFIXES, audio_files
 from pipeline.errors import UserError
 from pipeline.progress import Progress
+from pipeline.store import starts_as_hdf5
 
 
 def find(inputs: Sequence[Path]) -> dict[str, Path]:
@@ -38,6 +40,24 @@ def _expand(given: Path) -> list[tuple[str, Path]]:
     if given.suffix.lower() not in AUDIO_SUFFIXES:
         raise UserError(f"{given}: not a recording ({', '.join(AUDIO_SUFFIXES)}), a folder or a manifest (.jsonl)")
     return [(given.stem, given)]
+
+
+def check_output(out: Path, recordings: dict[str, Path]) -> None:
+    """Make the output's folder, and refuse a place that the work would be lost on, or a file that is another's.
+
+    Raises:
+        UserError: `out` is a folder, a recording or no feature file, or its folder cannot be made or written.
+    """
+    if out.is_dir():
+        raise UserError(f"--out {out}: is a folder; name a file, as {out / 'features.h5'}")
+    if out.exists() and (not starts_as_hdf5(out) or out.resolve() in {path.resolve() for path in recordings.values()}):
+        raise UserError(f"--out {out}: exists, and is not a feature file; give another name, or delete it")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"--out {out}: nothing can be written there ({error.strerror}); give another") from error
 
 
 def prepare(recordings: dict[str, Path], rate: int, out: Path, corpus: str) -> None:

@@ -6,6 +6,7 @@ and uncompressed, so they are read through a memory map at the dataset's place i
 """
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from pipeline.errors import UserError
 
 SCHEMA = "ser-features/1"
 INDEX = ("key", "digest", "offsets")
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 CHUNK_FRAMES = 1024
 """frames of a chunk, where streams are compressed"""
 CHECK_BYTES = 1 << 22
@@ -44,6 +46,8 @@ class Header:
     corpus: str
     notes: Mapping[str, str] = field(default_factory=dict)
     """further root attributes, as the digest of pretrained weights"""
+    first_frame: float = 0.0
+    """where the first frame of every utterance is centred (s)"""
     sha256: str = field(default="", compare=False)
     """checksum of the contents, made by the writer"""
 
@@ -51,6 +55,13 @@ class Header:
 def canonical_json(value: Any) -> str:
     """Write JSON in its one canonical form: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def starts_as_hdf5(path: Path) -> bool:
+    """Whether a file is empty or has HDF5's signature; any other file is no feature file, whole or cut short."""
+    with path.open("rb") as file:
+        head = file.read(len(SIGNATURE))
+    return head == SIGNATURE[: len(head)]
 
 
 class FeatureFile:
@@ -61,6 +72,7 @@ class FeatureFile:
         keys: the N utterance keys, in manifest order.
         digests: (N, 32) uint8, what each row was computed from.
         offsets: (N + 1,) int64, row boundaries.
+        lengths: (N,) int64, frames of each utterance.
         streams: stream name -> read-only array (sum of frames, dims).
 
     Raises:
@@ -77,15 +89,19 @@ class FeatureFile:
         except (IsADirectoryError, PermissionError) as error:
             raise UserError(f"{self.path}: cannot be read ({os.strerror(error.errno or 0)})") from error
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            if not starts_as_hdf5(self.path):
+                raise UserError(f"{self.path}: not a feature file, or a damaged feature file; give another") from error
             said = " ".join(str(error).split())  # HDF5's messages have several lines
             raise UserError(f"{self.path}: damaged feature file ({said}); delete it and run again") from error
         self._index = {key: i for i, key in enumerate(self.keys)}
         # Slicing a plain array by plain numbers is ten times as fast as a np.memmap by numpy's.
         self._plain = {name: values.view(np.ndarray) for name, values in self.streams.items()}
         self._bounds: list[int] = self.offsets.tolist()
+        self.lengths: NDArray[np.int64] = np.diff(self.offsets)
 
     def _read(self, file: h5py.File) -> None:
-        attributes = dict(file.attrs)
+        attributes = {name: value.decode() if isinstance(value, bytes) else value for name, value in file.attrs.items()}
+        self._said = {name: value for name, value in attributes.items() if name != "sha256"}
         if attributes.pop("schema", None) != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA}")
         self.header = Header(
@@ -94,6 +110,7 @@ class FeatureFile:
             params=json.loads(attributes.pop("params")),
             frame_rate=float(attributes.pop("frame_rate")),
             corpus=attributes.pop("corpus"),
+            first_frame=float(attributes.pop("first_frame", 0.0)),  # older files have none
             sha256=attributes.pop("sha256", ""),
             notes={name: str(value) for name, value in attributes.items()},
         )
@@ -131,7 +148,7 @@ class FeatureFile:
         return len(self.keys)
 
     def __reduce__(self) -> tuple[type["FeatureFile"], tuple[Path]]:
-        return FeatureFile, (self.path,)
+        return FeatureFile, (self.path.absolute(),)  # a worker may have another working folder
 
     def verify(self) -> None:
         """Read everything and compare it with the checksum of the writer.
@@ -140,14 +157,9 @@ class FeatureFile:
             UserError: the contents have changed since they were written.
         """
         streams = {name: self.streams[name] for name in sorted(self.streams)}
-        found = _checksum([key.encode() for key in self.keys], self.digests, self.offsets, streams)
+        found = _checksum(self._said, [key.encode() for key in self.keys], self.digests, self.offsets, streams)
         if found != self.header.sha256:
             raise UserError(f"{self.path}: damaged feature file (its checksum is another); delete it and run again")
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Frames of each utterance, (N,)."""
-        return np.diff(self.offsets)
 
     def index(self, keys: Iterable[str]) -> NDArray[np.int64]:
         """Find the rows of these keys.
@@ -166,8 +178,7 @@ class FeatureFile:
 
     def rows(self, indices: Sequence[int] | NDArray[np.int64], stream: str = "values") -> list[NDArray[Any]]:
         """Several utterances' frames of a stream, in the order of `indices`."""
-        values, bounds = self._plain[stream], self._bounds
-        return [values[bounds[i] : bounds[i + 1]] for i in indices]
+        return [self.row(i, stream) for i in indices]
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, NDArray[Any]]]:
         """For each index, stream -> frames (frames, dims): what torch's DataLoader asks a dataset for a batch."""
@@ -214,24 +225,27 @@ class FeatureWriter:
     def __enter__(self) -> "FeatureWriter":
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
-            self._file = stack.enter_context(h5py.File(temporary, "w", libver="v110"))
+            self._sink = stack.enter_context(_Sink(temporary, "w+"))
+            self._file = stack.enter_context(h5py.File(self._sink, "w", libver="v110"))
             self._begin()
             self._stack = stack.pop_all()
         return self
 
     def _begin(self) -> None:
         header = self._header
-        attributes = {
+        attributes: dict[str, str | float] = {
             "schema": SCHEMA,
             "extractor": header.extractor,
             "version": header.version,
             "params": canonical_json(dict(header.params)),
             "frame_rate": float(header.frame_rate),
+            "first_frame": float(header.first_frame),
             "corpus": header.corpus,
             **header.notes,
         }
+        self._said = attributes
         for name, value in attributes.items():
-            self._file.attrs[name] = value
+            self._set(name, value)
         width = max((len(key) for key in self._keys), default=1)
         self._file.create_dataset("key", data=np.array(self._keys, f"S{width}"), track_times=False)
         self._file.create_dataset("digest", data=self._digests, track_times=False)
@@ -243,13 +257,21 @@ class FeatureWriter:
             dataset = self._file.create_dataset(name, shape, self._dtypes[name], track_times=False, **options)
             self._blocks[name] = _Block(dataset)
 
+    def _set(self, name: str, value: str | float) -> None:
+        """Set a root attribute; text of fixed length, as HDF5 may loop in a damaged heap of the other kind."""
+        if isinstance(value, str):
+            data = value.encode()
+            self._file.attrs.create(name, data, dtype=h5py.string_dtype("utf-8", max(1, len(data))))
+        else:
+            self._file.attrs[name] = value
+
     def put(self, i: int, stream: str, frames: NDArray[Any]) -> None:
         """Write the frames of utterance i, (frames, dims); in the order of the file is fastest."""
         start, stop = self._bounds[i], self._bounds[i + 1]
         if frames.shape != (stop - start, self._dims[stream]):
             raise ValueError(f"{stream}: shape {frames.shape}, expected {(stop - start, self._dims[stream])}")
-        if stop > start:
-            self._blocks[stream].put(start, frames)
+        self._blocks[stream].put(start, frames)
+        self._sink.check()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -259,8 +281,40 @@ class FeatureWriter:
                 raise error
             for block in self._blocks.values():
                 block.flush()
+            self._sink.check()
             streams = {name: self._blocks[name].dataset for name in sorted(self._dims)}
-            self._file.attrs["sha256"] = _checksum(self._keys, self._digests, self.offsets, streams)
+            self._set("sha256", _checksum(self._said, self._keys, self._digests, self.offsets, streams))
+            self._file.close()
+            self._sink.check()
+
+
+class _Sink(io.FileIO):
+    """The file that HDF5 writes to. As HDF5 may crash when a write fails, it is not told; `check` tells us."""
+
+    _error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of the data, or keep the error."""
+        rest = memoryview(data).cast("B")
+        try:
+            while len(rest):
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self._error = self._error or error
+        return memoryview(data).nbytes
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, or keep the error."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self._error = self._error or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the first error there was."""
+        if self._error is not None:
+            raise self._error
 
 
 class _Block:
@@ -276,7 +330,8 @@ class _Block:
         if start != self._stop:
             self.flush()
             self._start = start
-        self._parts.append(frames.copy())
+        if len(frames):
+            self._parts.append(frames.copy())
         self._stop = start + len(frames)
         self._bytes += frames.nbytes
         if self._bytes > self._limit:
@@ -290,10 +345,15 @@ class _Block:
 
 
 def _checksum(
-    keys: Sequence[bytes], digests: NDArray[np.uint8], offsets: NDArray[np.int64], streams: Mapping[str, Any]
+    said: Mapping[str, Any],
+    keys: Sequence[bytes],
+    digests: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    streams: Mapping[str, Any],
 ) -> str:
-    """Hex SHA-256 of all that a feature file holds; `streams` are sorted by name, arrays or datasets."""
-    state = hashlib.sha256(b"\0".join(keys))
+    """Hex SHA-256 of all that a feature file holds; `said` are its other attributes, `streams` are sorted by name."""
+    state = hashlib.sha256(repr(sorted((name, str(value)) for name, value in said.items())).encode())
+    state.update(b"\0".join(keys))
     state.update(digests.tobytes())
     state.update(offsets.tobytes())
     for name, values in streams.items():

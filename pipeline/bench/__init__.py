@@ -1,0 +1,1 @@
+"""Benchmarks, `ser bench`: each makes its own data from a seed, and prints its figures beside their targets."""

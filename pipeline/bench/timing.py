@@ -1,0 +1,134 @@
+"""Time tasks beside each other, and print figures beside their targets."""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+from pipeline.atomic import atomic_path
+from pipeline.executors import cores
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number, and what it should be."""
+
+    part: str
+    """the part of the benchmark it belongs to"""
+    name: str
+    value: float
+    unit: str
+    """%, times, s, or MB/s"""
+    at_least: float | None = None
+    below: float | None = None
+    about: float | None = None
+    """what is usual, where it is no target"""
+    note: str = ""
+
+    @property
+    def target(self) -> str:
+        """The target in words; "" when there is none."""
+        limits = {">=": self.at_least, "<": self.below, "about": self.about}
+        return ", ".join(f"{word} {limit:g} {self.unit}" for word, limit in limits.items() if limit is not None)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None when there is none."""
+        if self.at_least is None and self.below is None:
+            return None
+        return (self.at_least is None or self.value >= self.at_least) and (
+            self.below is None or self.value < self.below
+        )
+
+
+class Skipped(Exception):  # noqa: N818
+    """A part could not be run here; the message says why."""
+
+
+def seconds(task: Callable[[], Any]) -> float:
+    """Wall time of one call (s)."""
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
+
+
+def interleaved(
+    tasks: Mapping[str, Callable[[], Any]],
+    repeats: int,
+    warm_up: bool = True,
+    typical: Callable[[list[float]], float] = statistics.median,
+) -> dict[str, float]:
+    """Typical wall time of each task (s); tasks take turns, so that a busy spell of the machine falls on all of them.
+
+    `typical` is min for tasks of milliseconds, as whatever else the machine does can only add to them.
+    """
+    if warm_up:
+        for task in tasks.values():
+            task()
+    times: dict[str, list[float]] = {name: [] for name in tasks}
+    for i in range(repeats):
+        for name in list(tasks)[:: -1 if i % 2 else 1]:  # there and back, so that no task has always the same before it
+            times[name].append(seconds(tasks[name]))
+    return {name: typical(values) for name, values in times.items()}
+
+
+@contextmanager
+def clocked(module: ModuleType, *names: str) -> Iterator[dict[str, float]]:
+    """Add up the time spent in these functions of a module (s), in whatever thread of this process."""
+    spent = dict.fromkeys(names, 0.0)
+
+    def wrap(name: str) -> Callable[..., Any]:
+        function = getattr(module, name)
+
+        def timed(*values: Any, **named: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return function(*values, **named)
+            finally:
+                spent[name] += time.perf_counter() - start
+
+        return timed
+
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mock.patch.object(module, name, wrap(name)))
+        yield spent
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "cores": cores(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+def table(figures: Sequence[Figure], skipped: Mapping[str, str]) -> str:
+    """A plain table, one line a figure, and a line for each part that was not run."""
+    verdicts = {True: "met", False: "MISSED", None: ""}
+    rows = [("part", "what", "measured", "target", "", "")]
+    for figure in figures:
+        value = f"{figure.value:.3g} {figure.unit}" if figure.value < 1000 else f"{figure.value:.0f} {figure.unit}"
+        rows.append((figure.part, figure.name, value, figure.target, verdicts[figure.met], figure.note))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = ["  ".join([*map(str.ljust, row, widths), row[5]]).rstrip() for row in rows]
+    return "\n".join([*lines, *(f"{part}: not run: {why}" for part, why in skipped.items())])
+
+
+def write_json(path: Path, figures: Sequence[Figure], skipped: Mapping[str, str], **facts: Any) -> None:
+    """Write the figures, with their targets and whether these are met."""
+    said = [{**asdict(figure), "target": figure.target, "met": figure.met} for figure in figures]
+    with atomic_path(path) as temporary:
+        text = json.dumps({"machine": machine(), **facts, "figures": said, "skipped": dict(skipped)}, indent=2)
+        temporary.write_text(text + "\n", encoding="utf-8")
