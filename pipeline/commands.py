@@ -14,6 +14,8 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        # Threads of numeric libraries that wait by spinning make a shared machine up to fifty times slower.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
             return super().invoke(ctx)
         except UserError as error:

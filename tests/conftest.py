@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the commands do, before torch is there
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 PARAMS = """\
