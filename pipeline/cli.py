@@ -129,7 +129,9 @@ def inspect(path: Path) -> None:
         "extractor": f"{header.extractor}, version {header.version}",
         "params": canonical_json(dict(header.params)),
         **header.notes,
-        "frame rate": f"{header.frame_rate:g} Hz" if header.frame_rate else "not framed",
+        "frame rate": f"{header.frame_rate:g} Hz, the first at {header.first_frame:g} s"
+        if header.frame_rate
+        else "not framed",
         "utterances": len(file),
         "frames": f"{lengths.sum()} in all, {lengths.min()} to {lengths.max()} an utterance" if len(file) else "0",
         **{f"stream {name}": f"{values.dtype}, {values.shape[1]} dims" for name, values in file.streams.items()},

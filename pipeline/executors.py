@@ -125,7 +125,8 @@ def _dask(address: str, resources: dict[str, float] | None) -> Iterator[Executor
     except (OSError, ValueError, TimeoutError) as error:
         said = str(error).splitlines()[0]
         raise UserError(f"no Dask scheduler answers at {address!r} ({said}); is it running?") from error
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # says a lost scheduler in forty lines
+    for name in ("distributed.client", "tornado.application"):  # they say a lost scheduler in forty lines
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     options: dict[str, Any] = {"resources": resources} if resources else {}
     with client:
         _wait_for_worker(client, address, resources or {})

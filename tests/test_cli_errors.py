@@ -223,7 +223,7 @@ def test_ser_inspect_says_what_a_file_holds(project):
     assert (result.exit_code, result.stderr) == (0, "")
     said = {line[:18].strip(): line[19:] for line in result.stdout.splitlines()}
     assert (said["schema"], said["corpus"], said["extractor"]) == ("ser-features/1", "mine", "audio, version 1")
-    assert (said["params"], said["frame rate"]) == ('{"sample_rate":16000}', "16000 Hz")
+    assert (said["params"], said["frame rate"]) == ('{"sample_rate":16000}', "16000 Hz, the first at 0 s")
     assert (said["utterances"], said["stream values"]) == ("9", "int16, 1 dims")
     assert said["frames"] == "28800 in all, 1600 to 4800 an utterance"
 

@@ -59,6 +59,9 @@ def project(tmp_path_factory):
     data["demo"] = {"demo_en": {"language": "en", "voices": 8, "sentences": 1}}
     del data["corpora"]["demo_de"]
     del data["experiments"]["pooled"]["pooled_de"]
+    del data["embeddings"]["tiny_7s"]
+    for system in ("ca_ser", "hump_cat", "serct"):
+        data["experiments"][system] = {}
     data["experiments"]["pooled"]["pooled_en"]["protocol"] = "speakers"
     for group in data["experiments"].values():
         for experiment in group.values():

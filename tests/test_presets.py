@@ -361,7 +361,7 @@ def test_only_lines_are_added(own):
     apply("caf-table5", "--corpus=ravdess=demo_en")
     after = own.read_text(encoding="utf-8").splitlines()
     kept = iter(after)
-    assert all(line in kept for line in before)
+    assert all(line in kept for line in before if not line.endswith(": {}"))
     # A comment stays above the section it is about.
     for i, line in enumerate(before):
         if line.startswith("#") and not before[i + 1].startswith("#"):

@@ -5,8 +5,8 @@ not, `plain_prosody` takes the place of its functions. Its script is run by the 
 DisVoice does, and otherwise within this process by praat-parselmouth, which saves DisVoice the start of a program.
 """
 
-import os
 import shutil
+import subprocess
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -76,7 +76,7 @@ def peer(folder: Path) -> tuple[Features, str]:
 
 def _run(praat: str | None, script: Path, *arguments: Any) -> None:
     if praat:
-        os.system(" ".join([praat, "--run", str(script), *map(str, arguments)]))  # noqa: S605 (as DisVoice does)
+        subprocess.run([praat, "--run", str(script), *map(str, arguments)], check=True)  # noqa: S603
         return
     import parselmouth
 
