@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.features.base import Extractor, Streams, Wave
-from pipeline.features.spectrum import AMIN, FrameParams, emphasise
+from pipeline.features.base import Streams, Wave
+from pipeline.features.spectrum import AMIN, FramedExtractor, FrameParams, emphasise
 
 FLOOR = 1e-9
 """white noise added to the autocorrelation, relative to a frame's energy (-90 dB): keeps the recursion stable"""
@@ -39,7 +39,7 @@ class LPCCParams(FrameParams):
         return self
 
 
-class LPCC(Extractor[LPCCParams]):
+class LPCC(FramedExtractor[LPCCParams]):
     """LPCC c1, c2, ..., stream `values` (frames, n_lpcc).
 
     They are the cepstrum of the all-pole filter 1 / A(z) without its gain, so they do not depend on the level. A frame
@@ -49,20 +49,6 @@ class LPCC(Extractor[LPCCParams]):
     name = "lpcc"
     version = "1"
     Params = LPCCParams
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames per second."""
-        return self.params.frame_rate
-
-    @property
-    def first_frame(self) -> float:
-        """Where the first frame is centred (s)."""
-        return self.params.first_frame
-
-    def frames(self, samples: int) -> int:
-        """How many frames an utterance of so many samples has; see `spectrum`."""
-        return self.params.frames(samples)
 
     @property
     def dims(self) -> dict[str, int]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.features.base import Extractor, Streams, Wave
-from pipeline.features.spectrum import AMIN, MelParams, decibels, emphasise, mel_spectrum, padded
+from pipeline.features.base import Streams, Wave
+from pipeline.features.spectrum import AMIN, FramedExtractor, MelParams, decibels, emphasise, mel_spectrum, padded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,27 +33,13 @@ class MFCCParams(MelParams):
         return self
 
 
-class MFCC(Extractor[MFCCParams]):
+class MFCC(FramedExtractor[MFCCParams]):
     """MFCC, optionally with energy and derivatives, stream `values` (frames, dims)."""
 
     name = "mfcc"
     version = "2"
     uses_torch = True
     Params = MFCCParams
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames per second."""
-        return self.params.frame_rate
-
-    @property
-    def first_frame(self) -> float:
-        """Where the first frame is centred (s)."""
-        return self.params.first_frame
-
-    def frames(self, samples: int) -> int:
-        """How many frames an utterance of so many samples has; see `spectrum`."""
-        return self.params.frames(samples)
 
     @property
     def dims(self) -> dict[str, int]:

@@ -12,12 +12,12 @@ librosa's is, where single precision would not do: see `SpectrumParams.needs_dou
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.features.base import FeatureParams, Wave
+from pipeline.features.base import Extractor, FeatureParams, Wave
 
 if TYPE_CHECKING:
     import torch
@@ -66,6 +66,27 @@ class FrameParams(FeatureParams):
         if self.center:
             return 1 + samples // self.hop_length
         return 1 + max(0, samples - self.n_fft) // self.hop_length
+
+
+F = TypeVar("F", bound=FrameParams)
+
+
+class FramedExtractor(Extractor[F]):
+    """An extractor whose frames lie as its params say."""
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self.params.frame_rate
+
+    @property
+    def first_frame(self) -> float:
+        """Where the first frame is centred (s)."""
+        return self.params.first_frame
+
+    def frames(self, samples: int) -> int:
+        """How many frames an utterance of so many samples has."""
+        return self.params.frames(samples)
 
 
 class SpectrumParams(FrameParams):
