@@ -20,14 +20,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the disk is full.
     """
+    with renamed_path(path) as temporary:
+        yield temporary
+        _flush(temporary)
+    if os.name == "posix":
+        _flush(path.parent)  # the new name, too, outlasts a power cut
+
+
+@contextmanager
+def renamed_path(path: Path) -> Iterator[Path]:
+    """The same without waiting for the disk, for files that carry their own checksum: a power cut may damage one.
+
+    Raises:
+        UserError: the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        _flush(temporary)
         temporary.replace(path)
-        if os.name == "posix":
-            _flush(path.parent)  # the new name, too, outlasts a power cut
     except OSError as error:
         for code in FULL:
             if error.errno == code or os.strerror(code) in str(error):

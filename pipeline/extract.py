@@ -92,7 +92,7 @@ def extract(
     """
     said = canonical_json(extractor.params.model_dump(mode="json"))
     identity = (extractor.name, extractor.version, said, extractor.weights_digest)
-    digests = [row_digest(*identity, audio.row(i).tobytes()) for i in range(len(audio))]
+    digests = _digests(audio, identity, worker_count(workers))
     names = [digest.tobytes().hex() for digest in digests]
     previous, damaged = _previous(out, extractor)
     known = {digest.tobytes().hex(): i for i, digest in enumerate(previous.digests)} if previous else {}
@@ -120,6 +120,16 @@ def extract(
     _assemble(out, header, extractor, audio.keys, names, table, previous, known, plan, journal, compression)
     journal.remove()
     return Summary(sum(name in first for name in names), sum(name in known for name in names), resumed, damaged)
+
+
+def _digests(audio: FeatureFile, identity: Sequence[str], threads: int) -> list[NDArray[np.uint8]]:
+    """What identifies each row's result: its samples, and what is done with them."""
+
+    def some(rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+        return [row_digest(*identity, audio.row(int(i)).tobytes()) for i in rows]
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [digest for part in pool.map(some, np.array_split(np.arange(len(audio)), threads)) for digest in part]
 
 
 def _previous(out: Path, extractor: Extractor[Any]) -> tuple[FeatureFile | None, bool]:
@@ -202,8 +212,18 @@ def _compute_all(
 def _compute_here(
     extractor: Extractor[Any], audio: FeatureFile, todo: Mapping[int, list[int]], folder: Path
 ) -> Iterator[int]:
-    """In this process; one thread reads the next batch, and one writes the last, while this one computes."""
+    """In this process: for features of the CPU on one core, as a worker is one.
+
+    For a model, one thread reads the next batch, and one writes the last, while this one computes.
+    """
     numbers = list(todo)
+    if not extractor.uses_device:
+        with _threads(extractor):
+            for number in numbers:
+                results = _results(extractor, audio, todo[number], _waves(extractor, audio, todo[number]))
+                save_piece(folder, number, _piece(results))
+                yield len(results)
+        return
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer, _threads(extractor):
         coming = [reader.submit(_waves, extractor, audio, todo[number]) for number in numbers[:1]]
         written = []

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.atomic import atomic_path
+from pipeline.atomic import atomic_path, renamed_path
 
 Piece = Mapping[str, NDArray[Any]]
 PLAN = "plan"
@@ -27,7 +27,7 @@ def save_piece(folder: Path, number: int, arrays: Piece) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     data = buffer.getbuffer()
-    with atomic_path(folder / f"{number:06d}.{hashlib.sha256(data).hexdigest()}.npz") as temporary:
+    with renamed_path(folder / f"{number:06d}.{hashlib.sha256(data).hexdigest()}.npz") as temporary:
         temporary.write_bytes(data)
 
 

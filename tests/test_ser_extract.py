@@ -96,7 +96,7 @@ def test_options_reach_the_work(folder):
     assert said["extractor"].startswith("ssl, version ")
     assert '"layers":[1]' in said["params"]
     assert len(said["weights"]) == 64
-    assert (said["utterances"], said["frame rate"]) == ("3", "50 Hz, the first at 0 s")
+    assert (said["utterances"], said["frame rate"]) == ("3", "50 Hz, the first at 0.0125 s")
     assert said["stream layer_01"].startswith("float16, ")
     assert said["size"].endswith(" MB")
 
