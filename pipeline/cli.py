@@ -74,6 +74,7 @@ def extract(
     """
     from pipeline import recordings
     from pipeline.commands import torch_devices
+    from pipeline.errors import ParamsError
     from pipeline.extract import extract as run
     from pipeline.features import find_extractor
     from pipeline.features.presets import resolve
@@ -84,7 +85,9 @@ def extract(
     params = validate(kind.Params, resolve(extractor, _assignments(settings), extractor), extractor)
     found = recordings.find(inputs)
     recordings.check_output(out, found)
-    devices = torch_devices(chosen, cluster) if kind.uses_device else ["cpu"]
+    if chosen not in (None, "cpu") and not (kind.uses_device or kind.uses_torch):
+        raise ParamsError(f"--device {chosen}: {extractor} is computed on the CPU; leave the option out")
+    devices = torch_devices(chosen, cluster) if kind.uses_device or (kind.uses_torch and chosen) else ["cpu"]
     made = kind(params, "cpu" if cluster else devices[0])
     if batch_seconds is not None:
         made.batch_seconds = batch_seconds

@@ -201,3 +201,17 @@ def test_the_command_itself(folder):
     assert "good: the contents have the checksum" in run("inspect", "out.h5").stdout
     done = run(*PROSODY, "gone", "--out", "out.h5")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: gone: no such file or folder\n")
+
+
+def test_a_device_is_used_or_refused(folder):
+    assert ser("extract", "stft", "r", "--device", "cpu", "--out", "s.h5").exit_code == 0
+    refused = ser("extract", "logmel", "r", "--device", "cuda:99", "--out", "l.h5")
+    assert refused.exit_code == 2
+    assert "error: device 'cuda:99' cannot be used" in refused.stderr
+    refused = ser("extract", "prosody", "r", "--device", "cuda", "--out", "p.h5")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "error: --device cuda: prosody is computed on the CPU; leave the option out\n",
+    )
+    assert not Path("l.h5").exists()
+    assert not Path("p.h5").exists()

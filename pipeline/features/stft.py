@@ -21,5 +21,7 @@ class STFT(FramedExtractor[SpectrumParams]):
 
     def extract(self, waves: Sequence[Wave]) -> list[Streams]:
         """Spectrograms (dB) of a ragged batch."""
-        magnitude, counts = spectrum(waves, self.params)
-        return [{"values": part.numpy()} for part in to_decibels(magnitude, counts, self.params.top_db).split(counts)]
+        magnitude, counts = spectrum(waves, self.params, self.device)
+        return [
+            {"values": part.cpu().numpy()} for part in to_decibels(magnitude, counts, self.params.top_db).split(counts)
+        ]
