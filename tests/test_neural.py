@@ -200,6 +200,15 @@ def test_every_option_changes_training_and_repeats(X, option):
     torch.testing.assert_close(changed, again, rtol=0, atol=0)
 
 
+def test_bfloat16_is_float32_in_three_digits_and_repeats(X):
+    exact, lower, again = (small(precision=p).fit(X, LABELS) for p in ("float32", "bfloat16", "bfloat16"))
+    assert {p.dtype for p in lower.nets_[0].module_.parameters()} == {torch.float32}
+    found = lower.predict_proba(X)
+    np.testing.assert_allclose(found, exact.predict_proba(X), atol=0.03)
+    assert not np.array_equal(found, exact.predict_proba(X))
+    np.testing.assert_array_equal(found, again.predict_proba(X))
+
+
 def test_augmentation_leaves_validation_and_prediction_alone(X):
     model = small(mixup=1.0, time_mask=9, frequency_mask=9).fit(X, LABELS)
     np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))

@@ -1,4 +1,4 @@
-"""The training loop: skorch's, with accumulated gradients, SpecAugment and mixup."""
+"""The training loop: skorch's, with accumulated gradients, SpecAugment, mixup and reduced precision."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,6 +40,13 @@ class Loop(NeuralNetClassifier):
             self.notify("on_grad_computed", named_parameters=[*self.module_.named_parameters()], batch=batch)
             self.optimizer_.step()
         return step
+
+    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+        """Logits of a batch, in the settings' precision; they are float32."""
+        kind, lower = torch.device(self.device).type, self.settings.precision == "bfloat16"
+        with torch.autocast(kind, torch.bfloat16, enabled=lower):
+            logits: Tensor = super().infer(x, **fit_params)
+        return logits.float()
 
     def _backward(self, batch: Any, together: int) -> dict[str, Any]:
         settings = self.settings
