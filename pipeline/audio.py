@@ -92,6 +92,16 @@ def fit(wave: Wave, params: FeatureParams) -> Wave:
     return wave
 
 
+def fitted_length(samples: int, params: FeatureParams) -> int:
+    """How many samples `fit` makes of so many."""
+    if params.pad_to is not None and (missing := round(params.pad_to * params.sample_rate) - samples) > 0:
+        repeated = params.pad == "repeat" and samples
+        samples += samples * -(-missing // samples) if repeated else missing
+    if params.clip is not None:
+        samples = min(samples, round(params.clip * params.sample_rate))
+    return samples
+
+
 def row_digest(*parts: str | bytes) -> NDArray[np.uint8]:
     """SHA-256 over parts, each preceded by its length, as 32 uint8."""
     state = hashlib.sha256()

@@ -2,14 +2,14 @@
 
 A row's digest covers all its values depend on, so a row whose digest stands in the previous file is copied from it.
 The rest is cut into batches by a plan fixed before the run and kept, so that the result depends neither on the number
-of workers nor on interruptions. Workers keep each finished batch in the journal (`journal.py`); at last the file is
-written under its final name.
+of workers nor on interruptions. Workers keep each finished batch in the journal (`journal.py`), and `assembly.py` makes
+the file of them, which has its final name when it is whole.
 """
 
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,22 +20,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audio import RATES, fit, row_digest, to_float
+from pipeline.assembly import Assembly, Plan
+from pipeline.audio import RATES, fit, fitted_length, row_digest, to_float
 from pipeline.commands import torch_devices
 from pipeline.errors import UserError
 from pipeline.executors import open_each, open_executor, run_all, single_thread, undisturbed, worker_count
 from pipeline.features.base import Extractor, Streams, Wave
 from pipeline.journal import Journal, left_plan, save_piece
 from pipeline.progress import Progress
-from pipeline.store import FeatureFile, FeatureWriter, Header, canonical_json
+from pipeline.store import FeatureFile, Header, canonical_json
 
 POOL_SECONDS = 600.0
 """audio below which starting worker processes takes longer than it saves (s)"""
 RUN_OF_BATCHES = 16
-"""most batches that a device's worker takes at once: inside such a run, the device does not wait for the disk"""
-
-Plan = list[list[str]]
-"""the digests (hex) of each batch's utterances"""
+"""most batches that a worker takes at once: inside such a run it waits for nobody, and a device not for the disk"""
+RUNS_EACH = 12
+"""runs that each worker gets at least, so that all end at about the same time"""
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,6 @@ def extract(
     resumed = sum(len(plan[number]) for number in journal.resumed)
     batches = [[first[name] for name in batch] for batch in plan]
     todo = {number: batch for number, batch in enumerate(batches) if number not in journal.resumed}
-    with Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress:
-        for count in _compute_all(extractor, audio, todo, journal.folder, workers, cluster, devices, executor):
-            progress.update(count)
-
     header = Header(
         extractor=extractor.name,
         version=extractor.version,
@@ -117,7 +113,15 @@ def extract(
         first_frame=extractor.first_frame,
     )
     table = np.array(digests, np.uint8).reshape(-1, 32)
-    _assemble(out, header, extractor, audio.keys, names, table, previous, known, plan, journal, compression)
+    lengths, streams = _lengths(extractor, audio), (extractor.dims, extractor.dtypes)
+    with Assembly(
+        out, header, audio.keys, table, lengths, *streams, previous, plan, journal, compression
+    ) as assembly, Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress:  # fmt: skip
+        for number in journal.resumed:
+            assembly.add(number)
+        for number in _compute_all(extractor, audio, todo, journal.folder, workers, cluster, devices, executor):
+            progress.update(len(plan[number]))
+            assembly.add(number)
     journal.remove()
     return Summary(sum(name in first for name in names), sum(name in known for name in names), resumed, damaged)
 
@@ -130,6 +134,14 @@ def _digests(audio: FeatureFile, identity: Sequence[str], threads: int) -> list[
 
     with ThreadPoolExecutor(threads) as pool:
         return [digest for part in pool.map(some, np.array_split(np.arange(len(audio)), threads)) for digest in part]
+
+
+def _lengths(extractor: Extractor[Any], audio: FeatureFile) -> NDArray[np.int64] | None:
+    """Each utterance's frames; None where they are known only afterwards, or by the model, which may be elsewhere."""
+    if extractor.uses_device:
+        return None
+    found = [extractor.frames(fitted_length(samples, extractor.params)) for samples in audio.lengths.tolist()]
+    return None if None in found else np.array(found, np.int64)
 
 
 def _previous(out: Path, extractor: Extractor[Any]) -> tuple[FeatureFile | None, bool]:
@@ -190,10 +202,10 @@ def _compute_all(
     devices: Sequence[str],
     given: Executor | None,
 ) -> Iterator[int]:
-    """Compute batches into the journal; yields how many utterances each had, as they finish."""
+    """Compute batches into the journal; yields the number of each, as they finish."""
     if extractor.uses_device and len(devices) > 1 and not cluster and not given:
         with open_each(len(devices)) as executor:
-            yield from _compute_there(executor, extractor, audio, todo, folder, devices)
+            yield from _compute_there(executor, extractor, audio, todo, folder, devices, len(devices))
         return
     on_gpu = extractor.uses_device and any(name.startswith("cuda") for name in devices)
     resources = {"GPU": 1.0} if on_gpu else None
@@ -205,8 +217,13 @@ def _compute_all(
     with open_executor(count, len(todo), cluster, resources, given) as chosen:
         if chosen is None:
             yield from _compute_here(extractor, audio, todo, folder)
-        else:
-            yield from _compute_there(chosen, extractor, audio, todo, folder, devices or [extractor.device])
+            return
+        devices = devices or [extractor.device]
+        if extractor.uses_device:
+            count = len(devices)
+        elif not isinstance(chosen, ProcessPoolExecutor):
+            count = len(todo)  # a cluster may have as many workers
+        yield from _compute_there(chosen, extractor, audio, todo, folder, devices, count)
 
 
 def _compute_here(
@@ -222,7 +239,7 @@ def _compute_here(
             for number in numbers:
                 results = _results(extractor, audio, todo[number], _waves(extractor, audio, todo[number]))
                 save_piece(folder, number, _piece(results))
-                yield len(results)
+                yield number
         return
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer, _threads(extractor):
         coming = [reader.submit(_waves, extractor, audio, todo[number]) for number in numbers[:1]]
@@ -235,9 +252,10 @@ def _compute_here(
             written.append(writer.submit(save_piece, folder, number, _piece(results)))
             if place:
                 written.pop(0).result()
-            yield len(waves)
+                yield numbers[place - 1]
         for future in written:
             future.result()
+            yield numbers[-1]
 
 
 def _compute_there(
@@ -247,23 +265,25 @@ def _compute_there(
     todo: dict[int, list[int]],
     folder: Path,
     devices: Sequence[str],
+    workers: int,
 ) -> Iterator[int]:
     kind, said = type(extractor), extractor.params.model_dump_json()
     place, parts = audio.path.resolve(), folder.resolve()
-    size = max(1, min(RUN_OF_BATCHES, len(todo) // (8 * len(devices)))) if extractor.uses_device else 1
+    size = max(1, min(RUN_OF_BATCHES, len(todo) // (RUNS_EACH * workers)))
     numbers = list(todo)
     runs = [{number: todo[number] for number in numbers[at : at + size]} for at in range(0, len(numbers), size)]
     tasks = ((kind, said, device, place, run, parts) for device, run in zip(cycle(devices), runs, strict=False))
-    return run_all(executor, compute_batches, tasks)
+    for done in run_all(executor, compute_batches, tasks):
+        yield from done
 
 
 def compute_batches(
     kind: type[Extractor[Any]], said: str, device: str, audio: Path, batches: Mapping[int, list[int]], folder: Path
-) -> int:
-    """Compute batches in a worker, and keep them in the journal's folder; returns how many utterances they have."""
+) -> list[int]:
+    """Compute batches in a worker, and keep them in the journal's folder; returns their numbers."""
     with undisturbed():
         extractor, file = _kept_extractor(kind, said, device), _kept_audio(audio)
-        return sum(_compute_here(extractor, file, batches, folder))
+        return list(_compute_here(extractor, file, batches, folder))
 
 
 @lru_cache(maxsize=1)
@@ -325,43 +345,3 @@ def _check(extractor: Extractor[Any], key: str, streams: Streams, frames: int | 
             raise ValueError(f"{place}: stream {name} is {values.dtype}, expected {dtype}")
         if not extractor.may_be_nan and values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UserError(f"{key}: {extractor.name} has values that are not finite in {name}")
-
-
-def _assemble(
-    out: Path,
-    header: Header,
-    extractor: Extractor[Any],
-    keys: list[str],
-    names: list[str],
-    digests: NDArray[np.uint8],
-    previous: FeatureFile | None,
-    known: dict[str, int],
-    plan: Plan,
-    journal: Journal,
-    compression: str | None,
-) -> None:
-    """Write the final file from the previous one and the journal."""
-    rows: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        rows.setdefault(name, []).append(i)
-    kept = [(i, rows[name]) for name, i in known.items() if name in rows]
-    lengths = np.zeros(len(keys), np.int64)
-    for i, places in kept:
-        lengths[places] = previous.lengths[i]  # type: ignore[union-attr]
-    for number, piece in journal.load_all():
-        for name, frames in zip(plan[number], piece["frames"], strict=True):
-            lengths[rows[name]] = frames
-    writer = FeatureWriter(out, header, keys, digests, lengths, extractor.dims, extractor.dtypes, compression)
-    with writer:
-        for i, places in kept:
-            for stream in extractor.dims:
-                values = previous.row(i, stream)  # type: ignore[union-attr]
-                for place in places:
-                    writer.put(place, stream, values)
-        for number, piece in journal.load_all():
-            starts = np.concatenate([[0], np.cumsum(piece["frames"])])
-            for stream in extractor.dims:
-                values = piece[f"stream {stream}"]
-                for name, start, stop in zip(plan[number], starts[:-1], starts[1:], strict=True):
-                    for place in rows[name]:
-                        writer.put(place, stream, values[start:stop])

@@ -1,33 +1,32 @@
 """The journal of a long job: its finished pieces, kept beside the output until the whole is written.
 
 `NAME.parts` has a folder for each plan, named by the plan's digest: `plan`, which says all that the pieces depend on,
-and a file a piece, whose name carries the SHA-256 of its bytes. So a piece that a crash, a full disk or a flipped bit
-has damaged is found and made again, and what a lost worker writes late never gets among the pieces of another plan.
+and a safetensors file a piece, whose name carries the SHA-256 of its bytes. So a piece that a crash, a full disk or a
+flipped bit has damaged is found and made again, and what a lost worker writes late never gets among the pieces of
+another plan.
 """
 
 import hashlib
-import io
 import shutil
 from collections.abc import Iterator, Mapping
 from glob import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load, save
 
 from pipeline.atomic import atomic_path, renamed_path
 
 Piece = Mapping[str, NDArray[Any]]
 PLAN = "plan"
+SUFFIX = ".safetensors"
 
 
 def save_piece(folder: Path, number: int, arrays: Piece) -> None:
     """Keep one finished piece; it appears whole or not at all. Any process that sees the folder may call this."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    data = buffer.getbuffer()
-    with renamed_path(folder / f"{number:06d}.{hashlib.sha256(data).hexdigest()}.npz") as temporary:
+    data = save(dict(arrays))
+    with renamed_path(folder / f"{number:06d}.{hashlib.sha256(data).hexdigest()}{SUFFIX}") as temporary:
         temporary.write_bytes(data)
 
 
@@ -73,13 +72,14 @@ class Journal:
         for _, path in _pieces(self.folder):
             if hashlib.sha256(path.read_bytes()).hexdigest() != path.name.split(".")[1]:
                 path.unlink()
-        self.resumed = {number for number, _ in _pieces(self.folder)}
+        self._paths = dict(_pieces(self.folder))
+        self.resumed = set(self._paths)
 
-    def load_all(self) -> Iterator[tuple[int, Piece]]:
-        """Every finished piece by number, one at a time; an array is read when it is asked for."""
-        for number, path in _pieces(self.folder):
-            with np.load(path, allow_pickle=False) as piece:
-                yield number, piece
+    def load(self, number: int) -> Piece:
+        """A finished piece."""
+        if number not in self._paths:
+            self._paths = dict(_pieces(self.folder))
+        return load(self._paths[number].read_bytes())
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -96,4 +96,4 @@ def _name(plan: bytes) -> str:
 
 def _pieces(folder: Path) -> Iterator[tuple[int, Path]]:
     """Piece files by number; of one that was made twice, as its worker was thought lost, either will do."""
-    yield from {int(path.name.split(".")[0]): path for path in sorted(folder.glob("[0-9]*.npz"))}.items()
+    yield from {int(path.name.split(".")[0]): path for path in sorted(folder.glob(f"[0-9]*{SUFFIX}"))}.items()

@@ -265,9 +265,9 @@ class FeatureWriter:
         else:
             self._file.attrs[name] = value
 
-    def put(self, i: int, stream: str, frames: NDArray[Any]) -> None:
-        """Write the frames of utterance i, (frames, dims); in the order of the file is fastest."""
-        start, stop = self._bounds[i], self._bounds[i + 1]
+    def put(self, i: int, stream: str, frames: NDArray[Any], count: int = 1) -> None:
+        """Write the frames of `count` utterances from i on, (frames, dims); in the order of the file is fastest."""
+        start, stop = self._bounds[i], self._bounds[i + count]
         if frames.shape != (stop - start, self._dims[stream]):
             raise ValueError(f"{stream}: shape {frames.shape}, expected {(stop - start, self._dims[stream])}")
         self._blocks[stream].put(start, frames)
@@ -330,16 +330,19 @@ class _Block:
         if start != self._stop:
             self.flush()
             self._start = start
-        if len(frames):
-            self._parts.append(frames.copy())
         self._stop = start + len(frames)
         self._bytes += frames.nbytes
+        if len(frames):
+            self._parts.append(frames)
         if self._bytes > self._limit:
             self.flush()
+        elif len(frames):
+            self._parts[-1] = frames.copy()
 
     def flush(self) -> None:
         if self._parts:
-            self.dataset[self._start : self._stop] = np.concatenate(self._parts)
+            together = np.concatenate(self._parts) if len(self._parts) > 1 else self._parts[0]
+            self.dataset[self._start : self._stop] = together
             self._limit = BLOCK_BYTES
         self._parts, self._start, self._bytes = [], self._stop, 0
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline import manifest
-from pipeline.audio import decode, fit, prepare, resample, to_float, to_pcm16
+from pipeline.audio import decode, fit, fitted_length, prepare, resample, to_float, to_pcm16
 from pipeline.corpora import CorpusParams
 from pipeline.errors import UserError
 from pipeline.features.base import FeatureParams
@@ -153,7 +153,9 @@ seconds = st.none() | st.floats(0.0005, 0.02)
 
 @given(waves, seconds, seconds, st.sampled_from(["zero", "repeat"]))
 def test_fit(wave, clip, pad_to, pad):
-    fitted = fit(wave, FeatureParams(clip=clip, pad_to=pad_to, pad=pad))
+    params = FeatureParams(clip=clip, pad_to=pad_to, pad=pad)
+    fitted = fit(wave, params)
+    assert len(fitted) == fitted_length(len(wave), params)
     longest = np.inf if clip is None else round(clip * 16000)
     shortest = 0 if pad_to is None else round(pad_to * 16000)
     assert fitted.dtype == np.float32

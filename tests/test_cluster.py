@@ -119,7 +119,7 @@ def test_one_of_two_workers_is_killed_in_the_middle(tmp_path):
         with running(*arguments, says=r"tcp://[0-9.]+:\d+") as one, worker(one.said) as lost, worker(one.said):
             process = start(*command, out, "--cluster", one.said)
             deadline = time.monotonic() + 60
-            while len(list((tmp_path / "out.h5.parts").glob("*/*.npz"))) < 4 and time.monotonic() < deadline:
+            while len(list((tmp_path / "out.h5.parts").glob("*/*.safetensors"))) < 4 and time.monotonic() < deadline:
                 time.sleep(0.01)
             assert process.poll() is None
             lost.process.send_signal(signal.SIGKILL)
@@ -234,7 +234,7 @@ def test_a_scheduler_that_is_lost(tmp_path):
     arguments = ("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
     with running(*arguments, says=r"tcp://[0-9.]+:\d+") as one, worker(one.said):
         process = start("extract", "toy", recordings, "--set", "pause=0.1", "--out", out, "--cluster", one.said)
-        while len(list((tmp_path / "out.h5.parts").glob("*/*.npz"))) < 2 and process.poll() is None:
+        while len(list((tmp_path / "out.h5.parts").glob("*/*.safetensors"))) < 2 and process.poll() is None:
             time.sleep(0.01)
         one.process.kill()
         _, err = process.communicate(timeout=60)

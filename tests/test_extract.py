@@ -194,7 +194,7 @@ def test_an_interrupted_run_is_resumed(run, tmp_path, batch, old):
 def test_parts_of_another_run_are_not_used(run, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(SIX, Toy(fail_at=2))
-    assert len(list((tmp_path / "out.h5.parts").glob("*/*.npz"))) == 2
+    assert len(list((tmp_path / "out.h5.parts").glob("*/*.safetensors"))) == 2
     assert run(SIX, Toy(gain=3.0)) == Summary(6, 0, 0)
     assert not (tmp_path / "out.h5.parts").exists()
     run(SIX, Toy(gain=3.0), "straight.h5")

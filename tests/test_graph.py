@@ -84,7 +84,7 @@ def test_a_features_stages_depend_on_what_it_computes_with(name):
     for stage in (name, f"copies_{name}"):
         if stage.startswith("copies_") and name not in PARAMS["copied"]:
             continue
-        assert wanted | {"pipeline/audio.py", "pipeline/extract.py", "pipeline/store.py"} <= declared(stage)
+        assert wanted | {f"pipeline/{name}.py" for name in ("audio", "extract", "assembly", "store")} <= declared(stage)
         assert f"{section}.${{item.feature}}" in body(stage)["params"]
 
 

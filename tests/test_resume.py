@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 from recorded import TESTS, record, ser, start
+from safetensors.numpy import load_file
 from toy_extractor import Toy, ToyParams
 
 from pipeline import extract as extraction
+from pipeline.assembly import Assembly
 from pipeline.audio import write_audio
 from pipeline.errors import UserError
 from pipeline.extract import Summary
@@ -48,15 +50,15 @@ class Interrupted(Toy):
 def run(tmp_path):
     """Extract utterances (key -> samples) to a file; interrupted after some batches if asked."""
 
-    def run(utterances, out="out.h5", after=None, seconds=0.1):
+    def run(utterances, out="out.h5", after=None, seconds=0.1, compression=None, **params):
         audio = tmp_path / "audio.h5"
         write_audio(audio, "mine", 16000, list(utterances.items()))
-        toy = Toy(ToyParams()) if after is None else Interrupted(ToyParams())
+        toy = (Toy if after is None else Interrupted)(ToyParams(**params))
         toy.after, toy.batch_seconds = after, seconds
         if after is None:
-            return extraction.extract(toy, FeatureFile(audio), tmp_path / out, "mine")
+            return extraction.extract(toy, FeatureFile(audio), tmp_path / out, "mine", compression=compression)
         with pytest.raises(KeyboardInterrupt):
-            extraction.extract(toy, FeatureFile(audio), tmp_path / out, "mine")
+            extraction.extract(toy, FeatureFile(audio), tmp_path / out, "mine", compression=compression)
         return None
 
     return run
@@ -74,9 +76,9 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
     chance, out = random.Random(0), tmp_path / "out.h5"
     parts, begun = tmp_path / "out.h5.parts", []
     for _ in range(5):
-        begun.append(len(list(parts.glob("*/*.npz"))))
+        begun.append(len(list(parts.glob("*/*.safetensors"))))
         process = start(*said, out)
-        while process.poll() is None and len(list(parts.glob("*/*.npz"))) == begun[-1]:
+        while process.poll() is None and len(list(parts.glob("*/*.safetensors"))) == begun[-1]:
             time.sleep(0.002)
         time.sleep(chance.uniform(0, 0.06))
         process.kill()
@@ -91,25 +93,60 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.h5", "recordings", "straight.h5"]
 
 
-@pytest.mark.parametrize("moment", ["_assemble", "FeatureWriter"])
-def test_stopped_while_the_file_is_written(run, tmp_path, monkeypatch, moment):
-    run(TWENTY, "straight.h5")
+@pytest.mark.parametrize("says_frames", [True, False])
+@pytest.mark.parametrize("moment", ["add", "_put", "_runs", "__exit__"])
+def test_stopped_while_the_file_is_written(run, tmp_path, monkeypatch, moment, says_frames):
+    """Whether it is written beside the computing or after it."""
+    run(TWENTY, "straight.h5", says_frames=says_frames)
     with monkeypatch.context() as stopped:
 
         def stop(*values, **named):
             raise KeyboardInterrupt
 
-        stopped.setattr(extraction, moment, stop)
+        stopped.setattr(Assembly, moment, stop)
         with pytest.raises(KeyboardInterrupt):
-            run(TWENTY)
+            run(TWENTY, says_frames=says_frames)
     assert not (tmp_path / "out.h5").exists()
-    assert run(TWENTY) == Summary(20, 0, 20)
+    done = run(TWENTY, says_frames=says_frames)
+    assert (done.computed, done.reused) == (20, 0)
+    assert done.resumed > 0
     assert (tmp_path / "out.h5").read_bytes() == (tmp_path / "straight.h5").read_bytes()
+
+
+def test_the_file_does_not_depend_on_the_order_in_which_pieces_are_finished(run, tmp_path, monkeypatch):
+    """Compressed chunks, too, which lie in the file as they are written."""
+    twice = {**TWENTY, "again": TWENTY["u07"], "more": TWENTY["u19"]}
+    compute = extraction._compute_here
+
+    def backwards(*values):
+        return reversed([*compute(*values)])
+
+    for compression in (None, "gzip"):
+        run(twice, "straight.h5", compression=compression)
+        run(twice, "at_end.h5", compression=compression, says_frames=False)
+        with monkeypatch.context() as shuffled:
+            shuffled.setattr(extraction, "_compute_here", backwards)
+            run(twice, compression=compression)
+        straight, at_end, mixed = (FeatureFile(tmp_path / f"{name}.h5") for name in ("straight", "at_end", "out"))
+        assert mixed.path.read_bytes() == straight.path.read_bytes()
+        for name, values in straight.streams.items():
+            np.testing.assert_array_equal(values, at_end.streams[name])
+        for key, again in (("u07", "again"), ("u19", "more")):
+            one, other = straight.index([key, again])
+            np.testing.assert_array_equal(straight.row(one), straight.row(other))
+        mixed.path.unlink()
+        straight.path.unlink()
+        at_end.path.unlink()
 
 
 def test_what_a_killed_run_left_is_removed(run, tmp_path):
     run(TWENTY)
-    left = [".out.h5.4711.tmp", ".out.h5.audio.4711.tmp", "out.h5.parts/000001.abc.npz", "out.h5.parts/old/000001.npz"]
+    left = [
+        ".out.h5.4711.tmp",
+        ".out.h5.audio.4711.tmp",
+        "out.h5.parts/000001.abc.safetensors",
+        "out.h5.parts/old/000001.safetensors",
+    ]
     for name in left:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"left")
@@ -227,11 +264,9 @@ def test_a_bit_flipped_anywhere_is_found_or_changes_nothing(run, tmp_path):
 def test_a_damaged_part_is_computed_again(run, tmp_path, damage):
     run(TWENTY, "straight.h5")
     run(TWENTY, after=4)
-    parts = sorted((tmp_path / "out.h5.parts").glob("*/*.npz"))
+    parts = sorted((tmp_path / "out.h5.parts").glob("*/*.safetensors"))
     assert len(parts) == 4
-    with np.load(parts[1]) as piece:
-        lost = len(piece["frames"])
-    kept = sum(len(np.load(path)["frames"]) for path in parts) - lost
+    kept = sum(len(load_file(path)["frames"]) for path in parts if path != parts[1])
     parts[1].write_bytes(damage(parts[1].read_bytes()))
     assert run(TWENTY) == Summary(20, 0, kept)
     assert (tmp_path / "out.h5").read_bytes() == (tmp_path / "straight.h5").read_bytes()
@@ -266,7 +301,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(tmp_path, share):
     assert not list(tmp_path.glob(".*"))
     code, said, _ = ser("extract", "toy", recordings, "--out", out)
     assert code == 0
-    assert ("(of which 30 before the run was interrupted)" in said) == (share > 0.5)
+    assert ("before the run was interrupted)" in said) == (share > 0.5)
     assert out.read_bytes() == straight.read_bytes()
 
 
@@ -287,7 +322,9 @@ def test_a_disk_that_is_full_before_the_first_part_is_whole(run, tmp_path):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(extraction, "_compute_here", compute)
         try:
-            with pytest.raises(UserError, match=r"000\d+\..*npz: file too large; make room and run again, to go on$"):
+            with pytest.raises(
+                UserError, match=r"000\d+\..*safetensors: file too large; make room and run again, to go on$"
+            ):
                 run(new)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
@@ -426,7 +463,7 @@ def test_a_killed_cross_validation_goes_on_at_the_unfinished_fold(tmp_path):
     for kill_at in (2, 1):
         assert train("killed", kill_at).returncode == -signal.SIGKILL
         assert not (tmp_path / "killed" / "predictions").exists()
-    assert len(list((tmp_path / "killed" / "models.parts").glob("*/*.npz"))) == 3
+    assert len(list((tmp_path / "killed" / "models.parts").glob("*/*.safetensors"))) == 3
     assert train("killed", -1).stdout.strip() == "2"
     one, other = (
         {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}

@@ -150,18 +150,33 @@ def test_the_device_waits_for_no_disk(audio, tmp_path, monkeypatch):
     assert late == []
 
 
-def test_devices_take_runs_of_batches(audio, tmp_path, monkeypatch):
-    """So that reading ahead and writing behind have something to do inside each."""
+def test_workers_take_runs_of_batches(audio, tmp_path, monkeypatch):
+    """So that they seldom wait for more, and reading ahead and writing behind have something to do inside each."""
     tasks = []
     monkeypatch.setattr(extraction, "run_all", lambda executor, task, arguments: tasks.extend(arguments) or iter(()))
     todo = {number: [number % 12] for number in range(100)}
-    for on_device, devices, sizes in ((True, ["a", "b"], {6}), (False, ["cpu"], {1})):
+    for devices, workers, sizes in ((["a", "b"], 2, {4}), (["cpu"], 1, {8}), (["cpu"], 100, {1})):
         tasks.clear()
-        toy = Toy(ToyParams(on_device=on_device))
-        extraction._compute_there(None, toy, audio, todo, tmp_path, devices)
+        list(extraction._compute_there(None, Toy(ToyParams()), audio, todo, tmp_path, devices, workers))
         assert [number for task in tasks for number in task[4]] == list(todo)
         assert {len(task[4]) for task in tasks[:-1]} == sizes
         assert [task[2] for task in tasks[:4]] == (devices * 4)[:4]
+
+
+def test_a_pool_takes_runs_and_a_cluster_single_batches(audio, tmp_path, monkeypatch):
+    """A cluster's workers are not counted; there may be as many as batches."""
+    tasks = []
+
+    def run_all(executor, task, arguments):
+        tasks.append(list(arguments))
+        return iter(())
+
+    monkeypatch.setattr(extraction, "run_all", run_all)
+    todo = {number: [number % 12] for number in range(50)}
+    with ThreadPoolExecutor(1) as elsewhere:
+        for given in (None, elsewhere):
+            list(extraction._compute_all(Toy(ToyParams()), audio, todo, tmp_path, 2, None, (), given))
+    assert [len(each) for each in tasks] == [25, 50]
 
 
 # Killed workers
@@ -187,7 +202,7 @@ def test_a_killed_process_is_one_line_and_the_next_run_goes_on(tmp_path, victim)
     command = ("extract", "toy", recordings, "--workers", 2, "--set", "pause=0.05", "--out")
     process = start(*command, out)
     deadline = time.monotonic() + 60
-    while not list((tmp_path / "out.h5.parts").glob("*/*.npz")) and time.monotonic() < deadline:
+    while not list((tmp_path / "out.h5.parts").glob("*/*.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.01)
     workers = children(process.pid)
     assert len(workers) == 2

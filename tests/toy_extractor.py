@@ -14,6 +14,8 @@ class ToyParams(FeatureParams):
     tell: str = "samples"
     """what the values say: samples, process, threads, or blas (threads, without torch's)"""
     on_device: bool = False
+    says_frames: bool = True
+    """whether the frames are known before they are computed"""
 
 
 class Toy(Extractor[ToyParams]):
@@ -33,6 +35,9 @@ class Toy(Extractor[ToyParams]):
     @property
     def frame_rate(self):
         return 160.0
+
+    def frames(self, samples):
+        return samples // 100 if self.params.says_frames else None
 
     @property
     def dims(self):

@@ -81,12 +81,12 @@ def interleaved(
 
 
 @contextmanager
-def clocked(module: ModuleType, *names: str) -> Iterator[dict[str, float]]:
-    """Add up the time spent in these functions of a module (s), in whatever thread of this process."""
+def clocked(owner: ModuleType | type, *names: str) -> Iterator[dict[str, float]]:
+    """Add up the time spent in these functions of a module or class (s), in whatever thread of this process."""
     spent = dict.fromkeys(names, 0.0)
 
     def wrap(name: str) -> Callable[..., Any]:
-        function = getattr(module, name)
+        function = getattr(owner, name)
 
         def timed(*values: Any, **named: Any) -> Any:
             start = time.perf_counter()
@@ -99,7 +99,7 @@ def clocked(module: ModuleType, *names: str) -> Iterator[dict[str, float]]:
 
     with ExitStack() as stack:
         for name in names:
-            stack.enter_context(mock.patch.object(module, name, wrap(name)))
+            stack.enter_context(mock.patch.object(owner, name, wrap(name)))
         yield spent
 
 
