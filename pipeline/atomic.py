@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from pipeline.errors import UserError
 
@@ -37,15 +39,34 @@ def renamed_path(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        temporary.replace(path)
+        with _room_for(path):
+            yield temporary
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_file(path: Path) -> Iterator[IO[bytes]]:
+    """Give an open temporary file beside `path`, which has no name where the system allows it, and is gone at the end.
+
+    Raises:
+        UserError: the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _room_for(path), TemporaryFile(dir=path.parent) as file:
+        yield file
+
+
+@contextmanager
+def _room_for(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         for code in FULL:
             if error.errno == code or os.strerror(code) in str(error):
                 raise UserError(f"{path}: {os.strerror(code).lower()}; make room and run again, to go on") from error
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

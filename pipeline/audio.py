@@ -1,18 +1,14 @@
-"""Audio: decode, mix down, resample, fit to a length, add noise."""
+"""Audio: decode, mix down, resample, fit to a length."""
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 from pipeline.features.base import FeatureParams, Wave
-from pipeline.manifest import Row
-from pipeline.store import FeatureWriter, Header, canonical_json
 
 RATES = {"16k": 16000, "48k": 48000}
 """file name in an audio folder -> sampling rate (Hz)"""
@@ -20,7 +16,6 @@ RATES = {"16k": 16000, "48k": 48000}
 COPY = re.compile(r"@(-?[0-9.e+-]+dB|[0-9.e-]+x|[+-][0-9.e-]+st)$")
 """what the key of a copy ends with"""
 
-VERSION = "1"
 FULL_SCALE = 32768.0
 
 CUT_SHORT = re.compile(r"^data : (\d+) \(should be \d+\)$", re.MULTILINE)
@@ -109,42 +104,6 @@ def row_digest(*parts: str | bytes) -> NDArray[np.uint8]:
         data = part.encode() if isinstance(part, str) else part
         state.update(len(data).to_bytes(8, "little") + data)
     return np.frombuffer(state.digest(), np.uint8)
-
-
-def write_audio(
-    path: Path, corpus: str, rate: int, rows: Sequence[tuple[str, NDArray[np.int16]]], **params: Any
-) -> None:
-    """Write utterances (key, 16-bit samples) at `rate` Hz as a feature file with stream `values`, (samples, 1)."""
-    said = {"sample_rate": rate, **params}
-    writer = FeatureWriter(
-        path,
-        Header(extractor="audio", version=VERSION, params=said, frame_rate=rate, corpus=corpus),
-        [key for key, _ in rows],
-        np.array([row_digest("audio", VERSION, canonical_json(said), pcm.tobytes()) for _, pcm in rows], np.uint8),
-        np.array([len(pcm) for _, pcm in rows], np.int64),
-        {"values": 1},
-        {"values": np.dtype(np.int16)},
-    )
-    with writer:
-        for i, (_, pcm) in enumerate(rows):
-            writer.put(i, "values", pcm[:, None])
-
-
-def prepare(rows: Iterable[Row], root: Path, out: Path, corpus: str) -> None:
-    """Write a corpus's audio at every rate of `RATES` into the folder `out`: `16k.h5`, `48k.h5`.
-
-    Raises:
-        UserError: a recording cannot be decoded, or its key would be taken for a copy's.
-    """
-    waves: dict[str, list[tuple[str, NDArray[np.int16]]]] = {name: [] for name in RATES}
-    for row in rows:
-        if source_key(row.key) != row.key:
-            raise UserError(f"{root / row.wav}: {row.key!r} ends as the key of a copy does; rename the file")
-        samples, rate = decode(root / row.wav)
-        for name, target in RATES.items():
-            waves[name].append((row.key, to_pcm16(resample(samples, rate, target))))
-    for name, target in RATES.items():
-        write_audio(out / f"{name}.h5", corpus, target, waves[name])
 
 
 def source_key(key: str) -> str:

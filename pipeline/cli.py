@@ -73,6 +73,7 @@ def extract(
     that OUT already has are not computed again.
     """
     from pipeline import recordings
+    from pipeline.audio_file import prepare
     from pipeline.commands import torch_devices
     from pipeline.errors import ParamsError
     from pipeline.extract import extract as run
@@ -93,7 +94,7 @@ def extract(
         made.batch_seconds = batch_seconds
     audio = out.with_name(out.name + ".audio")
     corpus = inputs[0].resolve().stem
-    recordings.prepare(found, params.sample_rate, audio, corpus)
+    prepare(found, {audio: params.sample_rate}, corpus, workers)
     try:
         summary = run(made, FeatureFile(audio), out, corpus, workers, cluster, compression, devices)
     finally:

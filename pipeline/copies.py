@@ -5,14 +5,17 @@ the speed, which lowers the pitch too) or `k@+2st` (2 semitones up, at the same 
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.audio import RATES, resample, row_digest, to_float, to_pcm16, write_audio
+from pipeline.audio import RATES, resample, row_digest, to_float, to_pcm16
+from pipeline.audio_file import AudioWriter
 from pipeline.features.base import Wave
+from pipeline.progress import Progress
 from pipeline.store import FeatureFile
 from pipeline.strict import Strict
 
@@ -47,14 +50,18 @@ def make_copies(clean: FeatureFile, params: CopiesParams, out: Path, corpus: str
     Each utterance has its own noise, drawn from the seed and its key, so that adding utterances changes no other's
     copy.
     """
-    waves: dict[str, list[tuple[str, NDArray[np.int16]]]] = {name: [] for name in RATES}
-    for i, key in enumerate(clean.keys):
-        for suffix, copy in copies_of(to_float(clean.row(i)), key, params, seed):
-            for name, target in RATES.items():
-                waves[name].append((f"{key}@{suffix}", to_pcm16(resample(copy, RATES["48k"], target))))
-    said = params.model_dump(exclude={"source"})
-    for name, target in RATES.items():
-        write_audio(out / f"{name}.h5", corpus, target, waves[name], **said, seed=seed)
+    said = {**params.model_dump(exclude={"source"}), "seed": seed}
+    with ExitStack() as stack:
+        writers = {
+            rate: stack.enter_context(AudioWriter(out / f"{name}.h5", corpus, rate, **said))
+            for name, rate in RATES.items()
+        }
+        progress = stack.enter_context(Progress(len(clean), f"copies of {params.source}"))
+        for i, key in enumerate(clean.keys):
+            for suffix, copy in copies_of(to_float(clean.row(i)), key, params, seed):
+                for rate, writer in writers.items():
+                    writer.add(f"{key}@{suffix}", to_pcm16(resample(copy, RATES["48k"], rate)))
+            progress.update()
 
 
 def copies_of(wave: Wave, key: str, params: CopiesParams, seed: int) -> Iterator[tuple[str, Samples]]:

@@ -11,14 +11,25 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.errors import ParamsError, UserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 CONNECT_WAIT = 20.0
@@ -228,3 +239,22 @@ def run_all(executor: Executor | None, task: Callable[..., Any], arguments: Iter
     finally:
         for future in futures:
             future.cancel()
+
+
+def in_threads(task: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """`task` of every item, in order; `threads` at once, so many more are begun before theirs are taken, and no more.
+
+    For tasks that spend their time outside Python, as decoding does.
+    """
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(task, item))
+                if len(pending) >= 2 * threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

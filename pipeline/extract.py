@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.assembly import Assembly, Plan
-from pipeline.audio import RATES, fit, fitted_length, row_digest, to_float
+from pipeline.audio import fit, fitted_length, row_digest, to_float
 from pipeline.commands import torch_devices
 from pipeline.errors import UserError
 from pipeline.executors import open_each, open_executor, run_all, single_thread, undisturbed, worker_count
@@ -52,12 +52,6 @@ class Summary:
         resumed = f" (of which {self.resumed} before the run was interrupted)" if self.resumed else ""
         damaged = "; the previous file was damaged" if self.damaged else ""
         return f"computed {self.computed}{resumed}, reused {self.reused}{damaged}"
-
-
-def audio_file(folder: Path, sample_rate: int) -> FeatureFile:
-    """Open the audio of an audio folder at this rate (Hz)."""
-    names = {rate: name for name, rate in RATES.items()}
-    return FeatureFile(folder / f"{names[sample_rate]}.h5")
 
 
 def extract(

@@ -5,10 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from pipeline import manifest
-from pipeline.audio import decode, resample, to_pcm16, write_audio
 from pipeline.corpora.base import AUDIO_SUFFIXES, audio_files
 from pipeline.errors import UserError
-from pipeline.progress import Progress
 from pipeline.store import starts_as_hdf5
 
 
@@ -58,18 +56,3 @@ def check_output(out: Path, recordings: dict[str, Path]) -> None:
             pass
     except OSError as error:
         raise UserError(f"--out {out}: nothing can be written there ({error.strerror}); give another") from error
-
-
-def prepare(recordings: dict[str, Path], rate: int, out: Path, corpus: str) -> None:
-    """Write recordings as an audio file: mono, 16 bits, at `rate` Hz.
-
-    Raises:
-        UserError: a recording cannot be decoded.
-    """
-    waves = []
-    with Progress(len(recordings), f"audio of {corpus}") as progress:
-        for key, path in recordings.items():
-            samples, source = decode(path)
-            waves.append((key, to_pcm16(resample(samples, source, rate))))
-            progress.update()
-    write_audio(out, corpus, rate, waves)

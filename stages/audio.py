@@ -2,7 +2,8 @@
 
 import click
 
-from pipeline import audio, manifest, params, paths
+from pipeline import manifest, params, paths
+from pipeline.audio_file import prepare_corpus
 from pipeline.commands import Command
 
 
@@ -12,7 +13,7 @@ def main(corpus: str) -> None:
     """Write the audio of CORPUS."""
     settings = params.load().entry("corpora", corpus)
     rows = manifest.read(paths.manifest(corpus))
-    audio.prepare(rows, settings.root, paths.audio(corpus), corpus)
+    prepare_corpus(rows, settings.root, paths.audio(corpus), corpus)
     click.echo(f"{corpus}: {len(rows)} utterances at 16 and 48 kHz in {paths.audio(corpus)}")
 
 

@@ -3,9 +3,9 @@
 import click
 
 from pipeline import params, paths
+from pipeline.audio_file import audio_file
 from pipeline.commands import Command
 from pipeline.copies import make_copies
-from pipeline.extract import audio_file
 
 
 @click.command(cls=Command, help=__doc__)

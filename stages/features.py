@@ -3,8 +3,9 @@
 import click
 
 from pipeline import params, paths
+from pipeline.audio_file import audio_file
 from pipeline.commands import Command, torch_devices, worker_options
-from pipeline.extract import audio_file, extract
+from pipeline.extract import extract
 
 
 @click.command(cls=Command, help=__doc__)

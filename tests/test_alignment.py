@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.audio import fit, write_audio
+from pipeline.audio import fit
+from pipeline.audio_file import write_audio
 from pipeline.errors import UserError
 from pipeline.extract import extract
 from pipeline.features.alignment import align, align_utterance, frame_times, pad_rows, utterance_times, valid_mask

@@ -1,3 +1,6 @@
+import time
+import weakref
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,9 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline import manifest
-from pipeline.audio import decode, fit, fitted_length, prepare, resample, to_float, to_pcm16
+from pipeline.audio import decode, fit, fitted_length, resample, to_float, to_pcm16
+from pipeline.audio_file import prepare_corpus, write_audio
 from pipeline.corpora import CorpusParams
 from pipeline.errors import UserError
+from pipeline.executors import in_threads
 from pipeline.features.base import FeatureParams
 from pipeline.store import FeatureFile
 
@@ -24,7 +29,7 @@ def stage(tmp_path):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(root / name, samples, rate, **options)
         rows = manifest.build("mine", CorpusParams(reader="folder", root=root))
-        prepare(rows, root, tmp_path / out, "mine")
+        prepare_corpus(rows, root, tmp_path / out, "mine")
         return FeatureFile(tmp_path / out / "16k.h5"), FeatureFile(tmp_path / out / "48k.h5")
 
     return stage
@@ -133,16 +138,56 @@ def test_one_bad_recording_leaves_no_output(stage, tmp_path):
     rows = manifest.build("mine", CorpusParams(reader="folder", root=tmp_path / "corpus"))
     (tmp_path / "corpus/sad/b.flac").write_bytes((tmp_path / "corpus/sad/b.flac").read_bytes()[:9000])
     with pytest.raises(UserError, match=r"sad/b\.flac"):
-        prepare(rows, tmp_path / "corpus", tmp_path / "audio", "mine")
+        prepare_corpus(rows, tmp_path / "corpus", tmp_path / "audio", "mine")
     assert {path: path.read_bytes() for path in (tmp_path / "audio").iterdir()} == before
 
 
-def test_the_audio_stage_repeats_to_the_byte(stage, tmp_path):
+def test_the_audio_stage_repeats_to_the_byte_with_any_number_of_workers(stage, tmp_path, monkeypatch):
     recordings = {"sad/a.wav": (noise(500), 44100), "happy/b.wav": (noise(300, 1), 8000)}
-    for out in ("one", "two"):
-        stage(recordings, out)
+    recordings |= {f"calm/{i:02d}.wav": (noise(4000 - 200 * i, i), 22050) for i in range(12)}
+    for workers in ("1", "1", "2", "7"):
+        monkeypatch.setenv("SER_WORKERS", workers)
+        stage(recordings, workers)
     for name in ("16k.h5", "48k.h5"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+        one, *others = ((tmp_path / workers / name).read_bytes() for workers in ("1", "2", "7"))
+        assert others == [one, one]
+    keys = FeatureFile(tmp_path / "7" / "16k.h5").keys
+    assert keys == sorted(keys)
+
+
+def test_audio_is_written_as_it_comes(tmp_path):
+    """So that a corpus need not fit in memory."""
+    waiting = []
+
+    def rows():
+        for i in range(50):
+            waiting.append(weakref.ref(pcm := noise(2000, i)))
+            assert sum(reference() is not None for reference in waiting) <= 2
+            yield f"u{i}", pcm
+
+    write_audio(tmp_path / "audio.h5", "mine", 16000, rows())
+    file = FeatureFile(tmp_path / "audio.h5")
+    np.testing.assert_array_equal(file.row(49)[:, 0], noise(2000, 49))
+    assert [path.name for path in tmp_path.iterdir()] == ["audio.h5"]
+
+
+def test_threads_are_few_and_run_little_ahead():
+    begun, most, running = 0, 0, 0
+
+    def task(i):
+        nonlocal begun, running, most
+        begun, running = begun + 1, running + 1
+        most = max(most, running)
+        time.sleep(0.002)
+        running -= 1
+        return i * i
+
+    for i, found in enumerate(in_threads(task, range(40), 3)):
+        assert found == i * i
+        assert begun <= i + 6
+    assert most == 3
+    with pytest.raises(ZeroDivisionError):
+        list(in_threads(lambda i: 1 // (i - 5), range(40), 3))
 
 
 # Lengths

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from conftest import REPOSITORY, tone
 
 from pipeline import manifest, paths
-from pipeline.audio import prepare
+from pipeline.audio_file import prepare_corpus
 from pipeline.cli import main
 from pipeline.params import load
 
@@ -44,7 +44,7 @@ def make_manifest(project):
 
 def make_audio(project):
     root, rows = make_manifest(project)
-    prepare(rows, root, paths.audio("mine"), "mine")
+    prepare_corpus(rows, root, paths.audio("mine"), "mine")
 
 
 def test_the_commands_run_without_mistakes(project):

@@ -16,7 +16,7 @@ from recorded import TESTS, record, ser, start
 from toy_extractor import Toy, ToyParams
 
 from pipeline import executors
-from pipeline.audio import write_audio
+from pipeline.audio_file import write_audio
 from pipeline.errors import UserError
 from pipeline.executors import open_executor, run_all
 from pipeline.extract import extract

@@ -6,7 +6,8 @@ from conftest import tone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.audio import resample, source_key, to_float, to_pcm16, write_audio
+from pipeline.audio import resample, source_key, to_float, to_pcm16
+from pipeline.audio_file import write_audio
 from pipeline.copies import CopiesParams, add_noise, change_speed, make_copies, shift_pitch
 from pipeline.errors import ParamsError
 from pipeline.store import FeatureFile

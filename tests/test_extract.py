@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pipeline.audio import write_audio
+from pipeline.audio_file import audio_file, write_audio
 from pipeline.errors import UserError
-from pipeline.extract import Summary, audio_file, extract
+from pipeline.extract import Summary, extract
 from pipeline.features.base import Extractor, FeatureParams
 from pipeline.store import FeatureFile
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.audio import write_audio
+from pipeline.audio_file import write_audio
 from pipeline.errors import UserError
 from pipeline.extract import extract
 from pipeline.features import EXTRACTORS, find_extractor

@@ -18,7 +18,7 @@ from toy_extractor import Toy, ToyParams
 
 from pipeline import extract as extraction
 from pipeline.assembly import Assembly
-from pipeline.audio import write_audio
+from pipeline.audio_file import write_audio
 from pipeline.errors import UserError
 from pipeline.extract import Summary
 from pipeline.journal import Journal, left_plan, save_piece

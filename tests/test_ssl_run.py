@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from ssl_checkpoints import CHECKPOINTS, build, build_whisper, save, save_whisper
 
-from pipeline.audio import write_audio
+from pipeline.audio_file import write_audio
 from pipeline.errors import UserError
 from pipeline.extract import extract
 from pipeline.features.alignment import utterance_times

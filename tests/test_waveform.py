@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.audio import RATES, fit, to_float, to_pcm16, write_audio
-from pipeline.extract import audio_file, extract
+from pipeline.audio import RATES, fit, to_float, to_pcm16
+from pipeline.audio_file import audio_file, write_audio
+from pipeline.extract import extract
 from pipeline.features import find_extractor
 from pipeline.features.waveform import Waveform, WaveformParams
 from pipeline.store import FeatureFile

@@ -14,7 +14,7 @@ from recorded import record, ser, start
 from toy_extractor import Toy, ToyParams
 
 from pipeline import extract as extraction
-from pipeline.audio import write_audio
+from pipeline.audio_file import write_audio
 from pipeline.errors import ParamsError
 from pipeline.executors import cores, worker_count
 from pipeline.extract import Summary, extract

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline import extract as extraction
 from pipeline.assembly import Assembly
-from pipeline.audio import write_audio
+from pipeline.audio_file import write_audio
 from pipeline.bench.timing import Figure, Skipped, clocked, interleaved, seconds
 from pipeline.executors import cores, open_executor
 from pipeline.features import find_extractor
