@@ -245,7 +245,8 @@ def test_another_file_may_be_named(own):
     [
         (["caf-table7"], "unknown preset 'caf-table7' (did you mean 'caf-table5'?); known: ca-ser-table1, "),
         (["caf-table5"], "corpora has no entry 'ravdess', which preset caf-table5 needs; add `ravdess: {reader: "),
-        (["serct-table5", "--only", "tess"], "add `tess: {reader: folder, root: /path/to/tess}`, or name another: "),
+        (["serct-table5", "--only", "tess"], "add `tess: {reader: tess, root: /path/to/tess}`, or name another: "),
+        (["serct-table5", "--only", "esd_en"], "add `esd_en: {reader: esd, root: /path/to/esd_en}`, or name another: "),
         (["caf-table5", "--corpus", "ravdess=toys"], "corpora has no entry 'toys' (did you mean 'toy'?)"),
         (["caf-table5", "--corpus", "emodb=toy"], "--corpus emodb: the preset has no 'emodb'; it has: ravdess"),
         (["caf-table5", "--corpus", "toy"], "--corpus 'toy': expected NAME=MINE"),

@@ -6,10 +6,15 @@ from pipeline.corpora.base import CorpusParams, Reader
 from pipeline.errors import ParamsError, nearest
 
 READERS = {
+    "crema_d": "pipeline.corpora.crema_d",
     "demo": "pipeline.corpora.demo",
     "emodb": "pipeline.corpora.emodb",
+    "esd": "pipeline.corpora.esd",
     "folder": "pipeline.corpora.folder",
+    "iemocap": "pipeline.corpora.iemocap",
     "ravdess": "pipeline.corpora.ravdess",
+    "savee": "pipeline.corpora.savee",
+    "tess": "pipeline.corpora.tess",
 }
 
 

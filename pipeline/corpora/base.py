@@ -35,7 +35,7 @@ class Utterance:
 class CorpusParams(Strict):
     """One entry of `corpora` in params.yaml."""
 
-    reader: str = Field(description="which reader knows the corpus's layout: demo, ravdess, emodb, folder")
+    reader: str = Field(description="which reader knows the corpus's layout: folder, or one of a corpus")
     root: Path = Field(strict=False, description="the corpus folder")
     language: str = Field("", description="language of recordings whose reader cannot tell (ISO 639-1)")
     emotions: dict[str, str] = Field({}, description="emotion code -> canonical label, before the reader's own table")

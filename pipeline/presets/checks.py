@@ -25,7 +25,7 @@ def missing(name: str, wanted: Wanted, params: Params) -> list[str]:
     found = []
     for corpus, role in wanted.corpora.items():
         if corpus not in params.corpora:
-            reader = role if role in READERS else "folder"
+            reader = next((known for known in READERS if role == known or role.startswith(f"{known}_")), "folder")
             found.append(
                 f"corpora has no entry {corpus!r}{nearest(corpus, params.corpora)}, which preset {name} needs; add "
                 f"`{corpus}: {{reader: {reader}, root: /path/to/{role}}}`, or name another: --corpus {role}=NAME"

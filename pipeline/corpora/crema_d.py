@@ -1,0 +1,65 @@
+"""CREMA-D (Cao et al. 2014, doi:10.1109/TAFFC.2014.2336244), 91 actors, English, six emotions.
+
+File names are `ACTOR_SENTENCE_EMOTION_LEVEL`: `1001_DFA_ANG_XX` is actor 1001, "Don't forget a jacket", anger, level
+not specified. The label is what the actor was asked for, not what listeners heard. Where the release's WAV and MP3
+folders are both there, the WAV files are taken.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.errors import UserError
+
+NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_(XX?|LO|MD|HI)")
+
+EMOTIONS = {
+    "ANG": "angry",
+    "DIS": "disgusted",
+    "FEA": "fearful",
+    "HAP": "happy",
+    "NEU": "neutral",
+    "SAD": "sad",
+}
+
+SENTENCES = {
+    "IEO": "It's eleven o'clock",
+    "TIE": "That is exactly what happened",
+    "IOM": "I'm on my way to the meeting",
+    "IWW": "I wonder what this is about",
+    "TAI": "The airplane is almost full",
+    "MTI": "Maybe tomorrow it will be cold",
+    "IWL": "I would like a new alarm clock",
+    "ITH": "I think I have a doctor's appointment",
+    "DFA": "Don't forget a jacket",
+    "ITS": "I think I've seen this before",
+    "TSI": "The surface is slick",
+    "WSI": "We'll stop in a couple of minutes",
+}
+
+
+def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
+    """Yield the recordings of CREMA-D below `root`.
+
+    Raises:
+        UserError: a file name does not follow the rule above.
+    """
+    found = audio_files(root)
+    waves = [wav for wav in found if wav.lower().endswith(".wav")]
+    for wav in waves or found:
+        stem = PurePosixPath(wav).stem
+        match = NAME.fullmatch(stem)
+        if not match:
+            raise UserError(
+                f"{root / wav}: not a CREMA-D file name (actor, sentence, emotion, level, as 1001_DFA_ANG_XX)"
+            )
+        actor, sentence, emotion, _ = match.groups()
+        yield Utterance(
+            wav=wav,
+            key=f"crema_d-{stem}",
+            raw_emo=emotion,
+            speaker=actor,
+            language="en",
+            text=SENTENCES.get(sentence, ""),
+        )

@@ -1,0 +1,71 @@
+"""IEMOCAP (Busso et al. 2008, doi:10.1007/s10579-008-9076-6), five sessions of two speakers, English.
+
+Recordings are `SessionN/sentences/wav/DIALOGUE/TURN.wav`; the turn `Ses01F_impro03_M005` is of session 1, dialogue
+`Ses01F_impro03`, spoken by the man. Emotions are in `SessionN/dialog/EmoEvaluation/DIALOGUE.txt`, texts in
+`SessionN/dialog/transcriptions/DIALOGUE.txt`. The two speakers of a session are in no other.
+
+The usual four classes are `keep: [angry, happy, sad, neutral]`, 5531 turns: excitement counts as happiness here, as
+there. Frustration and turns without agreement (xxx) are `other`.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.errors import UserError
+
+WAV = re.compile(r"((?:.*/)?Session\d/)sentences/wav/[^/]+/((Ses0(\d)[FM]_\w+)_([FM])\d+)\.\w+")
+EVALUATION = re.compile(r"^\[[^\]]*\]\t(\S+)\t(\w+)\t", re.MULTILINE)
+TRANSCRIPT = re.compile(r"^(\S+) \[[^\]]*\]:\s*(.*?)\s*$", re.MULTILINE)
+
+KINDS = ("EmoEvaluation", "transcriptions")
+
+EMOTIONS = {
+    "ang": "angry",
+    "hap": "happy",
+    "exc": "happy",
+    "sad": "sad",
+    "neu": "neutral",
+    "fea": "fearful",
+    "sur": "surprised",
+    "dis": "disgusted",
+    "fru": "other",
+    "oth": "other",
+    "xxx": "other",
+}
+
+
+def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
+    """Yield the turns of IEMOCAP below `root`; whole dialogues (`dialog/wav`) are left out.
+
+    Raises:
+        UserError: there is no session, or a turn has no emotion.
+    """
+    emotions: dict[Path, dict[str, str]] = {}
+    texts: dict[Path, dict[str, str]] = {}
+    turns = [match for wav in audio_files(root) if (match := WAV.fullmatch(wav))]
+    if not turns:
+        raise UserError(f"{root}: holds no Session1/sentences/wav/...; root is the folder with IEMOCAP's sessions")
+    for match in turns:
+        session, turn, dialogue, number, speaker = match.groups()
+        place, said = (root / session / "dialog" / kind / f"{dialogue}.txt" for kind in KINDS)
+        if place not in emotions:
+            emotions[place], texts[said] = _lines(place, EVALUATION), _lines(said, TRANSCRIPT)
+        if turn not in emotions[place]:
+            raise UserError(f"{root / match[0]}: its emotion should be in {place}, and is not; restore that file")
+        yield Utterance(
+            wav=match[0],
+            key=f"iemocap-{turn}",
+            raw_emo=emotions[place][turn],
+            speaker=f"Ses0{number}{speaker}",
+            gender="female" if speaker == "F" else "male",
+            language="en",
+            text=texts[said].get(turn, ""),
+            session=f"Session{number}",
+        )
+
+
+def _lines(path: Path, rule: re.Pattern[str]) -> dict[str, str]:
+    """The lines of a file that follow a rule, as first group -> second; none where there is no file."""
+    return dict(rule.findall(path.read_text(encoding="latin-1"))) if path.is_file() else {}

@@ -1,0 +1,52 @@
+"""TESS, the Toronto emotional speech set (Pichora-Fuller & Dupuis 2020, doi:10.5683/SP2/E8H2MF), two women, English.
+
+File names are `SPEAKER_WORD_EMOTION`: `OAF_back_angry` is the older actress (OAF; the younger is YAF) saying "Say the
+word back" angrily; `ps` is pleasant surprise. One file of the release lacks the F: `OA_bite_neutral`. Copies of a file
+in other folders, as some downloads have, are left out.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.errors import UserError
+
+NAME = re.compile(r"(OA|YA)F?_([a-z]+)_([a-z]+)", re.IGNORECASE)
+
+EMOTIONS = {
+    "angry": "angry",
+    "disgust": "disgusted",
+    "fear": "fearful",
+    "happy": "happy",
+    "neutral": "neutral",
+    "ps": "surprised",
+    "sad": "sad",
+}
+
+
+def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
+    """Yield the recordings of TESS below `root`.
+
+    Raises:
+        UserError: a file name does not follow the rule above.
+    """
+    seen: set[str] = set()
+    for wav in audio_files(root):
+        stem = PurePosixPath(wav).stem
+        match = NAME.fullmatch(stem)
+        if not match:
+            raise UserError(f"{root / wav}: not a TESS file name (speaker, word, emotion, as OAF_back_angry)")
+        if stem in seen:
+            continue
+        seen.add(stem)
+        speaker, word, emotion = match.groups()
+        yield Utterance(
+            wav=wav,
+            key=f"tess-{stem}",
+            raw_emo=emotion.lower(),
+            speaker=f"{speaker.upper()}F",
+            gender="female",
+            language="en",
+            text=f"Say the word {word.lower()}",
+        )
