@@ -123,7 +123,8 @@ class Cost:
     def __str__(self) -> str:
         said = [f"{self.parameters:,} trained parameters"]
         if np.isfinite(self.operations):
-            said.append(f"{self.operations / 1e9:.3g} GFLOP per second of speech")
+            unit, name = (1e9, "GFLOP") if self.operations >= 1e9 else (1e6, "MFLOP")
+            said.append(f"{self.operations / unit:.3g} {name} per second of speech")
         if np.isfinite(self.seconds):
             said.append(f"{self.seconds:.3g} s per epoch")
         return ", ".join(said)

@@ -1,0 +1,45 @@
+"""EMOVO (Costantini et al. 2014, LREC), three women and three men, Italian, seven emotions.
+
+File names are `EMOTION-SPEAKER-SENTENCE`: `rab-m2-l3` is anger (rabbia), speaker m2, sentence l3.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.errors import UserError
+
+NAME = re.compile(r"([a-z]{3})-([fm]\d)-([a-z]\d)")
+
+EMOTIONS = {
+    "dis": "disgusted",
+    "gio": "happy",
+    "neu": "neutral",
+    "pau": "fearful",
+    "rab": "angry",
+    "sor": "surprised",
+    "tri": "sad",
+}
+
+
+def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
+    """Yield the recordings of EMOVO below `root`.
+
+    Raises:
+        UserError: a file name does not follow the rule above.
+    """
+    for wav in audio_files(root):
+        stem = PurePosixPath(wav).stem
+        match = NAME.fullmatch(stem)
+        if not match:
+            raise UserError(f"{root / wav}: not an EMOVO file name (emotion, speaker, sentence, as rab-m2-l3)")
+        emotion, speaker, _ = match.groups()
+        yield Utterance(
+            wav=wav,
+            key=f"emovo-{stem}",
+            raw_emo=emotion,
+            speaker=speaker,
+            gender="female" if speaker[0] == "f" else "male",
+            language="it",
+        )

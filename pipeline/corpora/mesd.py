@@ -1,0 +1,48 @@
+"""MESD, the Mexican emotional speech database (Duville et al. 2021, doi:10.17632/cy34mh68j9), Spanish, six emotions.
+
+File names are `EMOTION_VOICE_CORPUS_WORD`: `Anger_C_A_abajo` is anger, a child's voice (C; F and M are a woman's and a
+man's), word corpus A, the word "abajo". The names do not say which of the children, women and men speaks, so speakers
+are unknown, and only speaker-dependent protocols can be used.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.errors import UserError
+
+NAME = re.compile(r"([A-Z][a-z]+)_([CFM])_([AB])_(.+)")
+
+EMOTIONS = {
+    "Anger": "angry",
+    "Disgust": "disgusted",
+    "Fear": "fearful",
+    "Happiness": "happy",
+    "Neutral": "neutral",
+    "Sadness": "sad",
+}
+
+GENDERS = {"C": "", "F": "female", "M": "male"}
+
+
+def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
+    """Yield the recordings of MESD below `root`.
+
+    Raises:
+        UserError: a file name does not follow the rule above.
+    """
+    for wav in audio_files(root):
+        stem = PurePosixPath(wav).stem
+        match = NAME.fullmatch(stem)
+        if not match:
+            raise UserError(f"{root / wav}: not a MESD file name (emotion, voice, corpus, word, as Anger_C_A_abajo)")
+        emotion, voice, _, word = match.groups()
+        yield Utterance(
+            wav=wav,
+            key=f"mesd-{stem}",
+            raw_emo=emotion,
+            gender=GENDERS[voice],
+            language="es",
+            text=word.replace("_", " "),
+        )
