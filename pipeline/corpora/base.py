@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import Field, field_validator
 
@@ -98,3 +98,16 @@ def audio_files(root: Path) -> list[str]:
         if any("\udc80" <= character <= "\udcff" for character in name):
             raise UserError(f"{str(root)!r}: the file name {name!r} is not UTF-8; rename it")
     return sorted(found)
+
+
+def named_files(root: Path, rule: re.Pattern[str], expected: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Yield each audio file below `root`, as `audio_files` lists it, and its name without suffix matched with a rule.
+
+    Raises:
+        UserError: a name does not follow the rule; the message says what was `expected`.
+    """
+    for wav in audio_files(root):
+        match = rule.fullmatch(PurePosixPath(wav).stem)
+        if not match:
+            raise UserError(f"{root / wav}: not {expected}")
+        yield wav, match

@@ -7,10 +7,9 @@ folders are both there, the WAV files are taken.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
-from pipeline.errors import UserError
+from pipeline.corpora.base import CorpusParams, Utterance, named_files
 
 NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_(XX?|LO|MD|HI)")
 
@@ -45,19 +44,13 @@ def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
     Raises:
         UserError: a file name does not follow the rule above.
     """
-    found = audio_files(root)
-    waves = [wav for wav in found if wav.lower().endswith(".wav")]
-    for wav in waves or found:
-        stem = PurePosixPath(wav).stem
-        match = NAME.fullmatch(stem)
-        if not match:
-            raise UserError(
-                f"{root / wav}: not a CREMA-D file name (actor, sentence, emotion, level, as 1001_DFA_ANG_XX)"
-            )
+    found = [*named_files(root, NAME, "a CREMA-D file name (actor, sentence, emotion, level, as 1001_DFA_ANG_XX)")]
+    waves = [(wav, match) for wav, match in found if wav.lower().endswith(".wav")]
+    for wav, match in waves or found:
         actor, sentence, emotion, _ = match.groups()
         yield Utterance(
             wav=wav,
-            key=f"crema_d-{stem}",
+            key=f"crema_d-{match[0]}",
             raw_emo=emotion,
             speaker=actor,
             language="en",

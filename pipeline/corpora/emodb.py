@@ -6,10 +6,9 @@ File names are `SSTTTEV`: speaker (two digits), text (a letter and two digits), 
 
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
-from pipeline.errors import UserError
+from pipeline.corpora.base import CorpusParams, Utterance, named_files
 
 NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z]?)")
 
@@ -45,15 +44,11 @@ def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
     Raises:
         UserError: a file name does not follow the rule above.
     """
-    for wav in audio_files(root):
-        stem = PurePosixPath(wav).stem
-        match = NAME.fullmatch(stem)
-        if not match:
-            raise UserError(f"{root / wav}: not an EmoDB file name (speaker, text, emotion, version, as 03a01Fa)")
+    for wav, match in named_files(root, NAME, "an EmoDB file name (speaker, text, emotion, version, as 03a01Fa)"):
         speaker, text, emotion, _ = match.groups()
         yield Utterance(
             wav=wav,
-            key=f"emodb-{stem}",
+            key=f"emodb-{match[0]}",
             raw_emo=emotion,
             speaker=speaker,
             gender="male" if speaker in MALE else "female",

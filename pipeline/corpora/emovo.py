@@ -5,10 +5,9 @@ File names are `EMOTION-SPEAKER-SENTENCE`: `rab-m2-l3` is anger (rabbia), speake
 
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
-from pipeline.errors import UserError
+from pipeline.corpora.base import CorpusParams, Utterance, named_files
 
 NAME = re.compile(r"([a-z]{3})-([fm]\d)-([a-z]\d)")
 
@@ -29,15 +28,11 @@ def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
     Raises:
         UserError: a file name does not follow the rule above.
     """
-    for wav in audio_files(root):
-        stem = PurePosixPath(wav).stem
-        match = NAME.fullmatch(stem)
-        if not match:
-            raise UserError(f"{root / wav}: not an EMOVO file name (emotion, speaker, sentence, as rab-m2-l3)")
+    for wav, match in named_files(root, NAME, "an EMOVO file name (emotion, speaker, sentence, as rab-m2-l3)"):
         emotion, speaker, _ = match.groups()
         yield Utterance(
             wav=wav,
-            key=f"emovo-{stem}",
+            key=f"emovo-{match[0]}",
             raw_emo=emotion,
             speaker=speaker,
             gender="female" if speaker[0] == "f" else "male",

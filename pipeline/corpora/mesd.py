@@ -7,10 +7,9 @@ are unknown, and only speaker-dependent protocols can be used.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
-from pipeline.errors import UserError
+from pipeline.corpora.base import CorpusParams, Utterance, named_files
 
 NAME = re.compile(r"([A-Z][a-z]+)_([CFM])_([AB])_(.+)")
 
@@ -32,15 +31,11 @@ def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
     Raises:
         UserError: a file name does not follow the rule above.
     """
-    for wav in audio_files(root):
-        stem = PurePosixPath(wav).stem
-        match = NAME.fullmatch(stem)
-        if not match:
-            raise UserError(f"{root / wav}: not a MESD file name (emotion, voice, corpus, word, as Anger_C_A_abajo)")
+    for wav, match in named_files(root, NAME, "a MESD file name (emotion, voice, corpus, word, as Anger_C_A_abajo)"):
         emotion, voice, _, word = match.groups()
         yield Utterance(
             wav=wav,
-            key=f"mesd-{stem}",
+            key=f"mesd-{match[0]}",
             raw_emo=emotion,
             gender=GENDERS[voice],
             language="es",

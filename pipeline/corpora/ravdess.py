@@ -8,10 +8,9 @@ and the zip's duplicate copies in `audio_speech_actors_01-24/`, are left out.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
-from pipeline.errors import UserError
+from pipeline.corpora.base import CorpusParams, Utterance, named_files
 
 NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 
@@ -36,18 +35,14 @@ def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
         UserError: a file name does not follow the rule above.
     """
     seen: set[str] = set()
-    for wav in audio_files(root):
-        stem = PurePosixPath(wav).stem
-        match = NAME.fullmatch(stem)
-        if not match:
-            raise UserError(f"{root / wav}: not a RAVDESS file name (seven two-digit codes, as 03-01-05-01-02-01-18)")
+    for wav, match in named_files(root, NAME, "a RAVDESS file name (seven two-digit codes, as 03-01-05-01-02-01-18)"):
         modality, channel, emotion, _, statement, repetition, actor = match.groups()
-        if (modality, channel) != ("03", "01") or stem in seen:
+        if (modality, channel) != ("03", "01") or match[0] in seen:
             continue
-        seen.add(stem)
+        seen.add(match[0])
         yield Utterance(
             wav=wav,
-            key=f"ravdess-{stem}",
+            key=f"ravdess-{match[0]}",
             raw_emo=emotion,
             speaker=f"actor_{actor}",
             gender="male" if int(actor) % 2 else "female",

@@ -7,10 +7,9 @@ in other folders, as some downloads have, are left out.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
-from pipeline.errors import UserError
+from pipeline.corpora.base import CorpusParams, Utterance, named_files
 
 NAME = re.compile(r"(OA|YA)F?_([a-z]+)_([a-z]+)", re.IGNORECASE)
 
@@ -32,18 +31,14 @@ def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
         UserError: a file name does not follow the rule above.
     """
     seen: set[str] = set()
-    for wav in audio_files(root):
-        stem = PurePosixPath(wav).stem
-        match = NAME.fullmatch(stem)
-        if not match:
-            raise UserError(f"{root / wav}: not a TESS file name (speaker, word, emotion, as OAF_back_angry)")
-        if stem in seen:
+    for wav, match in named_files(root, NAME, "a TESS file name (speaker, word, emotion, as OAF_back_angry)"):
+        if match[0] in seen:
             continue
-        seen.add(stem)
+        seen.add(match[0])
         speaker, word, emotion = match.groups()
         yield Utterance(
             wav=wav,
-            key=f"tess-{stem}",
+            key=f"tess-{match[0]}",
             raw_emo=emotion.lower(),
             speaker=f"{speaker.upper()}F",
             gender="female",
