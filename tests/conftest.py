@@ -102,6 +102,17 @@ def one_worker(monkeypatch):
     monkeypatch.delenv("SER_DEVICE", raising=False)
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Torch on one thread, which is faster for small networks, above all on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

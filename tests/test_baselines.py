@@ -28,6 +28,8 @@ from pipeline.systems.pooled import Pooled, PooledParams
 from pipeline.systems.svm import SVM, SVMParams, best_factor
 from pipeline.view import View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KEYS = [f"u{i:02d}" for i in range(16)]
 LABELS = list(EMOTIONS) * 4
 SPEAKERS = {key: f"s{i // 4}" for i, key in enumerate(KEYS)}
@@ -47,14 +49,6 @@ FAST = {
 }
 CLASSICAL = [name for name in FAST if FAST[name][0] in (Pooled, SVM)]
 FRAMED = ["cnn", "lstm", "lstm of two layers", "cnn_bilstm"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def write_all(folder, keys=KEYS, seed=0, offset=0.0):

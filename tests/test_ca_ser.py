@@ -18,18 +18,12 @@ from pipeline.systems import find_system
 from pipeline.systems.ca_ser import CASER, CASERNetwork, CASERParams
 from pipeline.view import View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KEYS = [f"u{i:02d}" for i in range(16)]
 LABELS = list(EMOTIONS) * 4
 SMALL = {"width": 16, "lstm_units": 8, "heads": 2, "head_width": 4, "feed_forward": 16}
 FAST = CASERParams(**SMALL, epochs=40, batch_size=8, accumulate=1, learning_rate=1e-2, patience=0, dropout=0.0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ from pipeline.systems import find_system
 from pipeline.systems.caf import CAF, CAFNetwork, CAFParams
 from pipeline.view import View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KEYS = [f"u{i:02d}" for i in range(16)]
 LABELS = list(EMOTIONS) * 4
 BOTH = ("logmel", "ssl")
@@ -37,15 +39,6 @@ KINDS = {
     ),
 }
 RAGGED = ["ssl-top", "top", "attention", "attention-textrcnn-top"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Networks this small are faster on one, above all on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -21,19 +21,12 @@ from pipeline.systems.wav2vec import Wav2vecBranch, Wav2vecParams
 from pipeline.systems.wav2vec_end_to_end import EndToEndNetwork, EndToEndParams, Frontend, Wav2vecEndToEnd
 from pipeline.view import View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KEYS = [f"u{i:02d}" for i in range(16)]
 LABELS = list(EMOTIONS) * 4
 PLAIN = {"dropout": 0.0, "backbone_dropout": 0.0, "patience": 0, "schedule": "constant", "learning_rate": 1e-3}
 FAST = {**PLAIN, "epochs": 25, "batch_size": 8}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Networks this small are faster on one, above all on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def waves(lengths=(1500, 4000)):

@@ -18,19 +18,13 @@ from pipeline.systems import find_system, systems
 from pipeline.systems.hump_cat import HuMPCAT, HuMPCATNetwork, HuMPCATParams, LayerFusion
 from pipeline.view import View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KEYS = [f"u{i:02d}" for i in range(16)]
 LABELS = list(EMOTIONS) * 4
 PAPER = {"prosody": 103, "mfcc": 39, "ssl": 768}
 FAST = HuMPCATParams(epochs=40, batch_size=8, learning_rate=3e-3, patience=0, dropout=0.0)
 VARIANTS = {name: entry.roles for name, entry in systems().items() if name.startswith("hump_cat")}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from pipeline.systems import find_system
 from pipeline.systems.serct import SERCT, SERCTNetwork, SERCTParams
 from pipeline.view import View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KEYS = [f"u{i:02d}" for i in range(16)]
 LABELS = list(EMOTIONS) * 4
 SMALL = {"channels": 16, "width": 32, "heads": 4, "feed_forward": 16, "window_scale": 20}
@@ -27,14 +29,6 @@ VARIANTS = {
 }
 LENGTHS = torch.tensor([4000, 2171, 300])
 VALID = torch.arange(4000) < LENGTHS[:, None]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def write_waveforms(path, waves, rate=16000):

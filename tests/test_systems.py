@@ -24,6 +24,8 @@ from pipeline.systems.spectrogram import SpectrogramBranch, SpectrogramNetwork, 
 from pipeline.systems.wav2vec import Wav2vecBranch, Wav2vecParams
 from pipeline.view import View
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KEYS = [f"u{i:02d}" for i in range(16)]
 LABELS = list(EMOTIONS) * 4
 
@@ -44,15 +46,6 @@ FAST = {
         Wav2vecParams(epochs=30, batch_size=8, patience=0, dropout=0.0, learning_rate=1e-3, schedule="constant"),
     ),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Networks this small are faster on one, above all on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 NEURAL = [name for name in FAST if name != "pooled"]

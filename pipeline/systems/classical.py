@@ -3,15 +3,15 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 
 from pipeline.errors import UserError
 from pipeline.functionals import vectors
-from pipeline.normalisation import GROUPS, SystemParams
+from pipeline.normalisation import GROUPS
+from pipeline.systems.system import System
 from pipeline.view import View
 
 FloatArray = NDArray[np.float64]
@@ -19,23 +19,11 @@ Numbers = dict[str, FloatArray]
 """a fitted model: name -> array"""
 
 
-class Classical(ClassifierMixin, BaseEstimator):
+class Classical(System):
     """A classifier over a `View` whose fitted model is a few arrays; scikit-learn fits it, and nothing is pickled.
 
-    Subclasses set `name`, `roles` and `Params`, and give `train` and `probabilities`.
-
-    Args:
-        params: a `Params` object; None for its defaults.
-        seed: of whatever the model draws.
-        device: of no use here; all systems take one.
+    Subclasses set `name`, `roles` and `Params`, and give `train` and `probabilities`. The device is of no use here.
     """
-
-    Params: ClassVar[type[SystemParams]]
-
-    def __init__(self, params: Any = None, seed: int = 0, device: str = "cpu") -> None:
-        self.params = params
-        self.seed = seed
-        self.device = device
 
     @abstractmethod
     def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:
@@ -45,17 +33,13 @@ class Classical(ClassifierMixin, BaseEstimator):
     def probabilities(self, z: FloatArray) -> FloatArray:
         """Class probabilities (N, classes) of standardised vectors, by `numbers_`."""
 
-    def settings(self) -> Any:
-        """The params, or their defaults."""
-        return self.Params() if self.params is None else self.params
-
     def fit(
         self,
         X: View,
         y: Sequence[str],
         validation: tuple[View, Sequence[str]] | None = None,
         on_epoch: Callable[[], None] = lambda: None,
-    ) -> "Classical":
+    ) -> Self:
         """Fit on utterances X with labels y; a validation part is not needed and not used.
 
         Raises:
@@ -104,11 +88,6 @@ class Classical(ClassifierMixin, BaseEstimator):
             )
         return self.probabilities(self._standardised(table))
 
-    def predict(self, X: View) -> NDArray[np.str_]:
-        """Class labels (N,)."""
-        found: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return found
-
     def parameter_count(self) -> int:
         """Number of fitted coefficients."""
         return sum(value.size for name, value in self.numbers_.items() if name not in ("mean", "scale"))
@@ -122,7 +101,7 @@ class Classical(ClassifierMixin, BaseEstimator):
         with atomic_path(path) as temporary:
             temporary.write_bytes(save(self.numbers_))
 
-    def load(self, path: Path, X: View, classes: Sequence[str]) -> "Classical":
+    def load(self, path: Path, X: View, classes: Sequence[str]) -> Self:
         """Read numbers that `save` wrote; returns the fitted classifier."""
         from safetensors.numpy import load_file
 

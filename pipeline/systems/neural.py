@@ -4,12 +4,11 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
@@ -18,30 +17,22 @@ from pipeline.neural.batches import Batches, Inputs, memory_budget
 from pipeline.neural.loop import Loop, make_loop
 from pipeline.neural.params import TrainingParams
 from pipeline.normalisation import GROUPS, Statistics
+from pipeline.systems.system import System
 from pipeline.view import View
 
 RAW = ("waveform",)
 """inputs that are never standardised per speaker or corpus"""
 
 
-class NeuralSystem(ClassifierMixin, BaseEstimator):
+class NeuralSystem(System):
     """A neural classifier over a `View`.
 
     Subclasses set `name`, `roles` and `Params`, and give `inputs` and `network`. The network's `standardize` modules,
-    if any, take their statistics from the training part.
-
-    Args:
-        params: a `Params` object; None for its defaults.
-        seed: of weights, dropout, augmentation and the order of utterances.
-        device: torch device; not part of the result.
+    if any, take their statistics from the training part. The seed decides weights, dropout, augmentation and the order
+    of utterances.
     """
 
     Params: ClassVar[type[TrainingParams]]
-
-    def __init__(self, params: Any = None, seed: int = 0, device: str = "cpu") -> None:
-        self.params = params
-        self.seed = seed
-        self.device = device
 
     @abstractmethod
     def inputs(self, X: View) -> Inputs:
@@ -55,17 +46,13 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):
         """The criterion of logits (batch, classes) and class numbers (batch,)."""
         return nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing)
 
-    def settings(self) -> Any:
-        """The params, or their defaults."""
-        return self.Params() if self.params is None else self.params
-
     def fit(
         self,
         X: View,
         y: Sequence[str],
         validation: tuple[View, Sequence[str]] | None = None,
         on_epoch: Callable[[], None] = lambda: None,
-    ) -> "NeuralSystem":
+    ) -> Self:
         """Train on utterances X with labels y; `validation` picks the epoch kept and stops early.
 
         Raises:
@@ -106,11 +93,6 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):
             raise UserError("the probabilities are no numbers; lower learning_rate or set clip_norm")
         return found / found.sum(axis=1, keepdims=True)
 
-    def predict(self, X: View) -> NDArray[np.str_]:
-        """Class labels (N,)."""
-        found: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return found
-
     def save(self, path: Path) -> None:
         """Write what was trained to `path` as safetensors: not the weights that stayed as they were given."""
         from safetensors.torch import save
@@ -126,7 +108,7 @@ class NeuralSystem(ClassifierMixin, BaseEstimator):
         with atomic_path(path) as temporary:
             temporary.write_bytes(save(weights))
 
-    def load(self, path: Path, X: View, classes: Sequence[str]) -> "NeuralSystem":
+    def load(self, path: Path, X: View, classes: Sequence[str]) -> Self:
         """Read what `save` wrote, for features as those of X; returns the trained classifier."""
         from safetensors.torch import load_file
 
