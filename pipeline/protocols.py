@@ -202,7 +202,8 @@ def inner_folds(
     dependent = is_speaker_dependent(protocol)
     if not dependent and len(set(speakers)) < protocol.inner_folds:
         raise UserError(
-            f"{rows[0].dataset}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}"
+            f"{rows[0].dataset}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}; "
+            "lower inner_folds or validation_speakers, or bring more speakers"
         )
     splitter = (StratifiedKFold if dependent else StratifiedGroupKFold)(
         protocol.inner_folds, shuffle=True, random_state=seed

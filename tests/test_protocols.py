@@ -232,7 +232,7 @@ def test_too_few_speakers(protocol, speakers, needed):
 
 def test_too_few_training_speakers_for_inner_folds():
     rows = corpus(speakers=4)
-    with pytest.raises(UserError, match="2 training speakers, but inner_folds 3"):
+    with pytest.raises(UserError, match="2 training speakers, but inner_folds 3; lower inner_folds"):
         inner_folds(rows, split(rows, loso(), 0)[0].train, loso(inner_folds=3), 0)
 
 
