@@ -110,13 +110,7 @@ def fuse(name: str, params: FusionParams, first: Predictions, second: Prediction
         raise UserError(f"{name}: its branches {params.first} and {params.second} differ in emotions or folds")
     found = Predictions(first.classes, folds=[_parts(*pair) for pair in zip(first.folds, second.folds, strict=True)])
     for number in range(len(first.folds)):
-        fitted_on = _fit_rows(params, first, number)
-        if not len(fitted_on):
-            need = "a protocol with inner_folds" if params.fit_on == "training" else "a protocol with more folds"
-            raise UserError(f"{name}: no {params.fit_on} probabilities to fit on; take {need}, or fit_on: validation")
-        partner = _align(first, second, fitted_on)
-        pair = first.probabilities(fitted_on), second.probabilities(partner)
-        fused = fit(params, *pair, first.labels(fitted_on), first.card["seed"])
+        fused = fitted(name, params, first, second, number)
         tested = first.where("test", number)
         rows = fused(first.probabilities(tested), second.probabilities(_align(first, second, tested)))
         found.add(number, "test", [first.keys[i] for i in tested], [first.emotions[i] for i in tested], rows)
@@ -129,6 +123,20 @@ def fuse(name: str, params: FusionParams, first: Predictions, second: Prediction
         "inputs": {"first": params.first, "second": params.second},
     }
     return found
+
+
+def fitted(name: str, params: FusionParams, first: Predictions, second: Predictions, number: int) -> Fused:
+    """Fit the fusion of one fold on what `params.fit_on` names.
+
+    Raises:
+        UserError: the branches have no probabilities of that part.
+    """
+    rows = _fit_rows(params, first, number)
+    if not len(rows):
+        need = "a protocol with inner_folds" if params.fit_on == "training" else "a protocol with more folds"
+        raise UserError(f"{name}: no {params.fit_on} probabilities to fit on; take {need}, or fit_on: validation")
+    pair = first.probabilities(rows), second.probabilities(_align(first, second, rows))
+    return fit(params, *pair, first.labels(rows), first.card["seed"])
 
 
 def _fit_rows(params: FusionParams, first: Predictions, number: int) -> NDArray[np.int64]:

@@ -40,6 +40,12 @@ def _expand(given: Path) -> list[tuple[str, Path]]:
     return [(given.stem, given)]
 
 
+def speakers(inputs: Sequence[Path]) -> dict[str, str]:
+    """Key -> speaker, of the recordings whose manifests tell."""
+    rows = (row for given in inputs if given.suffix == ".jsonl" for row in manifest.read(given))
+    return {row.key: row.speaker for row in rows if row.speaker}
+
+
 def check_output(out: Path, recordings: dict[str, Path]) -> None:
     """Make the output's folder, and refuse a place that the work would be lost on, or a file that is another's.
 

@@ -170,12 +170,14 @@ def cross_validate(
 
     found = Predictions(sorted({row.emo for row in rows}))
     cost = Cost()
+    trained: list[list[str]] = []
     for number in range(len(folds)):
         piece = journal.load(number)
         _collect(experiment, found, number, folds[number], piece, models)
         cost.add(piece)
+        trained.append([found.classes[i] for i in piece["classes"]])
     found.card = _card(experiment, cost.parameters)
-    write_json(models / "card.json", {**found.card, "classes": found.classes})
+    write_json(models / "card.json", {**found.card, "classes": found.classes, **_for_prediction(experiment, trained)})
     journal.remove()
     return found, cost
 
@@ -198,6 +200,8 @@ def train_fold(
     piece["training"] = np.concatenate([probabilities for _, probabilities in inner])
     curve = [[row.get(name, np.nan) for name in CURVE] for row in model.history_]
     piece["curve"] = np.array(curve, float).reshape(-1, len(CURVE))
+    classes = sorted({row.emo for row in rows})
+    piece["classes"] = np.array([classes.index(name) for name in model.classes_], np.int64)
     piece["parameters"] = np.array(model.parameter_count())
     piece["seconds"] = np.array(getattr(model, "seconds_per_epoch_", np.nan))
     if number == 0 and hasattr(model, "operations"):
@@ -243,6 +247,23 @@ def _collect(experiment: Experiment, found: Predictions, number: int, fold: Fold
         found.curves.append({"fold": number, **known})
     with atomic_path(models / f"fold_{number:02d}.safetensors") as temporary:
         temporary.write_bytes(piece["model"].tobytes())
+
+
+def _for_prediction(experiment: Experiment, trained: list[list[str]]) -> dict[str, Any]:
+    """What `predict.py` needs of the models: each fold's classes, and how each role's features are computed."""
+    headers = {role: file.header for role, file in experiment.clean.items()}
+    return {
+        "folds": trained,
+        "features": {
+            role: {
+                "extractor": header.extractor,
+                "version": header.version,
+                "params": dict(header.params),
+                "weights": header.notes.get("weights", ""),
+            }
+            for role, header in headers.items()
+        },
+    }
 
 
 def _card(experiment: Experiment, parameters: int) -> dict[str, Any]:

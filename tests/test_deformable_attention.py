@@ -161,3 +161,14 @@ def test_a_short_sequence_has_the_windows_of_a_long_one():
     short = layer.windows(query[:, :7], torch.ones(1, 7, dtype=torch.bool))
     torch.testing.assert_close(short[1], long[1][..., :7])
     torch.testing.assert_close(short[0], long[0][..., :7].clamp(max=6))
+
+
+def test_bfloat16_leaves_windows_their_fractions():
+    """Half precision would round an anchor at frame 130 to a whole frame, and an edge so, too."""
+    layer = make()
+    query, valid = torch.randn(2, 149, DIMS), torch.ones(2, 149, dtype=torch.bool)
+    exact = layer.windows(query, valid)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer.windows(query, valid)
+    for one, other in zip(exact, found, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)

@@ -186,6 +186,8 @@ def test_models_card_and_predictions_are_written(run, tmp_path):
         assert (tmp_path / "models" / f"fold_{number:02d}.safetensors").read_text() == str(tester.number)
     card = json.loads((tmp_path / "models" / "card.json").read_text())
     assert card.pop("classes") == ["angry", "happy", "sad"]
+    assert card.pop("folds") == [["angry", "happy", "sad"]] * 3
+    assert {role: said["version"] for role, said in card.pop("features").items()} == {"logmel": "1"}
     assert card == found.card
     assert card["corpus"] == "toy"
     assert card["system"] == "toy"

@@ -75,9 +75,10 @@ class DeformableAttention(nn.Module):
 
     def windows(self, query: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Anchors and half-widths (tokens), each (batch, heads, tokens), of queries (batch, tokens, dims)."""
-        offset, width = self.window(query).transpose(1, 2).chunk(2, dim=1)
-        position = torch.arange(query.shape[1], device=query.device, dtype=query.dtype)
-        last = (valid.sum(dim=1) - 1).clamp(min=0).to(query.dtype)[:, None, None]
+        with torch.autocast(query.device.type, enabled=False):  # half precision has no fractions of far frames
+            offset, width = self.window(query.to(self.window.weight.dtype)).transpose(1, 2).chunk(2, dim=1)
+        position = torch.arange(query.shape[1], device=query.device, dtype=offset.dtype)
+        last = (valid.sum(dim=1) - 1).clamp(min=0).to(offset.dtype)[:, None, None]
         anchor = (position + offset.tanh() * self.scale).clamp(min=torch.zeros_like(last), max=last)
         return anchor, width.sigmoid() * self.scale
 
