@@ -1,11 +1,11 @@
 """Decision-level fusion of two branches' class probabilities (Wei et al. 2025, eqs. 8-10, and their table 5)."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.errors import UserError
 from pipeline.gate import fit_gate
@@ -30,13 +30,21 @@ class FusionParams(Strict):
     fit_on: Literal["training", "validation", "other_folds"] = Field(
         "training",
         description="training: out-of-fold probabilities of the fold's own training part (the protocol needs "
-        "inner_folds); validation: the fold's validation part; other_folds: the other folds' test parts",
+        "inner_folds); validation: the fold's validation part, the default of the weighted average; other_folds: the "
+        "other folds' test parts",
     )
     c: float = Field(
         1.0, gt=0, description="inverse regularisation strength of the logistic regression and of the gate's weights"
     )
     gate_units: int = Field(0, ge=0, description="hidden units of the gate; 0 for a logistic one")
     published: Published = Field({}, description="what the paper reports (%), for the tables")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_number_is_chosen_on_validation(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("method") == "weighted_average":
+            return {"fit_on": "validation", **values}
+        return values
 
 
 def logistic_regression(first: Probabilities, second: Probabilities, y: Labels, c: float) -> Fused:
@@ -119,6 +127,7 @@ def fuse(name: str, params: FusionParams, first: Predictions, second: Prediction
         "name": name,
         "system": f"fusion ({params.method})",
         "random_backbone": first.card["random_backbone"] or second.card["random_backbone"],
+        "transductive": any(branch.card.get("transductive", False) for branch in (first, second)),
         "params": params.model_dump(mode="json", exclude={"published"}),
         "inputs": {"first": params.first, "second": params.second},
     }

@@ -14,6 +14,9 @@ from pipeline.strict import Strict
 
 Labels = NDArray[np.int64]
 
+REDRAWN = 20
+"""most times that samples are drawn for those that lack an emotion"""
+
 Published = dict[Literal["WA", "UA", "macro_F1", "weighted_F1"], float]
 """what a paper reports, in percent"""
 
@@ -45,7 +48,11 @@ def scores(y: Labels, predicted: Labels, classes: Sequence[str]) -> dict[str, An
 def intervals(
     y: Labels, predicted: Labels, speakers: Sequence[str], params: ScoringParams, seed: int
 ) -> dict[str, list[float]]:
-    """Percentile bootstrap intervals of WA and UA that resample speakers (utterances when there is one speaker)."""
+    """Percentile bootstrap intervals of WA and UA that resample speakers (utterances when there is one speaker).
+
+    A sample that lacks an emotion is drawn again, as UA over fewer emotions is another figure; where nearly all lack
+    one, UA is over those there are.
+    """
     groups = np.unique(np.array(speakers), return_inverse=True)[1]
     if groups.max() == 0:
         groups = np.arange(len(y))
@@ -55,13 +62,28 @@ def intervals(
     np.add.at(totals, (groups, y), 1)
     np.add.at(hits, (groups, y), y == predicted)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(hits), np.full(len(hits), 1 / len(hits)), size=params.bootstrap)
+    kept = [_samples(rng, totals, params.bootstrap)]
+    while sum(map(len, kept)) < params.bootstrap and len(kept) < REDRAWN:
+        kept.append(_samples(rng, totals, params.bootstrap))
+    drawn = np.concatenate(kept)[: params.bootstrap]
+    if len(drawn) < params.bootstrap:
+        drawn = _samples(np.random.default_rng(seed), totals[:, :0], params.bootstrap)
     hits, totals = drawn @ hits, drawn @ totals
     wa = hits.sum(axis=1) / totals.sum(axis=1)
     with np.errstate(invalid="ignore"):
         ua = np.nanmean(hits / np.where(totals > 0, totals, np.nan), axis=1)
     tails = [(1 - params.confidence) / 2, (1 + params.confidence) / 2]
     return {"WA": np.quantile(wa, tails).tolist(), "UA": np.quantile(ua, tails).tolist()}
+
+
+def _samples(rng: np.random.Generator, totals: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """How often each group is in each of so many samples; without those that lack a class of totals (groups, classes).
+
+    A class that no group has is none.
+    """
+    drawn = rng.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), size=count)
+    present = totals.sum(axis=0) > 0
+    return drawn[(drawn @ totals[:, present] > 0).all(axis=1)]
 
 
 def mcnemar(y: Labels, first: Labels, second: Labels) -> float:

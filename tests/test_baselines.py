@@ -26,6 +26,7 @@ from pipeline.systems.lstm import LSTM, LSTMParams
 from pipeline.systems.mlp import MLP, MLPParams
 from pipeline.systems.pooled import Pooled, PooledParams
 from pipeline.systems.svm import SVM, SVMParams, best_factor
+from pipeline.systems.svm import _folds as svm_folds
 from pipeline.view import View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -245,6 +246,15 @@ def test_the_factor_of_the_svm_makes_probabilities_likely():
     codes = (softmax(logits).cumsum(axis=1) > rng.random((20000, 1))).argmax(axis=1)
     assert best_factor(logits / 2.5, codes) == pytest.approx(2.5, rel=0.05)
     assert best_factor(logits[:0], codes[:0]) == 1.0
+
+
+def test_the_svm_is_calibrated_on_no_copies_of_what_it_was_fitted_on(tmp_path):
+    keys = [key + copy for key in KEYS for copy in ("", "@10dB", "@0.9x")]
+    files = write_all(tmp_path, keys)
+    folds = svm_folds(np.array([i // 3 % 4 for i in range(48)]), view(files, SVM, keys, groups=False), 0)
+    assert len(folds) >= 2
+    for fitted_on, left_out in folds:
+        assert not {keys[i].split("@")[0] for i in fitted_on} & {keys[i].split("@")[0] for i in left_out}
 
 
 def test_the_svm_is_calibrated_on_speakers_it_was_not_fitted_on(files, monkeypatch):

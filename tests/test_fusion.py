@@ -285,10 +285,17 @@ def test_the_fusion_carries_folds_labels_and_warnings_of_both_branches():
     assert set(found.part) == {"test"}
     assert found.labels(found.where("test")).tolist() == [int(key[-2:]) % 3 for key in found.keys]
     assert found.card["random_backbone"]
+    assert not found.card["transductive"]
+    assert fuse("f", params(), a, branch(2, 1.0, transductive=True)).card["transductive"]
     assert found.card["name"] == "f"
     assert found.card["inputs"] == {"first": "a", "second": "b"}
     assert found.card["params"]["fit_on"] == "validation"
     assert {found.card[key] for key in ("corpus", "speaker_dependent", "seed")} == {"toy", 0}
+
+
+def test_one_weight_is_chosen_on_validation_unless_said_otherwise():
+    assert [params(method=method).fit_on for method in METHODS] == ["training", "validation", "training"]
+    assert params(method="weighted_average", fit_on="other_folds").fit_on == "other_folds"
 
 
 def test_two_better_than_one():

@@ -7,6 +7,7 @@ from feature_files import EMOTIONS, write_features, write_logmel, write_states
 from torch import nn
 
 from pipeline.errors import ParamsError, UserError
+from pipeline.layers.cross_entropy import CrossEntropy
 from pipeline.layers.pooling import masked_mean
 from pipeline.layers.standardize import Standardize
 from pipeline.neural.augmentation import mixup, spec_augment
@@ -225,6 +226,31 @@ def test_balanced_class_weights_are_scikit_learns(X):
     found = model.nets_[0].criterion_.weight
     wanted = compute_class_weight("balanced", classes=model.classes_, y=labels)
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_class_weights_count_the_same_in_batches_of_any_size():
+    logits, y = torch.randn(12, 3), torch.tensor([0] * 9 + [1, 2, 2])
+    loss = CrossEntropy(torch.tensor([0.5, 3.0, 2.0]), label_smoothing=0.1)
+    whole = loss(logits, y)
+    for size in (1, 3, 4):
+        parts = [loss(*part) for part in zip(logits.split(size), y.split(size), strict=True)]
+        torch.testing.assert_close(torch.stack(parts).mean(), whole)
+    plain = torch.nn.functional.cross_entropy(logits, y, label_smoothing=0.1)
+    torch.testing.assert_close(CrossEntropy(label_smoothing=0.1)(logits, y), plain)
+
+
+def test_normalisation_with_nothing_to_standardise_is_refused(X):
+    class OfWaveforms(Small):
+        name = "of_waveforms"
+
+        def raw(self):
+            return ("logmel", "ssl")
+
+    model = OfWaveforms(TrainingParams(normalisation="per_speaker", epochs=1))
+    with pytest.raises(
+        ParamsError, match="has nothing to standardise here, as of_waveforms reads logmel, ssl"
+    ):
+        model.fit(X, LABELS)
 
 
 def test_several_seeds_are_the_mean_of_each_alone(X, tmp_path):

@@ -80,11 +80,18 @@ def test_intervals_are_those_of_a_plain_bootstrap():
     np.testing.assert_allclose(found["UA"], np.quantile(ua, [0.05, 0.95]), atol=0.01)
 
 
-def test_a_class_that_a_sample_lacks_does_not_count_there():
-    # Only s0 says class 1. Wherever s0 is not drawn, UA is the recall of class 0.
+def test_a_sample_that_lacks_an_emotion_is_drawn_again():
+    # Only s0 says class 1; without s0, UA would be the recall of class 0 alone, 1.
     y, predicted = np.array([0, 1, 0, 0]), np.array([0, 0, 0, 0])
     found = intervals(y, predicted, ["s0", "s0", "s1", "s1"], ScoringParams(), 0)
-    assert found["UA"] == [0.5, 1.0]
+    assert found["UA"] == [0.5, 0.5]
+
+
+def test_where_no_sample_has_all_emotions_ua_is_over_those_there_are():
+    """Forty speakers who say an emotion each, as in no corpus: nearly every sample lacks some."""
+    y = np.arange(40)
+    found = intervals(y, np.zeros(40, int), [f"s{i}" for i in range(40)], FAST, 0)
+    assert 0 <= found["UA"][0] < found["UA"][1] < 0.2
 
 
 def test_intervals_are_seeded_and_widen_with_confidence():

@@ -124,6 +124,18 @@ def test_blocks_10_to_12_and_the_classifier_train_and_nothing_else(files):
     assert all(torch.equal(before[name], again[name]) for name in before)
 
 
+def test_what_pretrained_blocks_take_is_not_standardised_by_speaker(files):
+    groups = {"speaker": {key: f"s{i % 2}" for i, key in enumerate(KEYS)}}
+    roles = {role: [files[role]] for role in ("logmel", "ssl")}
+    model = CAF(CAFParams(top_blocks=3, normalisation="per_speaker"))
+    found, plain = model._normalised(View(KEYS, roles, groups)), model.inputs(View(KEYS, roles))
+    for i in range(16):
+        np.testing.assert_array_equal(found["ssl_frames"][i], plain["ssl_frames"][i])
+        assert np.abs(found["logmel"][i] - plain["logmel"][i]).max() > 1
+    with pytest.raises(ParamsError, match="nothing to standardise here, as wav2vec reads ssl as it is"):
+        make("wav2vec", normalisation="per_speaker").fit(View(KEYS, {"ssl": [files["ssl"]]}, groups), LABELS)
+
+
 def test_wav2vec_branch_starts_after_the_layer_asked_for(files):
     network = make("wav2vec", layer=1).network(view(files, Wav2vecBranch), 4)
     assert len(network.top.blocks) == 11

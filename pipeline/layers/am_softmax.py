@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from pipeline.layers.cross_entropy import CrossEntropy
+
 
 class CosineClassifier(nn.Module):
     """`scale` times the cosine between a vector (batch, dims) and each class's weights: (batch, classes).
@@ -32,7 +34,7 @@ class AMSoftmaxLoss(nn.Module):
         scale: s, as the classifier's.
         margin: m, of the cosine; with 0 it is plain cross-entropy.
         weight: weight of each class (classes,), or None.
-        label_smoothing: as of `torch.nn.CrossEntropyLoss`.
+        label_smoothing: share of a label spread evenly over all classes.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class AMSoftmaxLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.offset = scale * margin
-        self.cross_entropy = nn.CrossEntropyLoss(weight=weight, label_smoothing=label_smoothing)
+        self.cross_entropy = CrossEntropy(weight, label_smoothing)
 
     def forward(self, logits: Tensor, y: Tensor) -> Tensor:
         """Mean loss of scaled cosines (batch, classes) and class numbers y (batch,)."""

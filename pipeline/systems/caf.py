@@ -23,8 +23,9 @@ from pipeline.view import View
 
 
 class CAFParams(TrainingParams):
-    """Params of CAF; the training's are the paper's: AdamW 1e-4, batches of 64."""
+    """Params of CAF; the training's are the paper's: AdamW 1e-4, batches of 64; its weight decay is torch's default."""
 
+    weight_decay: float = Field(0.01, ge=0)
     batch_size: int = Field(64, ge=1)
     encoder: Literal["dpcnn", "textrcnn"] = Field("dpcnn", description="of the log-Mel stream")
     pool: Literal["max", "last"] = Field(
@@ -129,6 +130,10 @@ class CAF(NeuralSystem):
     roles = ("logmel", "ssl")
     variants = {"caf_logmel": ("logmel",), "caf_ssl": ("ssl",)}
     Params = CAFParams
+
+    def raw(self) -> tuple[str, ...]:
+        """With top blocks, the states they take."""
+        return ("waveform", "ssl") if self.settings().top_blocks else ("waveform",)
 
     def inputs(self, X: View) -> Inputs:
         """Log-Mels, and hidden states: their mean over frames, or the frames where the network needs them."""

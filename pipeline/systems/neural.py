@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.errors import UserError
+from pipeline.errors import ParamsError, UserError
+from pipeline.layers.cross_entropy import CrossEntropy
 from pipeline.layers.standardize import Standardize
 from pipeline.neural.batches import Batches, Inputs, memory_budget
 from pipeline.neural.loop import Loop, make_loop
@@ -19,9 +20,6 @@ from pipeline.neural.params import TrainingParams
 from pipeline.normalisation import GROUPS, Statistics
 from pipeline.systems.system import System
 from pipeline.view import View
-
-RAW = ("waveform",)
-"""inputs that are never standardised per speaker or corpus"""
 
 
 class NeuralSystem(System):
@@ -44,7 +42,7 @@ class NeuralSystem(System):
 
     def loss(self, weight: Tensor | None, label_smoothing: float) -> nn.Module:
         """The criterion of logits (batch, classes) and class numbers (batch,)."""
-        return nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing)
+        return CrossEntropy(weight, label_smoothing)
 
     def fit(
         self,
@@ -141,17 +139,26 @@ class NeuralSystem(System):
     def _batches(self, X: View, codes: NDArray[np.int64]) -> Batches:
         return Batches(self._normalised(X), codes, memory_budget(), self.device)
 
+    def raw(self) -> tuple[str, ...]:
+        """Inputs that are never standardised per speaker or corpus: waveforms, and states for pretrained blocks."""
+        return ("waveform",)
+
     def _normalised(self, X: View) -> Inputs:
         """The inputs, standardised per speaker or per corpus where asked for."""
         inputs, kind = self.inputs(X), GROUPS.get(self.settings().normalisation)
         if kind is None:
             return inputs
+        if {name.removesuffix("_frames") for name in inputs} <= {*self.raw()}:
+            raise ParamsError(
+                f"normalisation: {self.settings().normalisation} has nothing to standardise here, as {type(self).name} "
+                f"reads {', '.join(X.roles)} as it is; choose training"
+            )
         groups, whole = X.groups(kind), X.whole()
         own = whole.groups(kind)
         everyone = self.inputs(whole)
         return {
             name: arrays
-            if name.removesuffix("_frames") in RAW
+            if name.removesuffix("_frames") in self.raw()
             else Statistics(everyone[name], own, set(groups)).apply(arrays, groups)
             for name, arrays in inputs.items()
         }

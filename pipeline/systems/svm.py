@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from pipeline.audio import source_key
 from pipeline.errors import UserError
 from pipeline.normalisation import SystemParams
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
@@ -82,7 +83,7 @@ class SVM(Classical):
 
 
 def _folds(codes: NDArray[np.int64], X: View, seed: int) -> list[tuple[Any, Any]]:
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import StratifiedGroupKFold
 
     count = min(FOLDS, int(np.bincount(codes).min()))
     if count < 2:
@@ -94,7 +95,9 @@ def _folds(codes: NDArray[np.int64], X: View, seed: int) -> list[tuple[Any, Any]
     if len(set(speakers)) >= 2:
         count = min(count, len(set(speakers)))
         return list(StratifiedGroupKFold(count).split(codes, codes, speakers))
-    return list(StratifiedKFold(count, shuffle=True, random_state=seed).split(codes, codes))
+    sources = [source_key(key) for key in X.keys]  # copies stay with what they are copies of
+    count = min(count, len(set(sources)))
+    return list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(codes, codes, sources))
 
 
 def best_factor(scores: FloatArray, codes: NDArray[np.int64]) -> float:

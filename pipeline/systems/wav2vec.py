@@ -17,9 +17,13 @@ from pipeline.view import View
 
 
 class BranchParams(TrainingParams):
-    """Params of the wav2vec 2.0 branch, from cached states or end to end; the training's are the paper's table II."""
+    """Params of the wav2vec 2.0 branch, from cached states or end to end; the training's are the paper's table II.
+
+    It names AdamW without a weight decay; the default here is torch's.
+    """
 
     epochs: int = Field(120, ge=1)
+    weight_decay: float = Field(0.01, ge=0)
     schedule: Schedule = "cosine"
     clip_norm: float | None = Field(1.0, gt=0)
     patience: int = Field(10, ge=0)
@@ -65,6 +69,10 @@ class Wav2vecBranch(NeuralSystem):
     name = "wav2vec"
     roles = ("ssl",)
     Params = Wav2vecParams
+
+    def raw(self) -> tuple[str, ...]:
+        """The states, which pretrained blocks take."""
+        return ("ssl",)
 
     def inputs(self, X: View) -> Inputs:
         """Cached hidden states, padded and masked batch by batch."""
