@@ -63,7 +63,8 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
     folds = [found.where("test", number) for number in range(len(found.folds))]
     parts = [scores(found.labels(f), found.probabilities(f).argmax(axis=1), found.classes) for f in folds]
     result["interval"] = intervals(y, predicted, [speakers[found.keys[i]] for i in tested], params, seed)
-    result["mean_over_folds"] = {name: float(np.mean([part[name] for part in parts])) for name in ("WA", "UA")}
+    names = [name for name, value in parts[0].items() if isinstance(value, float)]
+    result["mean_over_folds"] = {name: float(np.mean([part[name] for part in parts])) for name in names}
     result["utterances"] = len(tested)
     result["folds"] = len(folds)
     result["speaker_dependent"] = found.card["speaker_dependent"]

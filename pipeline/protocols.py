@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.errors import UserError
 from pipeline.manifest import Row
@@ -27,7 +27,9 @@ InnerFolds = Annotated[int, Field(ge=0), AfterValidator(_not_one)]
 class _Grouped(Strict):
     """A speaker-independent protocol."""
 
-    validation_speakers: int = Field(1, ge=1, description="speakers taken out of each fold's training part")
+    validation_speakers: int = Field(
+        1, ge=0, description="speakers taken out of each fold's training part; 0 for no validation part"
+    )
     inner_folds: InnerFolds = Field(0, description="speaker folds inside the training part, for its out-of-fold scores")
 
 
@@ -54,9 +56,15 @@ class StratifiedSplit(Strict):
     """One random split, stratified by emotion, that ignores speakers: its scores are speaker-dependent."""
 
     scheme: Literal["stratified_split"]
-    validation: float = Field(0.1, gt=0, lt=1, description="share of the validation part")
+    validation: float = Field(0.1, ge=0, lt=1, description="share of the validation part; 0 for none")
     test: float = Field(0.1, gt=0, lt=1, description="share of the test part")
     inner_folds: InnerFolds = Field(0, description="folds inside the training part, for its out-of-fold scores")
+
+    @model_validator(mode="after")
+    def _some_train(self) -> "StratifiedSplit":
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation:g} and test {self.test:g} leave nothing to train on")
+        return self
 
 
 ProtocolParams = Annotated[
@@ -78,6 +86,11 @@ class Fold:
 def is_speaker_dependent(protocol: ProtocolParams) -> bool:
     """Whether test speakers may have been trained on."""
     return isinstance(protocol, StratifiedSplit)
+
+
+def _validates(protocol: ProtocolParams) -> bool:
+    """Whether folds have a validation part."""
+    return bool(protocol.validation if isinstance(protocol, StratifiedSplit) else protocol.validation_speakers)
 
 
 def split(rows: Sequence[Row], protocol: ProtocolParams, seed: int) -> list[Fold]:
@@ -170,6 +183,8 @@ def _stratified(rows: Sequence[Row], protocol: StratifiedSplit, seed: int) -> Fo
         rest, test = train_test_split(
             np.arange(len(rows)), test_size=protocol.test, stratify=emotions, random_state=seed
         )
+        if not protocol.validation:
+            return Fold(np.sort(rest), rest[:0], np.sort(test))
         share = protocol.validation / (1 - protocol.test)
         train, validation = train_test_split(rest, test_size=share, stratify=emotions[rest], random_state=seed)
     except ValueError as error:
@@ -228,7 +243,7 @@ def check(rows: Sequence[Row], folds: Sequence[Fold], protocol: ProtocolParams) 
     for number, fold in enumerate(folds):
         parts = {"training": set(fold.train), "validation": set(fold.validation), "test": set(fold.test)}
         for part, members in parts.items():
-            if not members:
+            if not members and (part != "validation" or _validates(protocol)):
                 raise UserError(f"{name}: the {part} part of fold {number} is empty")
         if sum(map(len, parts.values())) != len(set().union(*parts.values())):
             raise UserError(f"{name}: the parts of fold {number} overlap")

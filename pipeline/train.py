@@ -215,7 +215,7 @@ def train_fold(
 def _fit(experiment: Experiment, train: Indices, validation: Indices, on_epoch: Callable[[], None]) -> Any:
     keys, emotions = experiment.training_keys(train)
     rows = [experiment.rows[i] for i in validation]
-    held_out = experiment.view([row.key for row in rows]), [row.emo for row in rows]
+    held_out = (experiment.view([row.key for row in rows]), [row.emo for row in rows]) if rows else None
     model = experiment.classifier(experiment.settings, seed=experiment.seed, device=experiment.device)
     return model.fit(experiment.view(keys), emotions, validation=held_out, on_epoch=on_epoch)
 
@@ -230,6 +230,8 @@ def _predict(experiment: Experiment, model: Any, indices: Indices) -> NDArray[np
     """Probabilities of all the corpus's classes; 0 for those that the model was not trained on."""
     classes = sorted({row.emo for row in experiment.rows})
     probabilities = np.zeros((len(indices), len(classes)))
+    if not len(indices):
+        return probabilities
     columns = [classes.index(name) for name in model.classes_]
     probabilities[:, columns] = model.predict_proba(experiment.view([experiment.rows[i].key for i in indices]))
     return probabilities

@@ -67,17 +67,17 @@ def corpora(draw, fewest_speakers=1):
 
 
 protocols = st.one_of(
-    st.builds(loso, validation_speakers=st.integers(1, 3), inner_folds=st.sampled_from([0, 2, 3])),
+    st.builds(loso, validation_speakers=st.integers(0, 3), inner_folds=st.sampled_from([0, 2, 3])),
     st.builds(
         grouped,
         folds=st.integers(2, 5),
-        validation_speakers=st.integers(1, 3),
+        validation_speakers=st.integers(0, 3),
         inner_folds=st.sampled_from([0, 2, 3]),
     ),
     st.builds(
         stratified,
-        validation=st.floats(0.05, 0.5),
-        test=st.floats(0.05, 0.6),
+        validation=st.just(0.0) | st.floats(0.05, 0.4),
+        test=st.floats(0.05, 0.55),
         inner_folds=st.sampled_from([0, 2, 3]),
     ),
 )
@@ -96,7 +96,7 @@ def test_a_corpus_is_split_without_leaks_or_refused(rows, protocol, seed):
     for fold in folds:
         train, validation, test = (set(getattr(fold, part).tolist()) for part in PARTS)
         assert train
-        assert validation
+        assert bool(validation) == bool(getattr(protocol, "validation", getattr(protocol, "validation_speakers", 0)))
         assert test
         assert not train & validation
         assert not train & test

@@ -233,7 +233,8 @@ def test_the_scores_are_those_of_the_pooled_test_parts(tmp_path):
     # In each fold the first of two angry utterances is mistaken; sad is never.
     assert (found["WA"], found["UA"]) == (0.75, 0.75)
     assert found["recall"] == {"angry": 0.5, "sad": 1.0}
-    assert table["mean_over_folds"] == {"WA": 0.75, "UA": 0.75}
+    means = {"WA": 0.75, "UA": 0.75, "macro_F1": 0.7333, "weighted_F1": 0.7333, "macro_precision": 0.8333}
+    assert table["mean_over_folds"] == means
     assert (table["utterances"], table["folds"], table["speaker_dependent"]) == (16, 4, False)
     assert table["interval"]["WA"] == [0.75, 0.75]  # all speakers are alike
     assert json.loads((tmp_path / "scores" / "toy.json").read_text()) == found
@@ -431,6 +432,8 @@ def test_a_summary_of_nothing_to_beware_of_has_no_notes(tmp_path):
         "WA": "75.0 [75.0, 75.0]",
         "UA": "75.0 [75.0, 75.0]",
         "macro-F1": "73.3",
+        "weighted-F1": "73.3",
+        "mean": "WA 75.0, UA 75.0",
         "notes": "",
     }
     assert "[95% interval]" in (tmp_path / "summary.md").read_text()

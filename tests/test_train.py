@@ -35,7 +35,9 @@ class Toy:
         Toy.models.append(self)
         self.number = len(Toy.models)
         self.keys, self.y, self.values = X.keys.tolist(), list(y), [rows[0, 0] for rows in X.arrays("logmel")]
-        self.validated, self.validated_y = validation[0].keys.tolist(), list(validation[1])
+        self.validated, self.validated_y = (
+            (validation[0].keys.tolist(), list(validation[1])) if validation else ([], [])
+        )
         self.predicted = []
         self.classes_ = np.unique(y)
         self.history_ = [{"epoch": 1, "train_loss": 1.5}, {"epoch": 2, "train_loss": 0.5, "valid_loss": 0.25}]
@@ -171,6 +173,21 @@ def test_folds_are_those_of_the_protocol(run, protocol):
         parts = inner_folds(ROWS, fold.train, protocol, 3)
         inner = [ROWS[i].key for _, predicted in parts for i in predicted]
         assert [found.keys[i] for i in found.where("training", number)] == inner
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        StratifiedSplit(scheme="stratified_split", validation=0, test=0.2),
+        LeaveOneSpeakerOut(scheme="leave_one_speaker_out", validation_speakers=0),
+    ],
+)
+def test_without_a_validation_part_all_but_the_test_part_is_trained_on(run, protocol):
+    found = run(protocol, copies=False)
+    assert len(found.where("validation")) == 0
+    for model, fold in zip(Toy.models, found.folds, strict=True):
+        assert model.validated == fold["validation"] == []
+        assert sorted([*model.keys, *fold["test"]]) == sorted(row.key for row in ROWS)
 
 
 def test_models_card_and_predictions_are_written(run, tmp_path):
