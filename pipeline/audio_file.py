@@ -89,12 +89,12 @@ def prepare(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: s
     """Write recordings (key -> file) to audio files, each at its rate (Hz); several are decoded at once, by threads.
 
     Raises:
-        UserError: a recording cannot be decoded.
+        UserError: a recording cannot be decoded, or is too short to have a sample at its rate.
     """
 
     def at_every_rate(path: Path) -> list[PCM]:
         samples, source = decode(path)
-        return [to_pcm16(resample(samples, source, rate)) for rate in files.values()]
+        return [_at_rate(path, samples, source, rate) for rate in files.values()]
 
     with ExitStack() as stack:
         writers = [stack.enter_context(AudioWriter(path, corpus, rate)) for path, rate in files.items()]
@@ -106,11 +106,23 @@ def prepare(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: s
             progress.update()
 
 
+def _at_rate(path: Path, samples: NDArray[np.float64], source: int, rate: int) -> PCM:
+    try:
+        pcm = to_pcm16(resample(samples, source, rate))
+    except MemoryError as error:
+        length = f"{len(samples)} samples at {source} Hz"
+        raise UserError(f"{path}: is too long ({length} at {rate} Hz); mend or remove the file") from error
+    if not len(pcm):
+        length = f"{len(samples)} samples at {source} Hz are none at {rate} Hz"
+        raise UserError(f"{path}: is too short ({length}); mend or remove the file")
+    return pcm
+
+
 def prepare_corpus(rows: Iterable[Row], root: Path, out: Path, corpus: str) -> None:
     """Write a corpus's audio at every rate of `RATES` into the folder `out`: `16k.h5`, `48k.h5`.
 
     Raises:
-        UserError: a recording cannot be decoded, or its key would be taken for a copy's.
+        UserError: a recording cannot be decoded or is too short, or its key would be taken for a copy's.
     """
     recordings = {row.key: root / row.wav for row in rows}
     for key, path in recordings.items():

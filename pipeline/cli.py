@@ -1,11 +1,12 @@
 """The `ser` command."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline import __version__
+from pipeline import __version__, paths
 from pipeline.commands import Command, worker_options
 from pipeline.presets.commands import preset
 
@@ -43,8 +44,16 @@ def features(names: tuple[str, ...]) -> None:
     from pipeline.features import EXTRACTORS
     from pipeline.features.listing import describe
 
-    for name in names or EXTRACTORS:
-        click.echo("\n".join([*describe(name), ""]))
+    described = [describe(name) for name in names or EXTRACTORS]  # all, before a wrong name leaves half a list
+    for lines in described:
+        click.echo("\n".join([*lines, ""]))
+
+
+def _finite(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    """Refuse NaN, which no range leaves out."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number.", context, option)
+    return value
 
 
 @main.command(cls=Command)
@@ -53,7 +62,9 @@ def features(names: tuple[str, ...]) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Feature file to make or bring up to date.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A param, or preset=NAME; repeatable.")
 @click.option("--device", "chosen", help="torch device of a model (SER_DEVICE; default: a GPU where there is one).")
-@click.option("--batch-seconds", type=click.FloatRange(0, min_open=True), help="Audio in one batch (s).")
+@click.option(
+    "--batch-seconds", type=click.FloatRange(0, 86400, min_open=True), callback=_finite, help="Audio in one batch (s)."
+)
 @click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Smaller file, slower to read.")
 @worker_options
 def extract(
@@ -112,6 +123,8 @@ def _assignments(settings: tuple[str, ...]) -> dict[str, Any]:
         key, mark, text = setting.partition("=")
         if not mark or not key:
             raise ParamsError(f"--set {setting!r}: expected KEY=VALUE, as n_mels=64")
+        if key in values:
+            raise ParamsError(f"--set {setting!r}: {key} is given twice; give it once")
         values[key] = parse(text, f"--set {key}")
     return values
 
@@ -135,6 +148,8 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
     fusions = params.load().fusions if Path("params.yaml").is_file() else {}
     models, fusion = find_models(model, fusions)
     found = recordings.find(inputs)
+    if out is not None:
+        paths.check_writable("--out", out, [*inputs, *found.values()])
     for each in models:
         click.echo(each.describe(), err=True)
     probabilities = predict(model, models, fusion, found, recordings.speakers(inputs), device, workers)
@@ -194,6 +209,8 @@ def bench_store(quick: bool, only: tuple[str, ...], report: Path | None) -> None
     """
     from pipeline.bench import store
 
+    if report is not None:
+        paths.check_writable("--json", report)
     store.run(only, quick, report, click.echo, lambda text: click.echo(text, err=True))
 
 
@@ -207,6 +224,8 @@ def bench_train(quick: bool, report: Path | None) -> None:
     """
     from pipeline.bench import train
 
+    if report is not None:
+        paths.check_writable("--json", report)
     train.measure(quick, report, click.echo, lambda text: click.echo(text, err=True))
 
 
@@ -226,6 +245,8 @@ def bench_features(inputs: tuple[Path, ...], quick: bool, only: tuple[str, ...],
     """
     from pipeline.bench import features
 
+    if report is not None:
+        paths.check_writable("--json", report)
     features.run(inputs, only, quick, report, click.echo, lambda text: click.echo(text, err=True))
 
 

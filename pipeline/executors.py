@@ -8,6 +8,8 @@ two workers do not use four cores.
 import logging
 import multiprocessing
 import os
+import re
+import signal
 import sys
 import threading
 import time
@@ -36,6 +38,8 @@ CONNECT_WAIT = 20.0
 """how long a cluster's scheduler may take to answer (s)"""
 CLUSTER_WAIT = 120.0
 """how long a cluster's first worker is waited for (s): a batch system starts workers one after another"""
+
+CLUSTER_ADDRESS = re.compile(r"(tcp|tls)://([^\s/:@\[\]]+|\[[0-9a-fA-F:.]+(%\w+)?\]):\d{1,5}")
 
 _COMPUTING = threading.RLock()
 """held by the task that computes: the number of threads of numeric libraries is that of the whole process"""
@@ -80,6 +84,7 @@ def open_executor(
         given: an executor of the caller's, used instead and left open; its workers see the same files.
 
     Raises:
+        ParamsError: the cluster's address is none.
         UserError: the cluster cannot be reached, has no worker, or fails; or the extra is not installed.
     """
     address = os.environ.get("SER_CLUSTER", "") if cluster is None else cluster
@@ -113,12 +118,53 @@ class _InTurn(Executor):
         return next(self._next).submit(task, *values, **named)
 
 
+class _Pool(ProcessPoolExecutor):
+    """Worker processes that leave Ctrl-C to their parent."""
+
+    def submit(self, task: Callable[..., Any], /, *values: Any, **named: Any) -> Future[Any]:
+        with _interrupts_later():  # here processes are started
+            return super().submit(task, *values, **named)
+
+    def end(self) -> None:
+        """End the processes, whatever they are doing."""
+        for process in list((self._processes or {}).values()):
+            process.terminate()
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Keep SIGINT from processes started meanwhile, for good, and from this one until the end.
+
+    The terminal sends it to the workers too, and they may be importing, where only a signal mask reaches. A start that
+    is cut short in this process would leave a worker complaining.
+    """
+    came: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if hasattr(signal, "pthread_sigmask") else set()
+    if in_main and handler is not None:
+        signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main and handler is not None:
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_follow_parent)
+    pool = _Pool(workers, multiprocessing.get_context("spawn"), initializer=_follow_parent)
     try:
         yield pool
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C, a signal, or results are no longer taken: the next run does long tasks again
+        pool.end()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -126,11 +172,18 @@ def _pool(workers: int) -> Iterator[Executor]:
 @contextmanager
 def _dask(address: str, resources: dict[str, float] | None) -> Iterator[Executor]:
     """A Dask scheduler's executor. The scheduler itself runs a task again whose worker was lost."""
+    if not CLUSTER_ADDRESS.fullmatch(address):  # Dask's client would ask it, and complain when it is collected
+        raise ParamsError(f"{address!r} is no address of a Dask scheduler; give tcp://HOST:PORT, as tcp://head:8786")
     try:
         from distributed import Client, KilledWorker
         from distributed.comm.core import CommClosedError
+        from distributed.security import Security
     except ImportError as error:
         raise UserError("a Dask cluster needs the extra: pip install -c constraints.txt -e '.[cluster]'") from error
+    if address.startswith("tls:") and not Security().get_connection_args("client")["ssl_context"]:
+        raise ParamsError(
+            f"{address}: Dask's configuration names no certificates; see distributed.comm.tls in its manual"
+        )
     try:
         client = Client(address, timeout=CONNECT_WAIT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
@@ -183,7 +236,8 @@ def _few_threads(count: int) -> Iterator[None]:
 
 
 def _follow_parent() -> None:
-    """End this worker when its parent is killed; else it would wait for work for ever."""
+    """End this worker when its parent is killed, else it would wait for work for ever; leave Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:
         parent = multiprocessing.parent_process()
@@ -237,8 +291,8 @@ def run_all(executor: Executor | None, task: Callable[..., Any], arguments: Iter
     except BrokenProcessPool as error:
         raise UserError("a worker process died (out of memory?); run again to go on, with fewer workers") from error
     finally:
-        for future in futures:
-            future.cancel()
+        for future in futures if not isinstance(executor, _Pool | _InTurn) else ():
+            future.cancel()  # our pools do it when they are closed; those that are ended must not meet cancelled ones
 
 
 def in_threads(task: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:

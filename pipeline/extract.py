@@ -7,6 +7,7 @@ the file of them, which has its final name when it is whole.
 """
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -176,7 +177,7 @@ def _plan(
         rows.sort(key=lambda i: (-lengths[i], i))
     digest = {i: name for name, i in first.items()}
     budget = extractor.batch_seconds * extractor.params.sample_rate
-    filled = budget
+    filled = math.inf  # the first row opens a batch, however short it is
     for i in rows:
         if filled + lengths[i] > budget:
             plan.append([])

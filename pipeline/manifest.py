@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.atomic import atomic_path
+from pipeline.audio import check_regular, measure
 from pipeline.corpora import CorpusParams, find_reader
 from pipeline.corpora.base import Utterance
 from pipeline.corpora.emotions import canonical
@@ -39,6 +41,10 @@ class Row:
     """number of channels of the file"""
     sha256: str
     """of the file's bytes"""
+
+
+KINDS: dict[str, type] = dict(Row.__annotations__)
+"""field -> its type"""
 
 
 def build(name: str, params: CorpusParams) -> list[Row]:
@@ -78,17 +84,18 @@ def _row(name: str, root: Path, utterance: Utterance, emotions: dict[str, str]) 
     import soundfile
 
     path = root / utterance.wav
+    check_regular(path)
     try:
         emo = canonical(utterance.raw_emo, emotions)
     except ValueError as error:
         raise UserError(f"{path}: {error}; map it in corpora.{name}.emotions") from error
     try:
         data = path.read_bytes()
-        info = soundfile.info(str(path))
+        frames, rate, channels = measure(path)
     except (OSError, soundfile.SoundFileError) as error:
         what = "is empty" if path.is_file() and not path.stat().st_size else f"cannot be read as audio ({error})"
         raise UserError(f"{path}: {what}; mend or remove the file") from error
-    if not info.frames:
+    if not frames:
         raise UserError(f"{path}: holds no audio samples; mend or remove the file")
     return Row(
         key=utterance.key,
@@ -101,9 +108,9 @@ def _row(name: str, root: Path, utterance: Utterance, emotions: dict[str, str]) 
         raw_emo=utterance.raw_emo,
         text=utterance.text,
         session=utterance.session,
-        length=round(info.frames / info.samplerate, 6),
-        sample_rate=info.samplerate,
-        channel=info.channels,
+        length=round(frames / rate, 6),
+        sample_rate=rate,
+        channel=channels,
         sha256=hashlib.sha256(data).hexdigest(),
     )
 
@@ -119,13 +126,19 @@ def read(path: Path) -> list[Row]:
     """Read a manifest.
 
     Raises:
-        UserError: the file is missing, or a line is not a manifest row (file and line are named).
+        UserError: the file cannot be read, a line is not a manifest row, or two have one key (file and line are named).
     """
-    return list(_read(path))
+    rows: dict[str, Row] = {}
+    for number, row in enumerate(_read(path), 1):
+        if row.key in rows:
+            first = list(rows).index(row.key) + 1
+            raise UserError(f"{path}, line {number}: has the key of line {first}, {row.key!r}; take one out")
+        rows[row.key] = row
+    return list(rows.values())
 
 
 def _read(path: Path) -> Iterator[Row]:
-    names = {field.name for field in fields(Row)}
+    check_regular(path)
     try:
         # Not splitlines: a transcript may hold a character that it takes for the end of a line.
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
@@ -133,12 +146,44 @@ def _read(path: Path) -> Iterator[Row]:
         raise UserError(f"{path}: no such manifest; `dvc repro` makes it") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text, so no manifest; delete it and run again") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     for number, line in enumerate(lines, 1):
         try:
-            values = json.loads(line)
-            yield Row(**{name: values[name] for name in names})
-        except (ValueError, KeyError, TypeError) as error:
+            row = _parse(line)
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}, line {number}: not a manifest row ({error})") from error
+        yield row
+
+
+def _parse(line: str) -> Row:
+    values = json.loads(line, object_pairs_hook=_object)
+    if not isinstance(values, dict):
+        raise ValueError("it is no JSON object")
+    for name, kind in KINDS.items():
+        if name not in values:
+            raise ValueError(f"it has no {name!r}")
+        _check_value(name, values[name], kind)
+    return Row(**{name: values[name] for name in KINDS})
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"{name!r} stands twice")
+    return values
+
+
+def _check_value(name: str, value: Any, kind: type) -> None:
+    kinds = (int, float) if kind is float else (kind,)
+    if type(value) not in kinds or (name in ("key", "wav") and not value):
+        expected = {str: "text", int: "a whole number", float: "a number"}[kind]
+        raise ValueError(f"{name!r} must be {expected}; it is {json.dumps(value)[:60]}")
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair is a UnicodeEncodeError, which is a ValueError
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name!r} is {value}")
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Any]:

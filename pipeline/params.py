@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.copies import CopiesParams
 from pipeline.corpora import READERS, CorpusParams
@@ -60,12 +61,22 @@ class ExperimentParams(Strict):
         return {role: getattr(self, role) for role in ROLES if getattr(self, role)}
 
 
+def _root_is_given(values: Any) -> Any:
+    """Refuse an empty root, which would become the working folder."""
+    root = values.get("root") if isinstance(values, Mapping) else None
+    if isinstance(root, str) and not root.strip():
+        problem = PydanticCustomError("empty", "should be the corpus folder, as /path/to/recordings")
+        details = InitErrorDetails(type=problem, loc=("root",), input=root)
+        raise ValidationError.from_exception_data("CorpusParams", [details])
+    return values
+
+
 class Params(Strict):
     """The whole of params.yaml."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=2**32 - 1)  # what numpy and scikit-learn take
     demo: dict[str, DemoParams] = {}
-    corpora: dict[str, CorpusParams]
+    corpora: dict[str, Annotated[CorpusParams, BeforeValidator(_root_is_given)]]
     copies: dict[str, CopiesParams] = {}
     copied: CopiedParams = CopiedParams()
     storage: StorageParams = StorageParams()
@@ -246,6 +257,9 @@ class _Check:
             branches = (("first", fusion.first), ("second", fusion.second))
             for role, branch in branches:
                 self.refer(f"fusions.{name}.{role}", branch, experiments, "experiments")
+            if fusion.first == fusion.second:
+                problem = f"{fusion.second!r} is the first branch too; expected another experiment"
+                raise _MistakeError(f"fusions.{name}.second", problem)
             first, second = (experiments[branch] for _, branch in branches)
             if (first.corpus, first.protocol) != (second.corpus, second.protocol):
                 raise _MistakeError(f"fusions.{name}", "its branches have not one corpus and one protocol")
@@ -261,6 +275,10 @@ def load(path: Path = FILE) -> Params:
         data = parse(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError as error:
         raise ParamsError(f"{path}: not found; run the command in the project's folder") from error
+    except OSError as error:
+        if path.is_dir():
+            raise ParamsError(f"{path}: is a folder; expected a file, as {path / FILE.name}") from error
+        raise ParamsError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ParamsError(f"{path}: not UTF-8 text; save it as UTF-8") from error
     if not isinstance(data, dict):

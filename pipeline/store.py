@@ -26,6 +26,8 @@ from pipeline.errors import UserError
 SCHEMA = "ser-features/1"
 INDEX = ("key", "digest", "offsets")
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+HEAD_BYTES = 4096
+"""where a feature file's schema stands, so that one too damaged to be opened is known by it"""
 CHUNK_FRAMES = 1024
 """frames of a chunk, where streams are compressed"""
 CHECK_BYTES = 1 << 22
@@ -64,6 +66,35 @@ def starts_as_hdf5(path: Path) -> bool:
     return head == SIGNATURE[: len(head)]
 
 
+def may_be_replaced(path: Path) -> bool:
+    """Whether what is there is an empty file or a feature file, whole or damaged, and no other HDF5 file or device.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.is_file() or not starts_as_hdf5(path):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            return _schema(file) == SCHEMA
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError):
+        return _has_schema_in_head(path)
+
+
+def _schema(file: h5py.File) -> str:
+    """The schema that an HDF5 file says it has; "" for none."""
+    value = file.attrs.get("schema", "")
+    said = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return said.encode(errors="replace").decode()  # h5py leaves what is not UTF-8 as surrogates
+
+
+def _has_schema_in_head(path: Path) -> bool:
+    """Whether a file that cannot be opened was a feature file; also when too little is left of it to tell."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return SCHEMA.encode() in head or len(head) < HEAD_BYTES
+
+
 class FeatureFile:
     """A feature file open for reading; it can be pickled, so worker processes can share it.
 
@@ -81,6 +112,7 @@ class FeatureFile:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._check_place()
         try:
             with h5py.File(self.path, "r") as file:
                 self._read(file)
@@ -89,7 +121,7 @@ class FeatureFile:
         except (IsADirectoryError, PermissionError) as error:
             raise UserError(f"{self.path}: cannot be read ({os.strerror(error.errno or 0)})") from error
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-            if not starts_as_hdf5(self.path):
+            if not starts_as_hdf5(self.path) or not _has_schema_in_head(self.path):
                 raise UserError(f"{self.path}: not a feature file, or a damaged feature file; give another") from error
             said = " ".join(str(error).split())  # HDF5's messages have several lines
             raise UserError(f"{self.path}: damaged feature file ({said}); delete it and run again") from error
@@ -99,11 +131,22 @@ class FeatureFile:
         self._bounds: list[int] = self.offsets.tolist()
         self.lengths: NDArray[np.int64] = np.diff(self.offsets)
 
+    def _check_place(self) -> None:
+        """Refuse what HDF5 would wait for, or only call damaged."""
+        if self.path.is_file():
+            if not self.path.stat().st_size:
+                raise UserError(f"{self.path}: is empty; not a feature file")
+        elif self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path}: is no regular file, so not a feature file; give another")
+
     def _read(self, file: h5py.File) -> None:
+        schema = _schema(file)
+        if schema != SCHEMA:
+            said = " ".join(schema.split())[:60] or "missing"
+            raise UserError(f"{self.path}: not a feature file (its schema is {said}, not {SCHEMA}); give another")
         attributes = {name: value.decode() if isinstance(value, bytes) else value for name, value in file.attrs.items()}
         self._said = {name: value for name, value in attributes.items() if name != "sha256"}
-        if attributes.pop("schema", None) != SCHEMA:
-            raise ValueError(f"its schema is not {SCHEMA}")
+        del attributes["schema"]
         self.header = Header(
             extractor=attributes.pop("extractor"),
             version=attributes.pop("version"),

@@ -57,10 +57,17 @@ def _describe(key: str, error: dict[str, Any], keys: list[str], known: list[str]
         return f"{name}.{scheme}: {tag!r} is not known{nearest(tag, tags)}; known: {', '.join(tags)}"
     message = error["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    shown = repr(error["input"])
     if isinstance(error["input"], dict):
         return f"{name or 'the file'}: {message}"
-    return f"{name}: {message}; it is {shown if len(shown) < 80 else shown[:77] + '...'}"
+    return f"{name}: {message}; it is {_shown(error['input'])}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        return "too long a number to show"
+    return text if len(text) < 80 else text[:77] + "..."
 
 
 def _place(model: Any, location: list[str]) -> tuple[list[str], list[str]]:

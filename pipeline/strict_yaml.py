@@ -7,9 +7,34 @@ import yaml
 
 from pipeline.errors import ParamsError
 
+DEEPEST = 50
+"""levels of nesting; the params have ten at most, and PyYAML fails without a place at some hundreds"""
+
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error."""
+    """YAML in which a key that stands twice is an error, and each error has its place."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Read one value, whatever is in it included."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, f"more than {DEEPEST} levels of nesting", mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Make the Python value of one node."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:  # as 2024-99-99, !!int x
+            text = repr(node.value) if isinstance(node, yaml.ScalarNode) else "this"
+            shown = text if len(text) < 60 else f"{text[:57]}..."
+            problem = f"{shown} is no valid {node.tag.rpartition(':')[2]} (text can stand in quotes)"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:

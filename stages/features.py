@@ -5,6 +5,7 @@ import click
 from pipeline import params, paths
 from pipeline.audio_file import audio_file
 from pipeline.commands import Command, torch_devices, worker_options
+from pipeline.errors import ParamsError
 from pipeline.extract import extract
 
 
@@ -17,6 +18,9 @@ def main(section: str, corpus: str, name: str, workers: int | None, cluster: str
     """Write the feature NAME, an entry of SECTION, of CORPUS."""
     chosen = params.load()
     extractor, settings = chosen.feature(name)
+    right = "embeddings" if name in chosen.embeddings else "features"
+    if section != right:
+        raise ParamsError(f"{name!r} is an entry of {right}, not of {section}; run with {right} {corpus} {name}")
     out = getattr(paths, section)(corpus, name)
     audio = audio_file(paths.audio(corpus), settings.sample_rate)
     devices = torch_devices(cluster=cluster) if extractor.uses_device else ["cpu"]

@@ -1,3 +1,4 @@
+import os
 import time
 import weakref
 
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline import manifest
-from pipeline.audio import decode, fit, fitted_length, resample, to_float, to_pcm16
+from pipeline import audio, manifest
+from pipeline.audio import decode, fit, fitted_length, measure, resample, to_float, to_pcm16
 from pipeline.audio_file import prepare_corpus, write_audio
 from pipeline.corpora import CorpusParams
 from pipeline.errors import UserError
@@ -129,6 +130,89 @@ def test_samples_that_are_no_numbers(tmp_path):
     soundfile.write(tmp_path / "a.wav", [0.0, np.nan, 0.5], 16000, subtype="FLOAT")
     with pytest.raises(UserError, match=r"a\.wav: holds samples that are no numbers"):
         decode(tmp_path / "a.wav")
+
+
+def flac_of(path, samples, total, rate=16000):
+    """Write a FLAC file whose header says `total` frames; 0 is for a length not known, as when written to a pipe."""
+    soundfile.write(path, samples, rate)
+    data = bytearray(path.read_bytes())
+    fields = int.from_bytes(data[18:26], "big")  # of STREAMINFO; the last 36 bits are the number of frames
+    data[18:26] = (fields >> 36 << 36 | total).to_bytes(8, "big")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("shape", [(1,), (20000,), (4096, 2), (30000, 2)])
+def test_a_flac_that_does_not_say_its_length(tmp_path, shape, monkeypatch):
+    monkeypatch.setattr(audio, "BLOCK_VALUES", 8192)
+    path = flac_of(tmp_path / "a.flac", noise(shape), 0)
+    samples, rate = decode(path)
+    assert rate == 16000
+    np.testing.assert_array_equal(samples, (noise(shape).reshape(len(noise(shape)), -1) / 32768).mean(axis=1))
+    assert measure(path) == (shape[0], 16000, noise(shape).reshape(shape[0], -1).shape[1])
+
+
+@pytest.mark.parametrize("total", [2**27, 2**35, 2**36 - 1])
+def test_a_flac_that_says_far_more_than_it_holds(tmp_path, total):
+    path = flac_of(tmp_path / "a.flac", noise(20000), total)
+    for read in (decode, measure):
+        with pytest.raises(UserError) as caught:
+            read(path)
+        assert str(caught.value).startswith(f"{path}: ")
+        assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_blocks_change_nothing(tmp_path, suffix, monkeypatch):
+    soundfile.write(tmp_path / f"a.{suffix}", to_float(noise((30000, 2))).reshape(-1, 2) / 2, 44100)
+    expected, _ = soundfile.read(tmp_path / f"a.{suffix}", always_2d=True)
+    for values in (1 << 21, 7000, 60000):
+        monkeypatch.setattr(audio, "BLOCK_VALUES", values)
+        samples, _ = decode(tmp_path / f"a.{suffix}")
+        np.testing.assert_array_equal(samples, expected.mean(axis=1))
+
+
+@pytest.mark.parametrize(("error", "says"), [(MemoryError, "is too long"), (ValueError, "cannot be read as audio")])
+def test_what_numpy_cannot_hold_is_an_error_of_the_file(tmp_path, monkeypatch, error, says):
+    def fail(file):
+        raise error
+
+    monkeypatch.setattr(audio, "_samples", fail)
+    soundfile.write(tmp_path / "a.wav", noise(10), 16000)
+    with pytest.raises(UserError, match=rf"a\.wav: {says}"):
+        decode(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("samples", [[0.0, 100.0], [[0.1, 0.0], [0.0, -100.0]]])
+def test_samples_on_another_scale(tmp_path, samples):
+    soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="FLOAT")
+    with pytest.raises(UserError, match=r"a\.wav: holds samples up to 100, and full scale is 1; rescale it$"):
+        decode(tmp_path / "a.wav")
+
+
+def test_samples_a_little_too_loud_are_taken(tmp_path):
+    soundfile.write(tmp_path / "a.wav", [0.0, -7.9, 1.5], 16000, subtype="FLOAT")
+    np.testing.assert_allclose(decode(tmp_path / "a.wav")[0], [0.0, -7.9, 1.5], rtol=1e-6)
+
+
+def test_a_pipe_is_no_recording(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    with pytest.raises(UserError, match=r"a\.wav: is no regular file"):
+        decode(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(("count", "rate"), [(1, 96000), (1000, 2**31 - 1)])
+def test_a_recording_without_a_sample_at_one_of_the_rates(stage, tmp_path, count, rate):
+    path = tmp_path / "corpus/sad/a.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, noise(count), 16000)
+    data = path.read_bytes()
+    path.write_bytes(data[:24] + rate.to_bytes(4, "little") + data[28:])
+    with pytest.raises(
+        UserError, match=rf"sad/a\.wav: is too short \({count} samples at {rate} Hz are none at \d+ Hz\)"
+    ):
+        stage({})
+    assert not list((tmp_path / "audio").glob("*.h5"))
 
 
 def test_one_bad_recording_leaves_no_output(stage, tmp_path):

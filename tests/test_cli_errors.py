@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from conftest import REPOSITORY, tone
 from pipeline import manifest, paths
 from pipeline.audio_file import prepare_corpus
 from pipeline.cli import main
+from pipeline.errors import UserError
 from pipeline.params import load
 
 STAGES = sorted(path.stem for path in (REPOSITORY / "stages").glob("[a-z]*.py"))
@@ -164,6 +166,15 @@ def test_unknown_names(fails, stage, arguments, says):
     fails(stage, *arguments, says=says, code=2)
 
 
+@pytest.mark.parametrize(
+    ("section", "name", "right"), [("features", "tiny", "embeddings"), ("embeddings", "cepstra", "features")]
+)
+def test_an_entry_of_the_other_section(project, fails, section, name, right):
+    make_audio(project)
+    says = f"{name!r} is an entry of {right}, not of {section}; run with {right} mine {name}"
+    fails("features", section, "mine", name, says=says, code=2)
+
+
 def test_wrong_section_is_a_usage_error(project):
     done = project.run("stages.features", "feature", "mine", "mel")
     assert done.returncode == 2
@@ -232,7 +243,7 @@ def test_ser_inspect_says_what_a_file_holds(project):
     ("damage", "message"),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-9]), "damaged feature file"),
-        (lambda path: path.write_bytes(b""), "damaged feature file"),
+        (lambda path: path.write_bytes(b""), "is empty; not a feature file"),
         (lambda path: path.unlink(), "no such feature file"),
     ],
 )
@@ -257,6 +268,72 @@ def test_ser_helps():
     for command in ("check", "features", "inspect"):
         assert f"\n  {command} " in result.stdout
         assert ser(command, "--help").exit_code == 0
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--batch-seconds", "nan"], "Error: Invalid value for '--batch-seconds': nan is not a finite number."),
+        (["--batch-seconds", "inf"], "Error: Invalid value for '--batch-seconds': inf is not in the range"),
+        (["--set", "n_mfcc=20", "--set", "n_mfcc=30"], "error: --set 'n_mfcc=30': n_mfcc is given twice; give it once"),
+        (["--set", "n_mfcc=2024-99-99"], "error: --set n_mfcc: not valid YAML: '2024-99-99' is no valid timestamp"),
+        (["--set", "pad_to=1e9"], "error: mfcc.pad_to: input should be less than or equal to 3600; it is 1000000000.0"),
+        (["--set", "n_fft=1000000000"], "error: mfcc.n_fft: should be at most 65536 samples; it is 1000000000"),
+        (["--set", "n_mels=1000000000"], "error: mfcc: n_mels 1000000000 is more than the 1025 frequencies of n_fft"),
+    ],
+)
+def test_options_of_ser_extract(project, arguments, says):
+    before = project.files()
+    result = ser("extract", "mfcc", "recordings", "--out", "new/out.h5", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].startswith(says)
+    assert project.files() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("params.yaml/x.json", "nothing can be written there (Not a directory); give another"),
+        ("/proc/x/y.json", "nothing can be written there ("),
+    ],
+)
+@pytest.mark.parametrize("part", ["store", "train", "features"])
+def test_a_report_that_cannot_be_written_is_known_before_measuring(project, monkeypatch, part, path, says):
+    def measure(*arguments):
+        raise AssertionError("it measures")
+
+    module = import_module(f"pipeline.bench.{part}")
+    monkeypatch.setattr(module, "measure" if part == "train" else "run", measure)
+    result = ser("bench", part, "--quick", "--json", path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: --json {path}: {says}")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        ("params.yaml/x.csv", "nothing can be written there (Not a directory); give another"),
+        ("recordings/../recordings/sad/anna_1.wav", "is one of the inputs; give another name"),
+    ],
+)
+def test_predictions_that_cannot_be_written_are_known_before_computing(project, monkeypatch, out, says):
+    monkeypatch.setattr("pipeline.predict.find_models", lambda name, fusions: ([], None))
+    before = project.files()
+    result = ser("predict", "statistics", "recordings", "--out", out)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"error: --out {out}: {says}\n"
+    assert project.files() == before
+
+
+def test_a_place_for_output(tmp_path):
+    paths.check_writable("--out", tmp_path / "new/folder/file.csv")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UserError, match=r"^--out .*: is a folder; name a file$"):
+        paths.check_writable("--out", tmp_path)
 
 
 # Starting fast

@@ -17,7 +17,7 @@ from toy_extractor import Toy, ToyParams
 
 from pipeline import executors
 from pipeline.audio_file import write_audio
-from pipeline.errors import UserError
+from pipeline.errors import ParamsError, UserError
 from pipeline.executors import open_executor, run_all
 from pipeline.extract import extract
 from pipeline.protocols import LeaveOneSpeakerOut
@@ -184,11 +184,26 @@ def use(address, resources=None):
         return list(run_all(executor, print, [()]))
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "head"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://[::1]:1"])
 def test_no_scheduler_there(monkeypatch, address):
     monkeypatch.setattr(executors, "CONNECT_WAIT", 0.5)
-    with pytest.raises(UserError, match=rf"^no Dask scheduler answers at '{address}' \(.*\); is it running\?$"):
+    with pytest.raises(
+        UserError, match=rf"^no Dask scheduler answers at '{re.escape(address)}' \(.*\); is it running\?$"
+    ):
         use(address)
+
+
+@pytest.mark.parametrize("address", ["head", "head:8786", "foo://x:1", "tcp://a:b:c", "tcp://head", "inproc://1/2/3"])
+def test_no_address(monkeypatch, address):
+    """Dask's client, once made, would complain of it when it is collected."""
+    monkeypatch.setattr(distributed, "Client", None)
+    with pytest.raises(ParamsError, match=rf"^'{address}' is no address of a Dask scheduler; give tcp://HOST:PORT"):
+        use(address)
+
+
+def test_no_certificates():
+    with pytest.raises(ParamsError, match=r"^tls://head:8786: Dask's configuration names no certificates"):
+        use("tls://head:8786")
 
 
 def test_no_worker_that_can(scheduler, monkeypatch, capsys):

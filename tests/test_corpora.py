@@ -250,6 +250,9 @@ def test_table_speaker_comes_before_the_pattern(build):
         ("path,emotion\n", r"labels\.csv: lists no recording"),
         ("path,emotion\na.wav,sadd\n", r"a\.wav: unknown emotion code 'sadd' \(did you mean 'sad'\?\)"),
         ("path,emotion\na.wav,sad\na.wav,happy\n", r"a\.wav and a\.wav have the same key 'a'"),
+        ("path,emotion,text,text\na.wav,sad,x,y\n", r"labels\.csv: column 'text' stands twice; take one out"),
+        (f"path,emotion,text\na.wav,sad,{'x' * 140000}\n", r"labels\.csv, line 2: not CSV \(field larger than"),
+        (f"path,emotion,{'x' * 140000}\n", r"labels\.csv, line 1: not CSV \(field larger than"),
         ("path,emotion\na.wav,fröhlich\n".encode("latin-1"), r"labels\.csv: not UTF-8"),
     ],
 )
@@ -262,6 +265,52 @@ def test_table_mistakes(build, table, message):
 def test_missing_table(build):
     with pytest.raises(UserError, match=r"list\.csv: no such table"):
         build("folder", "sad/a.wav", table="list.csv")
+
+
+def test_a_table_that_is_a_folder(build):
+    with pytest.raises(UserError, match=r"corpus/sad: cannot be read \(Is a directory\); name a CSV file"):
+        build("folder", "sad/a.wav", table="sad")
+
+
+def test_blank_lines_of_a_table_are_left_out(build):
+    assert list(build("folder", "a.wav", labels="path,emotion\n\na.wav,sad\n\n")) == ["a.wav"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("table", "labels.csv"), ("speaker_pattern", "/(.)")])
+def test_options_of_the_folder_reader_with_another(build, name, value):
+    with pytest.raises(ParamsError, match=f"^{name}: is for the folder reader, and the reader is emodb; leave it out"):
+        build("emodb", "03a01Fa.wav", **{name: value})
+
+
+# Links
+
+
+@pytest.mark.parametrize("target", [".", "sad", "..", "/"])
+def test_a_link_to_a_folder_that_holds_it(build, tmp_path, target):
+    build("folder", "sad/anna/1.wav")
+    link = tmp_path / "corpus/sad/anna/again"
+    link.symlink_to(tmp_path / "corpus" / target)
+    with pytest.raises(UserError) as caught:
+        build("folder")
+    assert str(caught.value).startswith(f"{link}: is a link to ")
+    assert str(caught.value).endswith(", a folder that holds the link; remove the link")
+
+
+def test_links_to_each_other(build, tmp_path):
+    build("folder", "sad/1.wav", "happy/2.wav")
+    (tmp_path / "corpus/sad/x").symlink_to(tmp_path / "corpus/happy")
+    (tmp_path / "corpus/happy/y").symlink_to(tmp_path / "corpus/sad")
+    with pytest.raises(UserError, match=r"/corpus/\w+/./.: is a link to "):
+        build("folder")
+
+
+def test_links_to_other_folders_are_followed(build, tmp_path):
+    (tmp_path / "elsewhere/anna").mkdir(parents=True)
+    soundfile.write(tmp_path / "elsewhere/anna/1.wav", tone(0.1), 16000)
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus/sad").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "corpus/angry").symlink_to(tmp_path / "elsewhere")
+    assert list(build("folder", "happy/2.wav")) == ["angry/anna/1.wav", "happy/2.wav", "sad/anna/1.wav"]
 
 
 # Emotion codes

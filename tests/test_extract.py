@@ -83,6 +83,13 @@ def test_batches_are_cut_by_duration(run):
     assert toy.batches == [[30, 60], [40, 5], [90], [20]]
 
 
+def test_utterances_without_samples(run, tmp_path):
+    """None comes from a recording, but a batch is begun for one all the same."""
+    for utterances in ({"a": pcm(0)}, {"a": pcm(0), "b": pcm(30)}, {"b": pcm(30), "c": pcm(60, 1), "a": pcm(0)}):
+        run(utterances)
+        assert FeatureFile(tmp_path / "out.h5").lengths.tolist() == [len(wave) // 10 for wave in utterances.values()]
+
+
 def test_padding_extractors_get_near_equal_lengths(run, tmp_path):
     toy = Toy()
     toy.sort_by_length = True

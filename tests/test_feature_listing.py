@@ -202,6 +202,7 @@ def test_only_those_asked_for():
     code, said, error = ser_features("stff")
     assert (code, said) == (2, "")
     assert error.startswith("error: unknown extractor 'stff' (did you mean 'stft'?)")
+    assert ser_features("mfcc", "stff") == (code, "", error)
 
 
 def test_it_loads_no_model_and_no_torch():

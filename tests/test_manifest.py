@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from conftest import tone
 from pipeline import manifest
 from pipeline.corpora import CorpusParams
 from pipeline.errors import UserError
+from pipeline.manifest import Row
 
 # fmt: off
 FIELDS = [
@@ -180,3 +182,77 @@ def test_an_emotion_kept_must_be_there(project):
     done = project.run("stages.manifest", "mine")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: recordings: no recording is 'bored'; take it out of the corpus's `keep`\n"
+
+
+def read_with(path, **changes):
+    """Write a manifest of two rows, the second with changed values, and read it."""
+    row = Row("a", "mine", "a.wav", "", "", "", "sad", "sad", "", "", 1.0, 16000, 1, "")
+    lines = [json.dumps(asdict(row)), json.dumps({**asdict(row), "key": "b", **changes})]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return manifest.read(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"wav": None}, "'wav' must be text; it is null"),
+        ({"wav": ["a.wav"]}, "'wav' must be text; it is ["),
+        ({"wav": ""}, "'wav' must be text; it is \"\""),
+        ({"key": 3}, "'key' must be text; it is 3"),
+        ({"emo": "\ud800"}, "'utf-8' codec can't encode"),
+        ({"length": "1.0"}, "'length' must be a number; it is \"1.0\""),
+        ({"length": True}, "'length' must be a number; it is true"),
+        ({"length": float("nan")}, "'length' is nan"),
+        ({"sample_rate": 16000.5}, "'sample_rate' must be a whole number; it is 16000.5"),
+        ({"channel": None}, "'channel' must be a whole number; it is null"),
+    ],
+)
+def test_values_of_another_type(tmp_path, changes, says):
+    with pytest.raises(UserError) as caught:
+        read_with(tmp_path / "m.jsonl", **changes)
+    assert str(caught.value).startswith(f"{tmp_path / 'm.jsonl'}, line 2: not a manifest row ({says}")
+
+
+def test_a_length_may_be_a_whole_number(tmp_path):
+    assert [row.length for row in read_with(tmp_path / "m.jsonl", length=2)] == [1.0, 2]
+
+
+def test_a_key_that_stands_twice(tmp_path):
+    with pytest.raises(UserError, match=r"m\.jsonl, line 2: has the key of line 1, 'a'; take one out$"):
+        read_with(tmp_path / "m.jsonl", key="a")
+
+
+def test_a_name_that_stands_twice_in_a_line(tmp_path):
+    (tmp_path / "m.jsonl").write_text('{"key": "a", "key": "b"}\n', encoding="utf-8")
+    with pytest.raises(UserError, match=r"m\.jsonl, line 1: not a manifest row \('key' stands twice\)$"):
+        manifest.read(tmp_path / "m.jsonl")
+
+
+@pytest.mark.parametrize("text", ["[" * 100000, "9" * 5000])
+def test_a_line_that_json_gives_up_on(tmp_path, text):
+    (tmp_path / "m.jsonl").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"m\.jsonl, line 1: not a manifest row"):
+        manifest.read(tmp_path / "m.jsonl")
+
+
+def test_a_pipe_is_neither_manifest_nor_recording(corpus, tmp_path):
+    os.mkfifo(tmp_path / "m.jsonl")
+    with pytest.raises(UserError, match=r"m\.jsonl: is no regular file"):
+        manifest.read(tmp_path / "m.jsonl")
+    os.mkfifo(corpus / "sad/pipe.wav")
+    with pytest.raises(UserError, match=r"pipe\.wav: is no regular file"):
+        build(corpus)
+
+
+def test_the_length_of_a_flac_that_does_not_say_it(corpus):
+    path = corpus / "sad/b.flac"
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    assert soundfile.info(str(path)).frames == 2**63 - 1
+    assert {row.key: row.length for row in build(corpus)}["sad/b"] == 0.2
+    data[21] |= 0x0F
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"sad/b\.flac: "):
+        build(corpus)

@@ -1,5 +1,7 @@
 """The training that all neural systems share: batches, schedules, augmentation, accumulation, seeds, normalisation."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -99,7 +101,7 @@ def test_columns_give_back_every_utterance(budget):
 def test_the_memory_for_features_is_a_setting(monkeypatch):
     monkeypatch.setenv("SER_MEMORY", "0.5")
     assert memory_budget() == 1 << 29
-    for wrong in ("much", "-1", "nan"):
+    for wrong in ("much", "-1", "nan", "inf", "1e308"):
         monkeypatch.setenv("SER_MEMORY", wrong)
         with pytest.raises(ParamsError, match=f"SER_MEMORY is '{wrong}'"):
             memory_budget()
@@ -131,6 +133,23 @@ def test_cosine_falls_from_one_and_stays_above_zero():
     assert found[0] == 1
     assert (np.diff(found) <= 0).all()
     assert 0 < found[-1] < 0.03
+
+
+# --- interruption ---
+
+
+def test_an_interrupt_ends_the_training(X):
+    """skorch takes it for the end of training, and half a training would pass for a whole."""
+    epochs = []
+
+    def press():
+        epochs.append(1)
+        if len(epochs) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        small(epochs=5).fit(X, LABELS, on_epoch=press)
+    assert len(epochs) == 2
 
 
 # --- accumulation ---
@@ -247,9 +266,7 @@ def test_normalisation_with_nothing_to_standardise_is_refused(X):
             return ("logmel", "ssl")
 
     model = OfWaveforms(TrainingParams(normalisation="per_speaker", epochs=1))
-    with pytest.raises(
-        ParamsError, match="has nothing to standardise here, as of_waveforms reads logmel, ssl"
-    ):
+    with pytest.raises(ParamsError, match="has nothing to standardise here, as of_waveforms reads logmel, ssl"):
         model.fit(X, LABELS)
 
 

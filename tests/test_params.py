@@ -133,8 +133,12 @@ def test_a_misspelt_kind(mistakes, key, name, message):
     [
         ("seed", "zero", "valid integer"),
         ("seed", -1, "greater than or equal to 0; it is -1"),
+        ("seed", 2**32, "less than or equal to 4294967295; it is 4294967296"),
         ("corpora", ["mine"], "valid dictionary"),
         ("corpora", None, "valid dictionary; it is None"),
+        ("corpora.mine.root", "", "corpora.mine.root: should be the corpus folder, as /path/to/recordings; it is ''"),
+        ("corpora.mine.root", " ", "should be the corpus folder"),
+        ("corpora.mine.root", 3, "corpora.mine.root: "),
         ("corpora.mine.language", False, "valid string; it is False"),
         ("corpora.mine.speaker_pattern", "(a", "is no regular expression"),
         ("corpora.mine.speaker_pattern", "a+", "needs a group"),
@@ -145,6 +149,11 @@ def test_a_misspelt_kind(mistakes, key, name, message):
         ("features.mfcc.cepstra.n_mels", "many", "valid integer"),
         ("features.mfcc.cepstra.sample_rate", 8000, "16000 or 48000; it is 8000"),
         ("features.mfcc.cepstra.clip", 0, "greater than 0"),
+        ("features.mfcc.cepstra.clip", 3601, "less than or equal to 3600; it is 3601"),
+        ("features.mfcc.cepstra.pad_to", 1e9, "less than or equal to 3600; it is 1000000000.0"),
+        ("features.mfcc.cepstra.n_fft", 10**9, "at most 65536 samples; it is 1000000000"),
+        ("features.mfcc.cepstra.hop_length", 10**9, "at most 65536 samples; it is 1000000000"),
+        ("features.lpcc", {"x": {"n_fft": 10**9}}, "features.lpcc.x.n_fft: should be at most 65536 samples"),
         ("features.mfcc.cepstra.pad", "loop", "'zero' or 'repeat'; it is 'loop'"),
         ("embeddings.tiny.layers", "all", "it is 'all'"),
         ("protocols.dealt.folds", 1, "greater than or equal to 2; it is 1"),
@@ -207,11 +216,14 @@ def test_a_missing_key(mistakes, key):
         ("copied.logmel", [], "'mel' is not extracted from copies; add it to copied.logmel"),
         ("fusions.both.second", "agaain", "'agaain' is not in experiments (did you mean 'again'?)"),
         ("fusions.both.second", "picture", "fusions.both: its branches have not one corpus and one protocol"),
+        ("fusions.both.second", "statistics", "fusions.both.second: 'statistics' is the first branch too; expected an"),
         ("fusions.again", {"first": "again", "second": "again"}, "is the name of an experiment too"),
         ("corpora.my corpus", {"reader": "folder", "root": "x"}, "name 'my corpus' may hold only"),
         ("features.mfcc.a/b", {}, "name 'a/b' may hold only"),
         ("experiments.pooled.ä", {"corpus": "mine", "copies": "mine", "protocol": "loso"}, "name 'ä' may hold only"),
         ("features.mfcc.cepstra.n_mfcc", 30, "n_mfcc 30 is more than n_mels 20"),
+        ("features.mfcc.cepstra.win_length", 10**9, "win_length 1000000000 is longer than n_fft"),
+        ("features.mfcc.cepstra.n_mels", 1026, "n_mels 1026 is more than the 1025 frequencies of n_fft 2048"),
     ],
 )
 def test_sections_must_fit_each_other(mistakes, key, value, message):
@@ -251,6 +263,41 @@ def test_a_file_that_is_no_mapping(mistakes, text, message):
 
 
 @pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("2024-99-99", "'2024-99-99' is no valid timestamp (text can stand in quotes)"),
+        ("2024-01-01 25:00:00", "'2024-01-01 25:00:00' is no valid timestamp"),
+        ("!!timestamp x", "'x' is no valid timestamp"),
+        ("!!int foo", "'foo' is no valid int"),
+        ("!!int ''", "'' is no valid int"),
+        ("!!float abc", "'abc' is no valid float"),
+        ("!!bool perhaps", "'perhaps' is no valid bool"),
+        ("!!map [a]", "this is no valid map"),
+        ("9" * 5000, f"'{'9' * 56}... is no valid int"),
+        ("[" * 3000, "more than 50 levels of nesting"),
+        ("{a: " * 3000, "more than 50 levels of nesting"),
+        ("[" * 51 + "]" * 51, "more than 50 levels of nesting"),
+        ("&a {b: *a}", "unconstructable recursive node"),
+    ],
+)
+def test_a_value_that_yaml_cannot_give(mistakes, value, says):
+    (line,) = mistakes(f"corpora: {{}}\nseed: {value}\n")
+    assert line.startswith("not valid YAML: ")
+    assert says in line
+    assert f'in "{FILE}", line 2, column ' in line
+
+
+def test_values_within_the_limits(check, mistakes):
+    nested = "[" * 40 + "]" * 40
+    assert mistakes(edited("seed", "quoted").replace("quoted", nested))[0].startswith("seed: input should be a valid ")
+    assert mistakes(edited("seed", "quoted").replace("quoted", "2024-12-31"))[0].startswith("seed: input should be")
+    (line,) = mistakes(edited("seed", "quoted").replace("quoted", "0x" + "f" * 5000))
+    assert line.endswith("; it is too long a number to show")
+    assert check(edited("seed", 2**32 - 1)).exit_code == 0
+    assert check(edited("corpora.mine.root", ".")).exit_code == 0
+
+
+@pytest.mark.parametrize(
     ("text", "key", "number"),
     [
         (PARAMS + "seed: 1\n", "seed", len(PARAMS.splitlines()) + 1),
@@ -276,7 +323,18 @@ def test_a_missing_file(mistakes):
     assert mistakes() == ["not found; run the command in the project's folder"]
 
 
-def test_a_folder(check):
+def test_an_empty_root_beside_another_mistake(mistakes):
+    lines = mistakes(edited("corpora.mine.root", "").replace("bootstrap: 100", "bootstrap: few"))
+    assert [line.split(":")[0] for line in lines] == ["corpora.mine.root", "scoring.bootstrap"]
+
+
+def test_a_folder(mistakes):
     Path(FILE).mkdir()
-    result = check()
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"error: {FILE}: Is a directory\n")
+    assert mistakes() == [f"is a folder; expected a file, as {FILE}/params.yaml"]
+
+
+def test_a_file_below_a_file(check):
+    Path("file").write_text("")
+    result = CliRunner().invoke(main, ["check", "file/params.yaml"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: file/params.yaml: cannot be read (Not a directory)\n"

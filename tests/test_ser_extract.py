@@ -11,7 +11,9 @@ import soundfile
 from click.testing import CliRunner
 from recorded import TESTS, record
 
+from pipeline import manifest
 from pipeline.cli import main
+from pipeline.manifest import Row
 from pipeline.store import FeatureFile
 
 PROSODY = ("extract", "prosody")
@@ -83,7 +85,10 @@ def test_only_what_is_new_is_computed(folder):
     file = FeatureFile("out.h5")
     assert "003" not in file.keys
     np.testing.assert_array_equal(file.row(file.keys.index("renamed")), before)
-    assert ser(*MFCC, "--set", "n_mfcc=6", "many", "--out", "out.h5").stdout == "out.h5: computed 50, reused 0\n"
+    assert (
+        ser(*(argument.replace("n_mfcc=5", "n_mfcc=6") for argument in MFCC), "many", "--out", "out.h5").stdout
+        == "out.h5: computed 50, reused 0\n"
+    )
 
 
 def test_options_reach_the_work(folder):
@@ -166,7 +171,11 @@ def test_an_output_that_cannot_be(folder, out, says):
         ("r", "r: cannot be read (Is a directory)"),
         ("r/000.wav", "r/000.wav: not a feature file, or a damaged feature file; give another"),
         ("text.txt", "text.txt: not a feature file, or a damaged feature file; give another"),
-        ("other.h5", "other.h5: damaged feature file (its schema is not ser-features/1); delete it and run again"),
+        ("empty.h5", "empty.h5: is empty; not a feature file"),
+        ("pipe.h5", "pipe.h5: is no regular file, so not a feature file; give another"),
+        ("other.h5", "other.h5: not a feature file (its schema is missing, not ser-features/1); give another"),
+        ("newer.h5", "newer.h5: not a feature file (its schema is ser-features/9, not ser-features/1); give another"),
+        ("other_cut.h5", "other_cut.h5: not a feature file, or a damaged feature file; give another"),
         ("cut.h5", "cut.h5: damaged feature file ("),
         ("bit.h5", "bit.h5: damaged feature file (its checksum is another); delete it and run again"),
     ],
@@ -175,8 +184,14 @@ def test_inspect_of_what_is_no_whole_feature_file(folder, path, says):
     import h5py
 
     (folder / "text.txt").write_text("text, and more of it")
+    (folder / "empty.h5").touch()
+    if path == "pipe.h5":
+        os.mkfifo(path)
     with h5py.File("other.h5", "w") as file:
-        file["values"] = np.zeros(3)
+        file["values"] = np.zeros(3000)
+    (folder / "other_cut.h5").write_bytes((folder / "other.h5").read_bytes()[:-7])
+    with h5py.File("newer.h5", "w") as file:
+        file.attrs["schema"] = "ser-features/9"
     if path in ("cut.h5", "bit.h5"):
         assert ser(*MFCC, "r", "--out", "good.h5").exit_code == 0
         whole = (folder / "good.h5").read_bytes()
@@ -215,3 +230,117 @@ def test_a_device_is_used_or_refused(folder):
     )
     assert not Path("l.h5").exists()
     assert not Path("p.h5").exists()
+
+
+def other_hdf5(path, **attributes):
+    """Another program's HDF5 file; its bytes."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs.update(attributes)
+        file["values"] = np.arange(3000.0)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["out.h5", "out.h5.audio"])
+@pytest.mark.parametrize("damage", ["whole", "of a schema", "cut short"])
+def test_another_programs_hdf5_file_is_left_alone(folder, name, damage):
+    data = other_hdf5(folder / name, **({"schema": "mine"} if damage == "of a schema" else {}))
+    if damage == "cut short":
+        data = data[:-100]
+        (folder / name).write_bytes(data)
+    code, line = fails(*PROSODY, "r", "--out", "out.h5")
+    assert code == 1
+    assert line.startswith("error: --out out.h5: ")
+    assert "exists" in line
+    assert {path.name: path.read_bytes() for path in folder.glob("out*")} == {name: data}
+
+
+def test_a_pipe_is_no_output(folder):
+    os.mkfifo("pipe.h5")
+    code, line = fails(*PROSODY, "r", "--out", "pipe.h5")
+    assert (code, line) == (
+        1,
+        "error: --out pipe.h5: exists, and is not a feature file; give another name, or delete it",
+    )
+    assert Path("pipe.h5").is_fifo()
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.9])
+def test_a_damaged_file_of_ours_is_made_anew(folder, share):
+    assert ser(*MFCC, "r", "--out", "out.h5").exit_code == 0
+    whole = Path("out.h5").read_bytes()
+    Path("out.h5").write_bytes(whole[: int(share * len(whole))])
+    Path("out.h5.audio").write_bytes(whole[:20])
+    assert ser(*MFCC, "r", "--out", "out.h5").stdout == "out.h5: computed 3, reused 0; the previous file was damaged\n"
+    assert Path("out.h5").read_bytes() == whole
+
+
+def list_recordings(path, *wavs, dataset="mine"):
+    """Write a manifest of these files."""
+    rows = [Row(Path(wav).stem, dataset, wav, "s", "", "", "sad", "sad", "", "", 0.02, 16000, 1, "") for wav in wavs]
+    manifest.write(path, rows)
+
+
+def test_a_manifest_of_the_project_names_files_below_the_corpus(project):
+    assert project.run("stages.manifest", "mine").returncode == 0
+    result = ser(*MFCC, "data/manifests/mine.jsonl", "--out", "out.h5")
+    assert (result.exit_code, result.stdout) == (0, "out.h5: computed 9, reused 0\n"), result.stderr
+    assert FeatureFile("out.h5").keys[0] == "angry/anna_1"
+    assert ser(*MFCC, "recordings", "--out", "out.h5").stdout == "out.h5: computed 0, reused 9\n"
+
+
+def test_files_beside_a_manifest_come_first(project):
+    record(project.folder / "recordings/angry", 1)
+    record(project.folder / "own", 2)
+    (project.folder / "own/000.wav").rename(project.folder / "own/a.wav")
+    list_recordings(Path("own/list.jsonl"), "a.wav", "001.wav")
+    assert ser(*MFCC, "own/list.jsonl", "--out", "out.h5").exit_code == 0
+    assert FeatureFile("out.h5").keys == ["a", "001"]
+
+
+@pytest.mark.parametrize(
+    ("wavs", "dataset", "says"),
+    [
+        (["gone.wav"], "mine", "gone.wav is not in lists nor in recordings; restore it, or take its row out"),
+        (["angry/ben_1.wav", "gone.wav"], "mine", "gone.wav is not in lists nor in recordings; restore it"),
+        (["here.wav", "angry/ben_1.wav"], "mine", "angry/ben_1.wav is not in lists; restore it, or take its row out"),
+        (["gone.wav"], "other", "gone.wav is not in lists, and params.yaml in the working folder has no corpora.other"),
+    ],
+)
+def test_a_manifest_with_a_file_that_is_not_there(project, wavs, dataset, says):
+    record(project.folder / "lists", 1)
+    Path("lists/000.wav").rename("lists/here.wav")
+    list_recordings(Path("lists/m.jsonl"), *wavs, dataset=dataset)
+    code, line = fails(*MFCC, "lists/m.jsonl", "--out", "out.h5")
+    assert code == 1
+    assert line.startswith(f"error: lists/m.jsonl: {says}")
+    assert not Path("out.h5").exists()
+
+
+def test_a_manifest_with_a_missing_file_and_no_project(folder):
+    list_recordings(Path("r/m.jsonl"), "gone.wav")
+    code, line = fails(*MFCC, "r/m.jsonl", "--out", "out.h5")
+    assert (code, line) == (
+        1,
+        "error: r/m.jsonl: gone.wav is not in r, and params.yaml in the working folder, whose corpora.mine.root may say"
+        " where it is, is not there; put the manifest beside the recordings, or run the command in the project's"
+        " folder",
+    )
+
+
+def test_a_recording_too_short_to_have_a_sample(folder):
+    soundfile.write("r/short.wav", np.array([0.5]), 96000)
+    code, line = fails(*MFCC, "r", "--out", "out.h5")
+    assert (code, line) == (
+        1,
+        "error: r/short.wav: is too short (1 samples at 96000 Hz are none at 16000 Hz); mend or remove the file",
+    )
+    assert sorted(path.name for path in folder.iterdir()) == ["r"]
+
+
+def test_a_recording_that_is_a_link_to_itself(folder):
+    (folder / "r/loop.wav").symlink_to("loop.wav")
+    code, line = fails(*MFCC, "r", "--out", "out.h5")
+    assert code == 1
+    assert line.startswith("error: r/loop.wav: cannot be read as audio (")

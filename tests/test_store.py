@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import pickle
 import shutil
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.store import SCHEMA, FeatureFile, FeatureWriter, Header, canonical_json
+from pipeline.store import SCHEMA, FeatureFile, FeatureWriter, Header, canonical_json, may_be_replaced
 
 KEYS = ["a", "b/ü", "empty", "d@10dB"]
 LENGTHS = [3, 5, 0, 1]
@@ -225,7 +226,12 @@ def test_a_missing_file(tmp_path):
     assert "no such feature file; `dvc repro` makes it" in refuses(tmp_path / "f.h5")
 
 
-@pytest.mark.parametrize("data", [b"", b"\x89HDF\r\n\x1a\n", b"text\n" * 1000])
+def test_an_empty_file(tmp_path):
+    (tmp_path / "f.h5").touch()
+    assert refuses(tmp_path / "f.h5") == f"{tmp_path / 'f.h5'}: is empty; not a feature file"
+
+
+@pytest.mark.parametrize("data", [b"\x89HDF\r\n\x1a\n", b"text\n" * 1000])
 def test_what_is_no_hdf5_file(tmp_path, data):
     (tmp_path / "f.h5").write_bytes(data)
     assert "damaged feature file" in refuses(tmp_path / "f.h5")
@@ -266,8 +272,6 @@ def group(name):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (attribute("schema", "ser-features/9"), f"its schema is not {SCHEMA}"),
-        (attribute("schema", 3), f"its schema is not {SCHEMA}"),
         (lambda file: file.attrs.__delitem__("version"), "version"),
         (attribute("params", "{"), "Expecting property name"),
         (attribute("params", 3), "JSON"),
@@ -300,6 +304,42 @@ def test_a_file_that_is_not_a_whole_feature_file(path, damage, message):
         damage(file)
     assert message in refuses(path)
     assert "damaged feature file" in refuses(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (attribute("schema", "ser-features/9"), "ser-features/9"),
+        (attribute("schema", 3), "3"),
+        (attribute("schema", b"\xff\n"), "?"),
+        (lambda file: file.attrs.__delitem__("schema"), "missing"),
+    ],
+)
+def test_a_file_of_another_schema(path, damage, found):
+    assert may_be_replaced(path)
+    with h5py.File(path, "a") as file:
+        damage(file)
+    assert refuses(path) == f"{path}: not a feature file (its schema is {found}, not {SCHEMA}); give another"
+    assert not may_be_replaced(path)
+
+
+def test_a_feature_file_cut_short_may_be_replaced_and_another_program_s_may_not(path, tmp_path):
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        assert may_be_replaced(path)
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["values"] = np.arange(5000.0)
+    other = (tmp_path / "other.h5").read_bytes()
+    path.write_bytes(other[:-8])
+    assert not may_be_replaced(path)
+    assert "delete" not in refuses(path)
+
+
+def test_a_pipe_is_no_feature_file(tmp_path):
+    os.mkfifo(tmp_path / "f.h5")
+    assert "is no regular file" in refuses(tmp_path / "f.h5")
+    assert not may_be_replaced(tmp_path / "f.h5")
 
 
 def test_damaged_bytes_are_an_error_or_change_values_only(path):

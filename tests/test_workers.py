@@ -15,6 +15,7 @@ from toy_extractor import Toy, ToyParams
 
 from pipeline import extract as extraction
 from pipeline.audio_file import write_audio
+from pipeline.commands import torch_devices
 from pipeline.errors import ParamsError
 from pipeline.executors import cores, worker_count
 from pipeline.extract import Summary, extract
@@ -102,6 +103,12 @@ def test_threads_of_one_process_compute_one_after_another(audio, tmp_path):
 
 
 # A model on a device
+
+
+def test_a_device_that_holds_no_values_is_refused():
+    with pytest.raises(ParamsError, match=r"device 'meta' cannot be used \(.*\); see SER_DEVICE or --device"):
+        torch_devices("meta")
+    assert torch_devices("cpu, cpu") == ["cpu", "cpu"]
 
 
 def test_a_model_has_a_process_on_each_device(audio, tmp_path):

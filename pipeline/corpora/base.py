@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline.corpora.emotions import EMOTIONS
 from pipeline.errors import UserError, nearest
@@ -72,6 +72,16 @@ class CorpusParams(Strict):
             raise ValueError("needs a group: the part in () is the speaker")
         return pattern
 
+    @field_validator("table", "speaker_pattern")
+    @classmethod
+    def _of_folder_reader(cls, value: str, info: ValidationInfo) -> str:
+        from pipeline.corpora import READERS
+
+        reader = info.data.get("reader")
+        if value and reader in READERS and reader != "folder":  # a misspelt reader is a mistake of its own
+            raise ValueError(f"is for the folder reader, and the reader is {reader}; leave it out")
+        return value
+
 
 Reader = Callable[[Path, CorpusParams], Iterator[Utterance]]
 
@@ -80,13 +90,16 @@ def audio_files(root: Path) -> list[str]:
     """List the audio files below `root`, as sorted relative paths with forward slashes.
 
     Raises:
-        UserError: `root` is missing, is no folder, or holds no audio file.
+        UserError: `root` is missing, is no folder, or holds no audio file or a link to a folder that the link is in.
     """
     if not root.is_dir():
         raise UserError(f"corpus folder {str(root)!r} {'is not a folder' if root.exists() else 'does not exist'}")
     found: list[str] = []
+    above: dict[Path, tuple[Path, ...]] = {root: (root.resolve(),)}
     for folder, subfolders, names in os.walk(root, followlinks=True):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        over = above.pop(Path(folder))
+        above |= {path: (*over, _real_folder(path, over)) for path in (Path(folder, name) for name in subfolders)}
         found += [
             (Path(folder) / name).relative_to(root).as_posix()
             for name in names
@@ -98,6 +111,16 @@ def audio_files(root: Path) -> list[str]:
         if any("\udc80" <= character <= "\udcff" for character in name):
             raise UserError(f"{str(root)!r}: the file name {name!r} is not UTF-8; rename it")
     return sorted(found)
+
+
+def _real_folder(path: Path, above: tuple[Path, ...]) -> Path:
+    """Where a folder really is; a link to one of those above it, or to one that holds them, would lead here again."""
+    if not path.is_symlink():
+        return above[-1] / path.name
+    real = path.resolve()
+    if any(folder.is_relative_to(real) for folder in above):
+        raise UserError(f"{path}: is a link to {real}, a folder that holds the link; remove the link")
+    return real
 
 
 def named_files(root: Path, rule: re.Pattern[str], expected: str) -> Iterator[tuple[str, re.Match[str]]]:

@@ -61,25 +61,43 @@ def _from_table(root: Path, table: str) -> Iterator[dict[str, str]]:
         raise UserError(f"{path}: no such table") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text; save the table as UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    names = reader.fieldnames or []
-    for name in ("path", "emotion"):
-        if name not in names:
-            raise UserError(f"{path}: has no column {name!r}; its columns are {', '.join(names) or 'none'}")
-    for name in names:
-        if name not in COLUMNS:
-            raise UserError(f"{path}: unknown column {name!r}{nearest(name, COLUMNS)}; known: {', '.join(COLUMNS)}")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); name a CSV file") from error
     empty = True
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
-        if None in row or None in row.values():
-            raise UserError(f"{where}: has not the {len(names)} columns of the header")
+    for number, row in _rows(path, text):
+        where = f"{path}, line {number}"
         wav = PurePosixPath(row["path"].strip().replace("\\", "/"))
         if wav.is_absolute() or ".." in wav.parts or not wav.name:
             raise UserError(f"{where}: path {row['path']!r} must name a file below the corpus folder")
         if not (root / wav).is_file():
             raise UserError(f"{where}: no such file: {root / wav}")
         empty = False
-        yield {**{name: (value or "").strip() for name, value in row.items()}, "path": str(wav)}
+        yield {**{name: value.strip() for name, value in row.items()}, "path": str(wav)}
     if empty:
         raise UserError(f"{path}: lists no recording")
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a table, as column -> value, each with the number of its last line."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        names = next(reader, [])
+        _check_columns(path, names)
+        for values in reader:
+            if values and len(values) != len(names):
+                raise UserError(f"{path}, line {reader.line_num}: has not the {len(names)} columns of the header")
+            if values:
+                yield reader.line_num, dict(zip(names, values, strict=True))
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: not CSV ({error}); mend the table") from error
+
+
+def _check_columns(path: Path, names: list[str]) -> None:
+    for name in ("path", "emotion"):
+        if name not in names:
+            raise UserError(f"{path}: has no column {name!r}; its columns are {', '.join(names) or 'none'}")
+    for name in names:
+        if name not in COLUMNS:
+            raise UserError(f"{path}: unknown column {name!r}{nearest(name, COLUMNS)}; known: {', '.join(COLUMNS)}")
+        if names.count(name) > 1:
+            raise UserError(f"{path}: column {name!r} stands twice; take one out")

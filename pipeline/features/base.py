@@ -17,12 +17,18 @@ Streams = dict[str, NDArray[np.generic]]
 """The features of one utterance: stream name -> array of shape (frames, dims)."""
 
 
+LONGEST = 3600
+"""what `clip` and `pad_to` can be (s)"""
+
+
 class FeatureParams(Strict):
     """Params every extractor has. Subclass it, and give each field a default and a description with its unit."""
 
     sample_rate: Literal[16000, 48000] = Field(16000, description="rate of the audio read (Hz)")
-    clip: float | None = Field(None, gt=0, description="longer utterances are cut to this length (s)")
-    pad_to: float | None = Field(None, gt=0, description="shorter utterances are extended to this length (s)")
+    clip: float | None = Field(None, gt=0, le=LONGEST, description="longer utterances are cut to this length (s)")
+    pad_to: float | None = Field(
+        None, gt=0, le=LONGEST, description="shorter utterances are extended to this length (s)"
+    )
     pad: Literal["zero", "repeat"] = Field("zero", description="extend with zeros, or with copies of the utterance")
 
 

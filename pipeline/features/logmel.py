@@ -13,7 +13,7 @@ from pipeline.features.spectrum import MelParams, decibels, mel_spectrum
 class LogMelParams(MelParams):
     """Params of the log-Mel spectrogram."""
 
-    resize: int | None = Field(None, ge=1, description="frames every utterance is resized to, bilinearly")
+    resize: int | None = Field(None, ge=1, le=65536, description="frames every utterance is resized to, bilinearly")
 
 
 class LogMel(Extractor[LogMelParams]):

@@ -27,8 +27,10 @@ class LPCCParams(FrameParams):
     n_fft: int = Field(400, ge=16, multiple_of=2, description="length of a frame (samples)")
     hop_length: int = Field(160, ge=1, description="step between frames (samples)")
     window: Literal["hann", "hamming"] = Field("hamming", description="window function, periodic")
-    order: int = Field(16, ge=1, description="order of the linear prediction, 1 per kHz of the rate or a few more")
-    n_lpcc: int = Field(16, ge=1, description="number of cepstral coefficients, counted from c1")
+    order: int = Field(
+        16, ge=1, le=1000, description="order of the linear prediction, 1 per kHz of the rate or a few more"
+    )
+    n_lpcc: int = Field(16, ge=1, le=1000, description="number of cepstral coefficients, counted from c1")
     pre_emphasis: float = Field(0.97, ge=0, lt=1, description="coefficient of the pre-emphasis filter; 0 for none")
 
     @model_validator(mode="after")

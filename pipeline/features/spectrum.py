@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.features.base import Extractor, FeatureParams, Wave
 
@@ -32,6 +32,9 @@ PIECE = 2**20
 SINGLE = 80.0
 """range below the loudest bin (dB of power) in which a Fourier transform in single precision is exact enough"""
 
+LONGEST = 65536
+"""what a frame and the step between frames can be (samples)"""
+
 GROUP = 32
 """mel filters applied at once, to the bins that any of them sees"""
 
@@ -44,6 +47,13 @@ class FrameParams(FeatureParams):
     hop_length: int = Field(512, ge=1, description="step between frames (samples)")
     window: Literal["hann", "hamming"] = Field("hann", description="window function, periodic")
     center: bool = Field(True, description="centre frames on multiples of hop_length, with zeros around the utterance")
+
+    @field_validator("n_fft", "hop_length")  # also where a subclass gives these another default
+    @classmethod
+    def _fits_in_memory(cls, samples: int) -> int:
+        if samples > LONGEST:
+            raise ValueError(f"should be at most {LONGEST} samples")
+        return samples
 
     @model_validator(mode="after")
     def _window_fits(self) -> "FrameParams":
@@ -121,6 +131,9 @@ class MelParams(SpectrumParams):
     def _bands_fit(self) -> "MelParams":
         half = self.sample_rate / 2
         f_max = half if self.f_max is None else self.f_max
+        bins = 1 + self.n_fft // 2
+        if self.n_mels > bins:
+            raise ValueError(f"n_mels {self.n_mels} is more than the {bins} frequencies of n_fft {self.n_fft}")
         if not self.f_min < f_max <= half:
             raise ValueError(f"f_max {f_max} must lie above f_min {self.f_min} and not above half the sample_rate")
         return self

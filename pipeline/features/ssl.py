@@ -48,7 +48,7 @@ class SSLParams(FeatureParams):
         "float32", description="number format of the model's products; float16 needs a GPU"
     )
     precision: Literal["float16", "float32"] = Field("float16", description="stored number format")
-    seed: int = Field(0, ge=0, description="seed of the random weights of tiny; ignored for other models")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="seed of the random weights of tiny; ignored for other models")
 
     @field_validator("layers")
     @classmethod

@@ -1,5 +1,6 @@
 """Utterances as batches of tensors, from memory where they fit there."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,18 +23,18 @@ def memory_budget() -> int:
     """Bytes that one training may keep features in: `SER_MEMORY` (GiB), or a quarter of the machine's memory.
 
     Raises:
-        ParamsError: SER_MEMORY is no number, or is negative.
+        ParamsError: SER_MEMORY is no finite number, or is negative.
     """
     said = os.environ.get("SER_MEMORY", "")
     if not said:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 if hasattr(os, "sysconf") else 4 * GIB
     try:
-        budget = float(said)
+        budget = float(said) * GIB
     except ValueError:
         budget = -1
-    if not budget >= 0:
+    if not 0 <= budget < math.inf:
         raise ParamsError(f"SER_MEMORY is {said!r}; give the GiB of memory for features, as 4")
-    return int(budget * GIB)
+    return int(budget)
 
 
 class Column:

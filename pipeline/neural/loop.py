@@ -28,6 +28,15 @@ class Loop(NeuralNetClassifier):
         self.settings = settings
         self.batches = batches
 
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> "Loop":
+        """Train. skorch's own takes Ctrl-C for the end of training, and half a training must not pass for a whole."""
+        if not self.initialized_:
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        self.fit_loop(X, y, **fit_params)
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """One batch, and the optimizer's step when `accumulate` of them, or the epoch's last ones, are together."""
         every = self.settings.accumulate
