@@ -25,6 +25,14 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs L
 LINE = "interrupted; run again to go on\n"
 
 
+@pytest.fixture(autouse=True)
+def listening():
+    """Tests that run in the background of a shell would have Ctrl-C ignored, here and in what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def begin(tmp_path):
     """Start `ser extract` of the toy as a terminal does, in a process group of its own, with `workers`."""
