@@ -1,6 +1,7 @@
 """The training loop: skorch's, with accumulated gradients, SpecAugment, mixup and reduced precision."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,8 @@ class Loop(NeuralNetClassifier):
         if not self.initialized_:
             self.initialize()
         self.notify("on_train_begin", X=X, y=y)
-        self.fit_loop(X, y, **fit_params)
+        with suppress(_EnoughError):
+            self.fit_loop(X, y, **fit_params)
         self.notify("on_train_end", X=X, y=y)
         return self
 
@@ -140,6 +142,23 @@ class _Epoch(Callback):
         self.told()
 
 
+class _EnoughError(Exception):
+    """No epoch was better for long enough."""
+
+
+class _Stop(EarlyStopping):
+    """skorch's early stopping, which ends the training with what Ctrl-C raises; this one is told from it."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Count the epochs without a better score."""
+        try:
+            super().on_epoch_end(net, **kwargs)
+        except KeyboardInterrupt:
+            if self.misses_ == self.patience:
+                raise _EnoughError from None
+            raise
+
+
 def _callbacks(
     settings: TrainingParams, batches: int, validated: bool, on_epoch: Callable[[], None]
 ) -> list[tuple[str, Any]]:
@@ -151,8 +170,6 @@ def _callbacks(
         callbacks.append(("clip", GradientNormClipping(settings.clip_norm)))
     if settings.patience and validated:
         lower = settings.monitor == "valid_loss"
-        stop = EarlyStopping(
-            settings.monitor, patience=settings.patience, threshold=0, lower_is_better=lower, load_best=True
-        )
+        stop = _Stop(settings.monitor, patience=settings.patience, threshold=0, lower_is_better=lower, load_best=True)
         callbacks.append(("stop", stop))
     return callbacks
