@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from pipeline import __version__, paths
-from pipeline.commands import Command, worker_options
-from pipeline.presets.commands import preset
+from pipeline.commands.command import Command, worker_options
+from pipeline.papers.commands import preset
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,7 +21,7 @@ def main() -> None:
 @click.argument("path", type=click.Path(path_type=Path), default=Path("params.yaml"))
 def check(path: Path) -> None:
     """Validate params.yaml, every experiment's own params included."""
-    from pipeline import params
+    from pipeline.config import params
     from pipeline.strict import validate
     from pipeline.systems import find_system
 
@@ -83,14 +83,14 @@ def extract(
     Keys are paths relative to the given folder without suffix, the stem of a single file, or the manifest's. Recordings
     that OUT already has are not computed again.
     """
-    from pipeline import recordings
-    from pipeline.audio_file import prepare
-    from pipeline.commands import torch_devices
+    from pipeline.audio.audio_file import prepare
+    from pipeline.commands.command import torch_devices
     from pipeline.errors import ParamsError
-    from pipeline.extract import extract as run
+    from pipeline.extraction.extraction import extract as run
     from pipeline.features import find_extractor
     from pipeline.features.presets import resolve
-    from pipeline.store import FeatureFile
+    from pipeline.serving import recordings
+    from pipeline.storage.feature_file import FeatureFile
     from pipeline.strict import validate
 
     kind = find_extractor(extractor)
@@ -115,8 +115,8 @@ def extract(
 
 def _assignments(settings: tuple[str, ...]) -> dict[str, Any]:
     """Values given as KEY=VALUE, read as YAML."""
+    from pipeline.config.strict_yaml import parse
     from pipeline.errors import ParamsError
-    from pipeline.strict_yaml import parse
 
     values: dict[str, Any] = {}
     for setting in settings:
@@ -141,9 +141,10 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
     MODEL is an experiment or a fusion of the project in the working folder, or a folder of trained models
     (data/models/NAME, or a copy of it). Probabilities are the mean over the folds' models.
     """
-    from pipeline import params, recordings
-    from pipeline.predict import find_models, predict
-    from pipeline.predictions import csv_text, write_csv
+    from pipeline.config import params
+    from pipeline.experiments.predictions import csv_text, write_csv
+    from pipeline.serving import recordings
+    from pipeline.serving.prediction import find_models, predict
 
     fusions = params.load().fusions if Path("params.yaml").is_file() else {}
     models, fusion = find_models(model, fusions)
@@ -168,7 +169,7 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
 @click.argument("path", type=click.Path(path_type=Path))
 def inspect(path: Path) -> None:
     """Say what a feature file holds: health, extractor, params, streams, counts and size."""
-    from pipeline.store import SCHEMA, FeatureFile, canonical_json
+    from pipeline.storage.feature_file import SCHEMA, FeatureFile, canonical_json
 
     file = FeatureFile(path)
     header = file.header

@@ -5,7 +5,7 @@ from types import TracebackType
 
 
 def _interrupted(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Say Ctrl-C during a stage's imports in one line; `pipeline.commands` does so afterwards."""
+    """Say Ctrl-C during a stage's imports in one line; `pipeline.commands.command` does so afterwards."""
     chain: BaseException | None = error
     while chain is not None and not isinstance(chain, KeyboardInterrupt):
         chain = chain.__cause__ or chain.__context__  # pydantic wraps it

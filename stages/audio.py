@@ -2,9 +2,11 @@
 
 import click
 
-from pipeline import manifest, params, paths
-from pipeline.audio_file import prepare_corpus
-from pipeline.commands import Command
+from pipeline import paths
+from pipeline.audio.audio_file import prepare_corpus
+from pipeline.commands.command import Command
+from pipeline.config import params
+from pipeline.corpora import manifest
 
 
 @click.command(cls=Command, help=__doc__)

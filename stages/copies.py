@@ -2,10 +2,11 @@
 
 import click
 
-from pipeline import params, paths
-from pipeline.audio_file import audio_file
-from pipeline.commands import Command
-from pipeline.copies import make_copies
+from pipeline import paths
+from pipeline.audio.audio_file import audio_file
+from pipeline.audio.copies import make_copies
+from pipeline.commands.command import Command
+from pipeline.config import params
 
 
 @click.command(cls=Command, help=__doc__)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from pipeline import params
-from pipeline.commands import Command
-from pipeline.corpora.demo_speech import synthesise
+from pipeline.commands.command import Command
+from pipeline.config import params
+from pipeline.corpora.synthesis.speech import synthesise
 
 
 @click.command(cls=Command, help=__doc__)

@@ -2,10 +2,12 @@
 
 import click
 
-from pipeline import manifest, params, paths
-from pipeline.commands import Command
-from pipeline.evaluate import MISTAKES, evaluate, mistakes
-from pipeline.predictions import Predictions, write_csv
+from pipeline import paths
+from pipeline.commands.command import Command
+from pipeline.config import params
+from pipeline.corpora import manifest
+from pipeline.evaluation.evaluation import MISTAKES, evaluate, mistakes
+from pipeline.experiments.predictions import Predictions, write_csv
 
 
 @click.command(cls=Command, help=__doc__)

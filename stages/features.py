@@ -2,11 +2,12 @@
 
 import click
 
-from pipeline import params, paths
-from pipeline.audio_file import audio_file
-from pipeline.commands import Command, torch_devices, worker_options
+from pipeline import paths
+from pipeline.audio.audio_file import audio_file
+from pipeline.commands.command import Command, torch_devices, worker_options
+from pipeline.config import params
 from pipeline.errors import ParamsError
-from pipeline.extract import extract
+from pipeline.extraction.extraction import extract
 
 
 @click.command(cls=Command, help=__doc__)

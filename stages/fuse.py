@@ -2,10 +2,11 @@
 
 import click
 
-from pipeline import params, paths
-from pipeline.commands import Command
-from pipeline.fusion import fuse
-from pipeline.predictions import Predictions
+from pipeline import paths
+from pipeline.commands.command import Command
+from pipeline.config import params
+from pipeline.experiments.fusion import fuse
+from pipeline.experiments.predictions import Predictions
 
 
 @click.command(cls=Command, help=__doc__)

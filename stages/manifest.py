@@ -2,10 +2,13 @@
 
 import click
 
-from pipeline import manifest, outliers, params, paths
-from pipeline.commands import Command
-from pipeline.predictions import write_json
-from pipeline.report import counts_table
+from pipeline import paths
+from pipeline.commands.command import Command
+from pipeline.config import params
+from pipeline.corpora import health as outliers
+from pipeline.corpora import manifest
+from pipeline.experiments.predictions import write_json
+from pipeline.report.summary import counts_table
 
 
 @click.command(cls=Command, help=__doc__)

@@ -2,12 +2,14 @@
 
 import click
 
-from pipeline import manifest, params, paths
-from pipeline.commands import Command, torch_devices, worker_options
-from pipeline.store import FeatureFile
+from pipeline import paths
+from pipeline.commands.command import Command, torch_devices, worker_options
+from pipeline.config import params
+from pipeline.corpora import manifest
+from pipeline.experiments.cross_validation import Experiment, cross_validate
+from pipeline.storage.feature_file import FeatureFile
 from pipeline.strict import validate
 from pipeline.systems import find_system
-from pipeline.train import Experiment, cross_validate
 
 
 @click.command(cls=Command, help=__doc__)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipeline.manifest import Row
-from pipeline.store import FeatureFile, FeatureWriter, Header
+from pipeline.corpora.manifest import Row
+from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 

@@ -13,14 +13,14 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import extract as extraction
-from pipeline.assembly import Assembly
-from pipeline.audio_file import write_audio
+from pipeline.audio.audio_file import write_audio
 from pipeline.bench.timing import Figure, Skipped, clocked, interleaved, seconds
-from pipeline.executors import cores, open_executor
+from pipeline.extraction import extraction
+from pipeline.extraction.assembly import Assembly
 from pipeline.features import find_extractor
 from pipeline.features.base import Extractor
-from pipeline.store import FeatureFile
+from pipeline.jobs.executors import cores, open_executor
+from pipeline.storage.feature_file import FeatureFile
 
 RATE = 16000
 """Hz"""

@@ -14,9 +14,9 @@ from pipeline.bench.extraction import RATE, make, synthetic_speech
 from pipeline.bench.hidden_states import on_cpu, on_gpu
 from pipeline.bench.timing import Figure, Skipped, interleaved, table, write_json
 from pipeline.errors import ParamsError, UserError, nearest
-from pipeline.executors import single_thread
 from pipeline.features.base import Extractor, Streams, Wave
 from pipeline.features.presets import PRESETS
+from pipeline.jobs.executors import single_thread
 
 COUNT = 40
 """utterances made, or taken of those given"""
@@ -128,7 +128,8 @@ def prosody(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     """The prosodic features beside DisVoice in Praat mode, with the same range of F0, and their stages."""
     import soundfile
 
-    from pipeline.features import f0, prosody
+    from pipeline.features.prosody import extractor as prosody
+    from pipeline.features.prosody import f0
 
     theirs, said = peer(folder)
     files = [folder / f"u{i:03d}.wav" for i in range(len(waves))]
@@ -193,8 +194,8 @@ def speech(inputs: Sequence[Path], quick: bool) -> tuple[list[Wave], str]:
     """
     count = 4 if quick else COUNT
     if inputs:
-        from pipeline.audio import decode, resample, to_float, to_pcm16
-        from pipeline.recordings import find
+        from pipeline.audio.signal import decode, resample, to_float, to_pcm16
+        from pipeline.serving.recordings import find
 
         paths = list(find(inputs).values())
         if not paths:

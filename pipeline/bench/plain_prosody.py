@@ -1,7 +1,7 @@
 """The 103 prosodic features read plainly from their definition, one segment and one frame at a time.
 
-It is what `pipeline.features.prosody` is tested against, and it stands in for DisVoice's code in the benchmark where
-that is not installed: the same loops, libraries and number of passes, or fewer.
+It is what `pipeline.features.prosody.extractor` is tested against, and it stands in for DisVoice's code in the
+benchmark where that is not installed: the same loops, libraries and number of passes, or fewer.
 """
 
 import math

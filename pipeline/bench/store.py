@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.bench import extraction, graph
 from pipeline.bench.timing import Figure, Skipped, interleaved, table, write_json
 from pipeline.errors import ParamsError, nearest
-from pipeline.store import FeatureFile, FeatureWriter, Header
+from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header
 
 DIMS = 768
 """of the states read, as those of a base model"""

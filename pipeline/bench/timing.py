@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from pipeline.atomic import atomic_path
-from pipeline.executors import cores
+from pipeline.jobs.executors import cores
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ def encoder(folder: Path, quick: bool) -> str:
 
 def prepare(folder: Path, count: int, length: float, model: str, layer: int) -> dict[str, Any]:
     """Views of `count` utterances of `length` s: their waveforms, and a layer's hidden states in full precision."""
-    from pipeline.store import FeatureFile
-    from pipeline.view import View
+    from pipeline.storage.feature_file import FeatureFile
+    from pipeline.systems.view import View
 
     audio = corpus(folder / "audio.h5", count, length)
     run(make("waveform"), audio, folder / "waveform.h5")

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.corpora import demo_script
 from pipeline.corpora.base import CorpusParams, Utterance, audio_files
-from pipeline.corpora.demo_script import SENTENCES, SPEAKERS, STEM, Language
+from pipeline.corpora.synthesis import script as demo_script
+from pipeline.corpora.synthesis.script import SENTENCES, SPEAKERS, STEM, Language
 from pipeline.errors import UserError
 
 EMOTIONS = {name: name for name in demo_script.EMOTIONS}

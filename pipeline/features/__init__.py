@@ -4,9 +4,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline.discovery import Discovered
 from pipeline.errors import ParamsError, nearest
 from pipeline.features.base import Extractor
+from pipeline.registry import Discovered
 
 EXTRACTORS = Discovered(Path(__file__).parent, __name__, "Extractor")
 """name -> (module, class)"""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.store import FeatureFile
+from pipeline.storage.feature_file import FeatureFile
 
 Seconds = NDArray[np.float64]
 

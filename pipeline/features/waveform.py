@@ -40,6 +40,6 @@ class Waveform(Extractor[WaveformParams]):
 
     def extract(self, waves: Sequence[Wave]) -> list[Streams]:
         """The samples of each utterance; exact, as float32 holds every 16-bit sample."""
-        from pipeline.audio import to_pcm16
+        from pipeline.audio.signal import to_pcm16
 
         return [{"values": to_pcm16(wave.astype(np.float64))[:, None]} for wave in waves]

@@ -15,8 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline.discovery import classes_of
 from pipeline.errors import ParamsError, UserError, nearest
+from pipeline.registry import classes_of
 
 ROLES = ("logmel", "mfcc", "prosody", "ssl", "waveform")
 

@@ -12,14 +12,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.errors import ParamsError, UserError
-from pipeline.layers.dpcnn import DPCNN
-from pipeline.layers.feature_fusion import FUSIONS, SequenceAttention
-from pipeline.layers.pooling import masked_mean
-from pipeline.layers.ssl_top_blocks import TopBlocks, layer_stream
-from pipeline.layers.standardize import Standardize
-from pipeline.layers.textrcnn import TextRCNN
+from pipeline.systems.layers.dpcnn import DPCNN
+from pipeline.systems.layers.feature_fusion import FUSIONS, SequenceAttention
+from pipeline.systems.layers.pooling import masked_mean
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks, layer_stream
+from pipeline.systems.layers.standardize import Standardize
+from pipeline.systems.layers.textrcnn import TextRCNN
 from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
-from pipeline.view import View
+from pipeline.systems.view import View
 
 
 class CAFParams(TrainingParams):

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.functionals import vectors
-from pipeline.normalisation import GROUPS
+from pipeline.systems.functionals import vectors
+from pipeline.systems.normalisation import GROUPS
 from pipeline.systems.system import System
-from pipeline.view import View
+from pipeline.systems.view import View
 
 FloatArray = NDArray[np.float64]
 Numbers = dict[str, FloatArray]

@@ -4,9 +4,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.layers.frame_convolution import FrameConvolutions
-from pipeline.layers.pooling import masked_mean
 from pipeline.systems.frame_system import BaselineParams, FrameSystem, Kernel, Size
+from pipeline.systems.layers.frame_convolution import FrameConvolutions
+from pipeline.systems.layers.pooling import masked_mean
 
 
 class CNNParams(BaselineParams):

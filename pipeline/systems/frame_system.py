@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
-from pipeline.layers.standardize import Standardize
+from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
-from pipeline.view import View
+from pipeline.systems.view import View
 
 Size = Annotated[int, Field(ge=1)]
 """a number of channels or units"""

@@ -31,14 +31,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from pipeline.errors import UserError
-from pipeline.layers.am_softmax import AMSoftmaxLoss, CosineClassifier
-from pipeline.layers.bilstm import BiLSTM
-from pipeline.layers.cross_attention import CrossAttentionTransformer
-from pipeline.layers.pooling import mean_and_variance
-from pipeline.layers.ssl_top_blocks import layer_stream
-from pipeline.layers.standardize import Standardize
+from pipeline.systems.layers.am_softmax import AMSoftmaxLoss, CosineClassifier
+from pipeline.systems.layers.bilstm import BiLSTM
+from pipeline.systems.layers.cross_attention import CrossAttentionTransformer
+from pipeline.systems.layers.pooling import mean_and_variance
+from pipeline.systems.layers.ssl_top_blocks import layer_stream
+from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
-from pipeline.view import View
+from pipeline.systems.view import View
 
 CHANNELS, KERNEL, STRIDE = 4, (10, 18), (4, 3)
 """of the convolution over hidden states: frames by features"""

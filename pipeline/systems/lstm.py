@@ -3,8 +3,8 @@
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.layers.pooling import masked_mean
 from pipeline.systems.frame_system import BaselineParams, FrameSystem
+from pipeline.systems.layers.pooling import masked_mean
 
 
 class LSTMParams(BaselineParams):

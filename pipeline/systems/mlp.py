@@ -6,11 +6,11 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.functionals import vectors
-from pipeline.layers.standardize import Standardize
 from pipeline.systems.frame_system import BaselineParams, Size
+from pipeline.systems.functionals import vectors
+from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Inputs, NeuralSystem
-from pipeline.view import View
+from pipeline.systems.view import View
 
 
 class MLPParams(BaselineParams):

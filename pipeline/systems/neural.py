@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.errors import ParamsError, UserError
-from pipeline.layers.cross_entropy import CrossEntropy
-from pipeline.layers.standardize import Standardize
-from pipeline.neural.batches import Batches, Inputs, memory_budget
-from pipeline.neural.loop import Loop, make_loop
-from pipeline.neural.params import TrainingParams
-from pipeline.normalisation import GROUPS, Statistics
+from pipeline.systems.layers.cross_entropy import CrossEntropy
+from pipeline.systems.layers.standardize import Standardize
+from pipeline.systems.normalisation import GROUPS, Statistics
 from pipeline.systems.system import System
-from pipeline.view import View
+from pipeline.systems.training.batches import Batches, Inputs, memory_budget
+from pipeline.systems.training.loop import Loop, make_loop
+from pipeline.systems.training.params import TrainingParams
+from pipeline.systems.view import View
 
 
 class NeuralSystem(System):
@@ -131,7 +131,7 @@ class NeuralSystem(System):
 
     def operations(self, X: View) -> int:
         """Floating-point operations of one network's forward pass over X; a multiplication and an addition are two."""
-        from pipeline.neural.summary import operations
+        from pipeline.systems.training.summary import operations
 
         batch, _ = self._batches(X, np.zeros(len(X), np.int64)).__getitems__(list(range(len(X))))
         return operations(self.nets_[0].module_, {name: value.to(self.device) for name, value in batch.items()})

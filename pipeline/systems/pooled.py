@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.normalisation import SystemParams
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
-from pipeline.view import View
+from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.view import View
 
 
 class PooledParams(SystemParams):
@@ -17,7 +17,7 @@ class PooledParams(SystemParams):
 
 
 class Pooled(Classical):
-    """scikit-learn's multinomial logistic regression of the vectors that `pipeline.functionals` makes.
+    """scikit-learn's multinomial logistic regression of the vectors that `pipeline.systems.functionals` makes.
 
     Its probabilities are as good as its likelihood is high, which is what it maximises: no calibration is added.
     """

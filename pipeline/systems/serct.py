@@ -11,12 +11,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.layers.deformable_attention import DeformableAttention
-from pipeline.layers.pooling import masked_mean
-from pipeline.layers.positions import SinusoidalPositions
-from pipeline.layers.waveform_cnn import WaveformCNN, WaveformFrames
+from pipeline.systems.layers.deformable_attention import DeformableAttention
+from pipeline.systems.layers.pooling import masked_mean
+from pipeline.systems.layers.positions import SinusoidalPositions
+from pipeline.systems.layers.waveform_cnn import WaveformCNN, WaveformFrames
 from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
-from pipeline.view import View
+from pipeline.systems.view import View
 
 
 class SERCTParams(TrainingParams):

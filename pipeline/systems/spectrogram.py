@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from pipeline.errors import UserError
-from pipeline.layers.residual import ResidualBlock
-from pipeline.layers.standardize import Standardize
+from pipeline.systems.layers.residual import ResidualBlock
+from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
-from pipeline.view import View
+from pipeline.systems.view import View
 
 CHANNELS = (16, 32, 64, 64)
 POOL = (2, 4)

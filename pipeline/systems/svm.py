@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.audio import source_key
+from pipeline.audio.signal import source_key
 from pipeline.errors import UserError
-from pipeline.normalisation import SystemParams
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
-from pipeline.view import View
+from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.view import View
 
 FOLDS = 5
 """of the training part, for calibration"""

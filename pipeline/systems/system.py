@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from pipeline.normalisation import SystemParams
-from pipeline.view import View
+from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.view import View
 
 
 class System(ClassifierMixin, BaseEstimator):

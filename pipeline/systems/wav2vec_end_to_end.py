@@ -17,12 +17,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.features.ssl_encode import hidden_states, normalise
-from pipeline.features.ssl_models import load_backbone, wants_normalised
-from pipeline.layers.ssl_top_blocks import TopBlocks, set_dropout
+from pipeline.features.ssl.loading import load_backbone, wants_normalised
+from pipeline.features.ssl.wav2vec import hidden_states, normalise
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks, set_dropout
 from pipeline.systems.neural import Inputs, NeuralSystem
+from pipeline.systems.view import View
 from pipeline.systems.wav2vec import BranchParams, Wav2vecNetwork
-from pipeline.view import View
 
 FULL_SCALE = 32768
 """16-bit samples of amplitude 1"""

@@ -4,9 +4,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.layers.standardize import Standardize
+from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
-from pipeline.view import View
+from pipeline.systems.view import View
 
 
 class AttentiveMFCCParams(TrainingParams):

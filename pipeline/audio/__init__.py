@@ -1,0 +1,1 @@
+"""Audio: decode, mix down, resample, copies, and the files they are kept in."""

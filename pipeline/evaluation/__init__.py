@@ -1,0 +1,1 @@
+"""Leak checks, scores, intervals, tests, comparison."""

@@ -1,0 +1,1 @@
+"""Protocols, cross-validation, predictions, decision fusion."""

@@ -1,0 +1,263 @@
+"""Protocols: who is trained on, validated on and tested on; and the checks that nothing leaks."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field, model_validator
+
+from pipeline.corpora.manifest import Row
+from pipeline.errors import UserError
+from pipeline.strict import Strict
+
+
+def _not_one(folds: int) -> int:
+    if folds == 1:
+        raise ValueError("one fold leaves nothing to fit on; 0 for none, or 2 and more")
+    return folds
+
+
+InnerFolds = Annotated[int, Field(ge=0), AfterValidator(_not_one)]
+
+
+class _Grouped(Strict):
+    """A speaker-independent protocol."""
+
+    validation_speakers: int = Field(
+        1, ge=0, description="speakers taken out of each fold's training part; 0 for no validation part"
+    )
+    inner_folds: InnerFolds = Field(0, description="speaker folds inside the training part, for its out-of-fold scores")
+
+
+class LeaveOneSpeakerOut(_Grouped):
+    """One fold per speaker."""
+
+    scheme: Literal["leave_one_speaker_out"]
+
+
+class LeaveOneSessionOut(_Grouped):
+    """One fold per recording session, each of which has speakers of its own, as in IEMOCAP."""
+
+    scheme: Literal["leave_one_session_out"]
+
+
+class GroupedKFold(_Grouped):
+    """Speakers dealt into folds of near-equal class counts."""
+
+    scheme: Literal["grouped_kfold"]
+    folds: int = Field(5, ge=2, description="number of folds")
+
+
+class StratifiedSplit(Strict):
+    """One random split, stratified by emotion, that ignores speakers: its scores are speaker-dependent."""
+
+    scheme: Literal["stratified_split"]
+    validation: float = Field(0.1, ge=0, lt=1, description="share of the validation part; 0 for none")
+    test: float = Field(0.1, gt=0, lt=1, description="share of the test part")
+    inner_folds: InnerFolds = Field(0, description="folds inside the training part, for its out-of-fold scores")
+
+    @model_validator(mode="after")
+    def _some_train(self) -> "StratifiedSplit":
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation:g} and test {self.test:g} leave nothing to train on")
+        return self
+
+
+ProtocolParams = Annotated[
+    LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold | StratifiedSplit, Field(discriminator="scheme")
+]
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row numbers of one fold's parts, each ascending."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+def is_speaker_dependent(protocol: ProtocolParams) -> bool:
+    """Whether test speakers may have been trained on."""
+    return isinstance(protocol, StratifiedSplit)
+
+
+def _validates(protocol: ProtocolParams) -> bool:
+    """Whether folds have a validation part."""
+    return bool(protocol.validation if isinstance(protocol, StratifiedSplit) else protocol.validation_speakers)
+
+
+def split(rows: Sequence[Row], protocol: ProtocolParams, seed: int) -> list[Fold]:
+    """Cut a corpus into folds.
+
+    Raises:
+        UserError: speakers are unknown or too few, or a part would lack utterances.
+    """
+    if isinstance(protocol, StratifiedSplit):
+        folds = [_stratified(rows, protocol, seed)]
+    else:
+        folds = list(_grouped(rows, protocol, seed))
+    check(rows, folds, protocol)
+    return folds
+
+
+def _speakers(rows: Sequence[Row], needed: int) -> NDArray[np.str_]:
+    speakers = np.array([row.speaker for row in rows])
+    if (speakers == "").any():
+        row = rows[int(np.flatnonzero(speakers == "")[0])]
+        raise UserError(
+            f"{row.dataset}: the speaker of {row.key!r} is unknown, and this protocol holds out speakers; "
+            "name speakers (folder reader: a speaker column or speaker_pattern), or choose the stratified_split scheme"
+        )
+    found = len(set(speakers))
+    if found < needed:
+        raise UserError(f"{rows[0].dataset}: has {found} speakers, and this protocol needs at least {needed}")
+    return speakers
+
+
+def _grouped(
+    rows: Sequence[Row], protocol: LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold, seed: int
+) -> Iterator[Fold]:
+    folds = protocol.folds if isinstance(protocol, GroupedKFold) else 2
+    speakers = _speakers(rows, max(folds, protocol.validation_speakers + 2))
+    if isinstance(protocol, GroupedKFold):
+        groups = _deal(rows, speakers, folds, seed)
+    elif isinstance(protocol, LeaveOneSessionOut):
+        groups = _sessions(rows)
+    else:
+        groups = [[speaker] for speaker in sorted(set(speakers))]
+    order = [speaker for group in groups for speaker in group]
+    for group in groups:
+        # The speakers after the tested ones, round the circle: each is validated on about equally often.
+        after = order.index(group[-1]) + 1
+        validation = [s for s in [*order[after:], *order[:after]] if s not in group][: protocol.validation_speakers]
+        in_test, in_validation = np.isin(speakers, group), np.isin(speakers, validation)
+        yield Fold(np.flatnonzero(~in_test & ~in_validation), np.flatnonzero(in_validation), np.flatnonzero(in_test))
+
+
+def _sessions(rows: Sequence[Row]) -> list[list[str]]:
+    """The speakers of each session, in the order of sessions."""
+    sessions: dict[str, set[str]] = {}
+    session_of: dict[str, str] = {}
+    for row in rows:
+        if not row.session:
+            raise UserError(
+                f"{row.dataset}: the session of {row.key!r} is unknown, and leave_one_session_out holds out sessions; "
+                "give it (folder reader: a session column), or choose leave_one_speaker_out"
+            )
+        if session_of.setdefault(row.speaker, row.session) != row.session:
+            both = f"{session_of[row.speaker]!r} and {row.session!r}"
+            raise UserError(
+                f"{row.dataset}: speaker {row.speaker!r} is in the sessions {both}, so that leave_one_session_out "
+                "would test on a speaker who was trained on; choose leave_one_speaker_out"
+            )
+        sessions.setdefault(row.session, set()).add(row.speaker)
+    if len(sessions) < 2:
+        raise UserError(f"{rows[0].dataset}: has one session, and leave_one_session_out needs at least 2")
+    return [sorted(sessions[session]) for session in sorted(sessions)]
+
+
+def _deal(rows: Sequence[Row], speakers: NDArray[np.str_], folds: int, seed: int) -> list[list[str]]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    emotions = [row.emo for row in rows]
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    try:
+        with _quiet_sklearn():
+            return [sorted(set(speakers[test])) for _, test in splitter.split(rows, emotions, speakers)]
+    except ValueError as error:
+        raise UserError(f"{rows[0].dataset}: cannot be cut into {folds} folds: {error}") from error
+
+
+def _stratified(rows: Sequence[Row], protocol: StratifiedSplit, seed: int) -> Fold:
+    from sklearn.model_selection import train_test_split
+
+    emotions = np.array([row.emo for row in rows])
+    try:
+        rest, test = train_test_split(
+            np.arange(len(rows)), test_size=protocol.test, stratify=emotions, random_state=seed
+        )
+        if not protocol.validation:
+            return Fold(np.sort(rest), rest[:0], np.sort(test))
+        share = protocol.validation / (1 - protocol.test)
+        train, validation = train_test_split(rest, test_size=share, stratify=emotions[rest], random_state=seed)
+    except ValueError as error:
+        raise UserError(f"{rows[0].dataset}: cannot be split by emotion: {error}") from error
+    return Fold(np.sort(train), np.sort(validation), np.sort(test))
+
+
+@contextmanager
+def _quiet_sklearn() -> Iterator[None]:
+    """Without the warning that a class has fewer utterances than there are folds: `check` refuses what is too few."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        yield
+
+
+def inner_folds(
+    rows: Sequence[Row], train: Indices, protocol: ProtocolParams, seed: int
+) -> list[tuple[Indices, Indices]]:
+    """Cut a training part again, into (fitted on, predicted) parts, along speakers unless the protocol ignores them.
+
+    Raises:
+        UserError: there are too few speakers or utterances for `inner_folds`.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    if not protocol.inner_folds:
+        return []
+    emotions = np.array([rows[i].emo for i in train])
+    speakers = np.array([rows[i].speaker for i in train])
+    dependent = is_speaker_dependent(protocol)
+    if not dependent and len(set(speakers)) < protocol.inner_folds:
+        raise UserError(
+            f"{rows[0].dataset}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}; "
+            "lower inner_folds or validation_speakers, or bring more speakers"
+        )
+    splitter = (StratifiedKFold if dependent else StratifiedGroupKFold)(
+        protocol.inner_folds, shuffle=True, random_state=seed
+    )
+    try:
+        with _quiet_sklearn():
+            parts = list(splitter.split(train, emotions, None if dependent else speakers))
+    except ValueError as error:
+        raise UserError(f"{rows[0].dataset}: inner_folds {protocol.inner_folds} are too many: {error}") from error
+    return [(train[fitted], train[predicted]) for fitted, predicted in parts]
+
+
+def check(rows: Sequence[Row], folds: Sequence[Fold], protocol: ProtocolParams) -> None:
+    """Refuse folds that leak or that cannot be scored.
+
+    Raises:
+        UserError: parts overlap, an utterance is tested twice, a test or validation speaker was trained on under a
+            speaker-independent protocol, or an emotion that is tested was never trained on.
+    """
+    name = rows[0].dataset
+    tested: set[int] = set()
+    for number, fold in enumerate(folds):
+        parts = {"training": set(fold.train), "validation": set(fold.validation), "test": set(fold.test)}
+        for part, members in parts.items():
+            if not members and (part != "validation" or _validates(protocol)):
+                raise UserError(f"{name}: the {part} part of fold {number} is empty")
+        if sum(map(len, parts.values())) != len(set().union(*parts.values())):
+            raise UserError(f"{name}: the parts of fold {number} overlap")
+        if tested & parts["test"]:
+            raise UserError(f"{name}: an utterance of fold {number} is tested twice")
+        tested |= parts["test"]
+        if not is_speaker_dependent(protocol):
+            trained = {rows[i].speaker for i in fold.train}
+            for part in ("validation", "test"):
+                shared = trained & {rows[i].speaker for i in parts[part]}
+                if shared:
+                    raise UserError(
+                        f"{name}: speaker {min(shared)!r} of the {part} part of fold {number} is trained on"
+                    )
+        missing = {rows[i].emo for i in fold.test} - {rows[i].emo for i in fold.train}
+        if missing:
+            raise UserError(f"{name}: emotion {min(missing)!r} is tested in fold {number} but not trained on")

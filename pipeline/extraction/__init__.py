@@ -1,0 +1,1 @@
+"""Any extractor over any corpus: incremental, resumable, parallel, byte-reproducible."""

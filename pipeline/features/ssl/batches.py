@@ -1,0 +1,265 @@
+"""Running a speech encoder in bounded memory: long recordings in windows, in forward passes that the device can hold.
+
+A recording longer than `size` is cut into windows of `size` that overlap by twice `CONTEXT`; the frames within
+`CONTEXT` of a seam are taken from the window that sees further past it. The windows start on the encoder's grid of
+frames, so frame t of the recording is computed at the same samples as in the whole, and there are as many frames.
+
+Only attention reaches no further than its window. The waveform is normalised, and so is the first convolution of base
+wav2vec 2.0-like models, over the whole recording; convolutions and position embeddings reach less than `CONTEXT`, so
+layer 0 is that of the whole. Whisper, which never sees more than 30 s, takes each window's log-Mel by itself.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.utils import parametrize
+
+from pipeline.errors import UserError
+from pipeline.features.base import Wave
+from pipeline.features.ssl.pooling import Keep, Rows
+
+CONTEXT = 2.0
+"""Audio that a window sees on either side of the frames kept of it (s)."""
+
+Compute = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is encoded at once: an utterance or a window of it, (samples,), and what was measured of the whole."""
+
+    wave: Wave
+    whole: Any = None
+
+
+class Encoder(Protocol):
+    """A family of speech encoders, with its weights."""
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks."""
+
+    @property
+    def hidden_size(self) -> int:
+        """Dimensions of a hidden state."""
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+
+    @property
+    def first_frame(self) -> float:
+        """Centre of the first frame (samples)."""
+
+    @property
+    def longest(self) -> int | None:
+        """Samples that the model can take at once; None for any number."""
+
+    @property
+    def identity(self) -> object:
+        """What the states depend on besides the weights and the waveform: for the digest, so fit for JSON."""
+
+    def prepare(self, wave: Wave) -> Wave:
+        """What is done to a whole utterance (samples,) before it is cut into windows."""
+
+    def measure(self, wave: Wave) -> Any:
+        """What its windows need to know of a whole utterance (samples,), prepared."""
+
+    def cost(self, samples: int) -> int:
+        """Samples that are computed for a piece of `samples` samples."""
+
+    def frames(self, samples: int) -> int:
+        """How many frames an utterance of `samples` samples has."""
+
+    def states(self, pieces: Sequence[Piece], layers: Sequence[int]) -> tuple[dict[int, Tensor], list[int]]:
+        """Layer -> hidden states (batch, frames, hidden size), and how many frames of each piece are real."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Part of an utterance: samples [start, stop), of whose frames [first, last) are kept."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+def cut(samples: int, size: int, context: int, hop: int, frames: Callable[[int], int]) -> list[Window]:
+    """The windows of an utterance: one, the whole, when it has no more than `size` samples.
+
+    Otherwise window i starts at i * (size - 2 * context) samples, rounded down to whole hops; the last one ends with
+    the utterance. None has more than `size` samples, and the frames kept are frames(samples) together.
+
+    Args:
+        samples: of the utterance.
+        size: of a window (samples), more than 2 * (context + hop).
+        context: on either side of the frames kept (samples).
+        hop: samples per frame.
+        frames: the encoder's frame count of so many samples.
+    """
+    total = frames(samples)
+    if samples <= size:
+        return [Window(0, samples, 0, total)]
+    margin = context // hop
+    step = size // hop - 2 * margin
+    last = -((size - samples) // hop)  # the first frame at which a window of `size` reaches the end
+    starts = [*range(0, last, step), last]
+    edges = [0, *(i * step + margin for i in range(1, len(starts))), total]
+    return [
+        Window(start * hop, min(start * hop + size, samples), begin - start, end - start)
+        for start, begin, end in zip(starts, edges[:-1], edges[1:], strict=True)
+    ]
+
+
+def passes(costs: Sequence[int], budget: int, slack: int) -> list[list[int]]:
+    """Forward passes: indices of pieces of like length, the longest first.
+
+    Args:
+        costs: of each piece (samples); in a pass, each costs what the longest does, to which it is padded.
+        budget: what a pass of more than one piece may cost (samples).
+        slack: by how much a piece may be shorter than the longest of its pass (samples).
+    """
+    order = sorted(range(len(costs)), key=lambda i: (-costs[i], i))
+    found: list[list[int]] = []
+    for i in order:
+        longest = costs[found[-1][0]] if found else 0
+        if not found or (len(found[-1]) + 1) * longest > budget or longest - costs[i] > slack:
+            found.append([])
+        found[-1].append(i)
+    return found
+
+
+def encode(
+    encoder: Encoder,
+    waves: Sequence[Wave],
+    layers: Sequence[int],
+    keep: Keep,
+    *,
+    size: int,
+    context: int,
+    budget: int,
+    slack: int,
+    device: str,
+    compute: Compute,
+) -> list[dict[int, Rows]]:
+    """What `keep` keeps of the hidden states of a ragged batch of utterances, in the order given.
+
+    Args:
+        encoder: the model, on `device`.
+        waves: (samples,) each, 1 at least.
+        layers: of the model.
+        keep: what to do with the frames of each layer.
+        size: longest window (samples).
+        context: see `cut` (samples).
+        budget: see `passes` (samples).
+        slack: see `passes` (samples).
+        device: torch device.
+        compute: number format of convolutions and products.
+
+    Returns:
+        For each utterance, layer -> (rows, dims) as `keep` makes them.
+
+    Raises:
+        UserError: a window does not fit in the device's memory, or the states not in the stored number format.
+    """
+    windows, pieces = [], []
+    for wave in map(encoder.prepare, waves):
+        whole = encoder.measure(wave)
+        windows.append(cut(len(wave), size, context, encoder.hop, encoder.frames))
+        pieces += [(Piece(wave[window.start : window.stop], whole), window) for window in windows[-1]]
+
+    def run(chosen: Sequence[int]) -> list[dict[int, Any]]:
+        with _format(compute, device):
+            states, _ = encoder.states([pieces[i][0] for i in chosen], layers)
+        counts = [pieces[i][1].last - pieces[i][1].first for i in chosen]
+        found: list[dict[int, Any]] = [{} for _ in chosen]
+        for layer in layers:
+            real = [
+                state[pieces[i][1].first : pieces[i][1].last] for i, state in zip(chosen, states[layer], strict=True)
+            ]
+            for one, part in zip(found, keep.parts(torch.cat(real), counts), strict=True):
+                one[layer] = part
+        return found
+
+    parts: list[dict[int, Any]] = [{}] * len(pieces)
+    with parametrize.cached():  # the positional convolution's weight norm is computed once
+        for chosen in passes([encoder.cost(len(piece.wave)) for piece, _ in pieces], budget, slack):
+            found = within_memory(run, chosen, lambda i: len(pieces[i][0].wave))
+            for i, part in zip(chosen, found, strict=True):
+                parts[i] = part
+    rows, begin = [], 0
+    for found in windows:
+        mine = parts[begin : begin + len(found)]
+        begin += len(found)
+        rows.append({layer: keep.join([part[layer] for part in mine]) for layer in layers})
+    return rows
+
+
+def within_memory(
+    compute: Callable[[Sequence[int]], list[Any]], chosen: Sequence[int], samples: Callable[[int], int]
+) -> list[Any]:
+    """`compute(chosen)`, in halves, quarters, ... when the device's memory does not suffice.
+
+    Args:
+        compute: gives one result for each piece, and keeps none of them on the device.
+        chosen: the pieces to compute.
+        samples: length of a piece at 16 kHz, for the error.
+
+    Raises:
+        UserError: a single piece does not fit.
+    """
+    try:
+        return compute(chosen)
+    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if not out_of_memory(error):
+            raise
+        if len(chosen) == 1:
+            raise UserError(
+                f"{samples(chosen[0]) / 16000:.1f} s of audio do not fit in the device's memory, even alone: lower "
+                f"chunk_seconds (or clip), or take a smaller model or another device ({_line(error)})"
+            ) from error
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()  # what was cached in pieces of the larger batch's sizes
+    half = len(chosen) // 2
+    return within_memory(compute, chosen[:half], samples) + within_memory(compute, chosen[half:], samples)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory, a GPU's or the computer's, did not suffice: only CUDA has an error class of its own for that."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(said in str(error) for said in ("can't allocate memory", "out of memory"))
+
+
+def check_compute(compute: Compute, device: str) -> None:
+    """Refuse a number format that a device cannot compute in.
+
+    Raises:
+        UserError: it cannot.
+    """
+    kind = torch.device(device).type
+    if compute == "float32":
+        return
+    if compute == "float16" and kind == "cpu":
+        raise UserError("compute: float16 needs a GPU; on the CPU use bfloat16 or float32")
+    able = torch.amp.is_autocast_available(kind)
+    if kind == "cuda" and compute == "bfloat16" and able:
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+    if not able:
+        raise UserError(f"compute: the device {device!r} has no {compute}; use float32")
+
+
+def _format(compute: Compute, device: str) -> AbstractContextManager[Any]:
+    """Convolutions and products in `compute`; norms, sums over blocks and the first convolution in single precision."""
+    if compute == "float32":
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, getattr(torch, compute))
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")

@@ -1,0 +1,221 @@
+"""Hidden states of a pretrained speech encoder (wav2vec 2.0, HuBERT, WavLM, Whisper, ...), layer by layer."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, StrictInt, field_validator
+
+from pipeline.errors import UserError
+from pipeline.features.base import Extractor, FeatureParams, Streams, Wave
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from pipeline.features.ssl.batches import Encoder
+    from pipeline.features.ssl.pooling import Keep
+
+CPU_PASS = (30.0, 0.3)
+"""On the CPU: audio in a forward pass, padding included, and how much padding each utterance may have (s).
+
+More audio is slower, as it leaves the cache; more padding takes longer than another pass.
+"""
+DEVICE_SECONDS = 240.0
+"""On other devices: audio in a forward pass, at least (s); more where `batch_seconds` asks for it."""
+
+
+class SSLParams(FeatureParams):
+    """Params of SSL hidden states. The defaults are HuMP-CAT's layers, on the backbone that needs no network."""
+
+    sample_rate: Literal[16000] = Field(16000, description="rate of the audio read (Hz): what the encoders want")
+    model: str = Field("tiny", min_length=1, description="a hub name, a local folder, or tiny (random weights)")
+    layers: tuple[StrictInt, ...] = Field(
+        (1, 9),
+        min_length=1,
+        strict=False,
+        description="hidden states kept: 0 is the input of block 1, k the output of block k",
+    )
+    pool: Literal["none", "mean", "mean_std"] = Field(
+        "none",
+        description="every frame, or one row per utterance: mean over its frames, or mean and standard deviation",
+    )
+    chunk_seconds: float = Field(
+        30.0, ge=5, description="longer recordings are encoded in windows of this length (s); at most 30 for Whisper"
+    )
+    compute: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="number format of the model's products; float16 needs a GPU"
+    )
+    precision: Literal["float16", "float32"] = Field("float16", description="stored number format")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="seed of the random weights of tiny; ignored for other models")
+
+    @field_validator("layers")
+    @classmethod
+    def _ascending(cls, layers: tuple[int, ...]) -> tuple[int, ...]:
+        if any(layer < 0 for layer in layers):
+            raise ValueError(f"layers count from 0: {list(layers)}")
+        if list(layers) != sorted(set(layers)):
+            raise ValueError(f"must ascend, each once: {list(layers)}; write {sorted(set(layers))}")
+        return layers
+
+
+class SSL(Extractor[SSLParams]):
+    """Hidden states of the chosen layers: streams `layer_01`, `layer_09`, ... of shape (frames, hidden size).
+
+    50 frames per second. Of wav2vec 2.0-like models the first is centred at 12.5 ms and sees 25 ms; an utterance below
+    25 ms (400 samples) is extended by zeros. Of Whisper the first is centred at 0. An utterance of n samples has
+    `frames(n)` of them, 1 at least. `ssl_encode.hidden_states` and `ssl_whisper.WhisperEncoder.states` say what the
+    layers are, and why batching leaves them as they are; `ssl_run` says what is done to recordings above
+    `chunk_seconds`.
+
+    With `pool` there is one row per utterance: (1, hidden size), or for mean_std (1, 2 * hidden size), first the means.
+    """
+
+    name = "ssl"
+    version = "2"
+    Params: ClassVar[type[FeatureParams]] = SSLParams
+    batch_seconds = 60.0
+    sort_by_length = True
+    uses_device = True
+
+    @cached_property
+    def encoder(self) -> "Encoder":
+        """The model, on the extractor's device, without the blocks that are not needed.
+
+        Raises:
+            UserError: the model cannot be had (see `load_backbone`), has too few layers or takes shorter windows than
+                asked for, or the device cannot hold it or compute in the number format asked for.
+        """
+        from pipeline.features.ssl.batches import check_compute, out_of_memory
+        from pipeline.features.ssl.wav2vec import check_layers
+
+        params = self.params
+        check_compute(params.compute, self.device)
+        backbone, encoder = self._load()
+        check_layers(params.layers, encoder.depth, f"the model {params.model!r}")
+        if encoder.longest is not None and encoder.longest < self._samples(params.chunk_seconds):
+            most = encoder.longest / params.sample_rate
+            raise UserError(f"chunk_seconds {params.chunk_seconds:g}: {params.model!r} takes {most:g} s at most")
+        blocks: Any = backbone.encoder
+        blocks.layers = blocks.layers[: max(params.layers)]
+        try:
+            backbone.to(self.device)  # type: ignore[arg-type]
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            raise UserError(f"the model {params.model!r} does not fit in the memory of {self.device!r}") from error
+        return encoder
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second: 50 for every supported pretrained model; 0 when pooled."""
+        return 0.0 if self._pooled else self.params.sample_rate / self.encoder.hop
+
+    @property
+    def first_frame(self) -> float:
+        """Where the first frame is centred (s): 0.0125 for wav2vec 2.0-like models, 0 for Whisper and when pooled."""
+        return 0.0 if self._pooled else self.encoder.first_frame / self.params.sample_rate
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Stream name -> hidden size of the model, twice that for mean_std."""
+        return dict.fromkeys(self._streams, self.encoder.hidden_size * (2 if self.params.pool == "mean_std" else 1))
+
+    @property
+    def dtypes(self) -> dict[str, np.dtype[Any]]:
+        """The params' precision, for every layer."""
+        return dict.fromkeys(self._streams, np.dtype(self.params.precision))
+
+    @cached_property
+    def weights_digest(self) -> str:
+        """Hex SHA-256 of the weights that the layers depend on: not of the blocks above them."""
+        from pipeline.features.ssl.loading import weights_digest
+
+        encoder: Any = self.encoder
+        return weights_digest(encoder.backbone, encoder.identity)
+
+    def frames(self, samples: int) -> int:
+        """How many rows an utterance of `samples` samples has."""
+        return 1 if self._pooled else self.encoder.frames(samples)
+
+    def extract(self, waves: Sequence[Wave]) -> list[Streams]:
+        """Hidden states of a ragged batch of waveforms (samples,) at 16 kHz, in the order given.
+
+        When the device's memory does not suffice, the batch is computed in halves.
+
+        Raises:
+            UserError: an utterance without samples, or one that does not fit in memory by itself; values too large for
+                half precision; see also `encoder`.
+        """
+        import torch
+
+        from pipeline.features.ssl.batches import CONTEXT, encode
+        from pipeline.features.ssl.wav2vec import check_samples
+
+        check_samples(waves)
+        budget, slack = self._pass()
+        with torch.inference_mode(), self._exact():
+            rows = encode(
+                self.encoder,
+                waves,
+                self.params.layers,
+                self._keep(),
+                size=self._samples(self.params.chunk_seconds),
+                context=self._samples(CONTEXT),
+                budget=self._samples(budget),
+                slack=self._samples(slack),
+                device=self.device,
+                compute=self.params.compute,
+            )
+        return [{stream: row[layer] for stream, layer in self._streams.items()} for row in rows]
+
+    @property
+    def _pooled(self) -> bool:
+        return self.params.pool != "none"
+
+    @property
+    def _streams(self) -> dict[str, int]:
+        return {f"layer_{layer:02d}": layer for layer in self.params.layers}
+
+    def _load(self) -> "tuple[PreTrainedModel, Encoder]":
+        from pipeline.features.ssl.loading import load_backbone, wants_normalised
+
+        model = self.params.model
+        backbone = load_backbone(model, self.params.seed)
+        if backbone.config.model_type == "whisper":
+            from pipeline.features.ssl.whisper import WhisperEncoder, log_mel_of
+
+            return backbone, WhisperEncoder(backbone, log_mel_of(model, backbone.config))
+        from pipeline.features.ssl.wav2vec import Wav2vecEncoder
+
+        return backbone, Wav2vecEncoder(backbone, wants_normalised(model))
+
+    def _keep(self) -> "Keep":
+        from pipeline.features.ssl.pooling import Frames, Pooled
+
+        params = self.params
+        if self._pooled:
+            return Pooled(params.precision, params.model, deviation=params.pool == "mean_std")
+        return Frames(params.precision, params.model)
+
+    def _samples(self, seconds: float) -> int:
+        return int(seconds * self.params.sample_rate)
+
+    def _pass(self) -> tuple[float, float]:
+        if self.device.startswith("cpu"):
+            return CPU_PASS
+        seconds = max(DEVICE_SECONDS, 2 * self.batch_seconds)  # a planned batch, padded, goes in one pass
+        return seconds, seconds
+
+    def _exact(self) -> AbstractContextManager[None]:
+        """On a GPU: no TensorFloat-32 convolutions (10 bits of mantissa), and the same algorithm every time."""
+        import torch
+
+        if torch.device(self.device).type != "cuda":
+            return nullcontext()
+        return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the model behind when sent to another process, which loads its own."""
+        return {key: value for key, value in self.__dict__.items() if key != "encoder"}

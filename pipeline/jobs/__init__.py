@@ -1,0 +1,1 @@
+"""Processes, clusters, devices, progress."""

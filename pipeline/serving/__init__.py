@@ -1,0 +1,1 @@
+"""A trained model as a thing by itself: prediction of new recordings."""

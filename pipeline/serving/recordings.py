@@ -1,0 +1,98 @@
+"""Recordings outside a corpus: files, folders or a manifest, for `ser extract`."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from pipeline.corpora import manifest
+from pipeline.corpora.base import AUDIO_SUFFIXES, audio_files
+from pipeline.errors import UserError
+from pipeline.storage.feature_file import may_be_replaced
+
+
+def find(inputs: Sequence[Path]) -> dict[str, Path]:
+    """Find the recordings that the inputs name: key -> file, in the order given.
+
+    A folder's recordings have their path relative to it without the suffix as key, a single file its stem, a
+    manifest's (`.jsonl`) the manifest's keys. A manifest's paths are relative to its folder, or, where its first file
+    is not there, to `corpora.DATASET.root` of the params.yaml in the working folder.
+
+    Raises:
+        UserError: an input, or a file that a manifest names, does not exist or is no audio, or two have one key.
+    """
+    found: dict[str, Path] = {}
+    for given in inputs:
+        for key, path in _expand(given):
+            if key in found:
+                raise UserError(f"{found[key]} and {path} have the same key {key!r}; extract them into two files")
+            found[key] = path
+    return found
+
+
+def _expand(given: Path) -> list[tuple[str, Path]]:
+    if given.is_dir():
+        return [(str(Path(name).with_suffix("").as_posix()), given / name) for name in audio_files(given)]
+    if given.suffix == ".jsonl":
+        return _listed(given)
+    if not given.is_file():
+        raise UserError(f"{given}: no such file or folder")
+    if given.suffix.lower() not in AUDIO_SUFFIXES:
+        raise UserError(f"{given}: not a recording ({', '.join(AUDIO_SUFFIXES)}), a folder or a manifest (.jsonl)")
+    return [(given.stem, given)]
+
+
+def _listed(given: Path) -> list[tuple[str, Path]]:
+    """A manifest's keys and files."""
+    rows = manifest.read(given)
+    if (given.parent / rows[0].wav).is_file():
+        roots = dict.fromkeys((row.dataset for row in rows), given.parent)
+    else:
+        roots = {row.dataset: _root(given, row) for row in {row.dataset: row for row in reversed(rows)}.values()}
+    for row in rows:
+        if not (roots[row.dataset] / row.wav).is_file():
+            places = " nor in ".join(dict.fromkeys([str(given.parent), str(roots[row.dataset])]))
+            raise UserError(f"{given}: {row.wav} is not in {places}; restore it, or take its row out")
+    return [(row.key, roots[row.dataset] / row.wav) for row in rows]
+
+
+def _root(given: Path, row: manifest.Row) -> Path:
+    """The corpus folder of a row whose file is not beside the manifest."""
+    from pipeline.config.params import FILE, load
+
+    missing = f"{given}: {row.wav} is not in {given.parent}, and {FILE} in the working folder"
+    advice = "put the manifest beside the recordings, or run the command in the project's folder"
+    if not FILE.is_file():
+        raise UserError(f"{missing}, whose corpora.{row.dataset}.root may say where it is, is not there; {advice}")
+    corpora = load().corpora
+    if row.dataset not in corpora:
+        raise UserError(f"{missing} has no corpora.{row.dataset}, whose root may say where it is; {advice}")
+    return corpora[row.dataset].root
+
+
+def speakers(inputs: Sequence[Path]) -> dict[str, str]:
+    """Key -> speaker, of the recordings whose manifests tell."""
+    rows = (row for given in inputs if given.suffix == ".jsonl" for row in manifest.read(given))
+    return {row.key: row.speaker for row in rows if row.speaker}
+
+
+def check_output(out: Path, recordings: dict[str, Path]) -> None:
+    """Make the output's folder, and refuse a place that the work would be lost on, or a file that is another's.
+
+    Raises:
+        UserError: `out` is a folder, a recording or no feature file, or its folder cannot be made or written.
+    """
+    taken = {os.path.realpath(path) for path in recordings.values()}  # resolve() fails for a link to itself
+    audio = out.with_name(out.name + ".audio")
+    try:
+        if out.is_dir():
+            raise UserError(f"--out {out}: is a folder; name a file, as {out / 'features.h5'}")
+        if out.exists() and (os.path.realpath(out) in taken or not may_be_replaced(out)):
+            raise UserError(f"--out {out}: exists, and is not a feature file; give another name, or delete it")
+        if audio.exists() and (os.path.realpath(audio) in taken or not may_be_replaced(audio)):
+            raise UserError(f"--out {out}: {audio}, where its audio goes, exists and is not audio; give another name")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"--out {out}: nothing can be written there ({error.strerror}); give another") from error

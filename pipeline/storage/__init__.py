@@ -1,0 +1,1 @@
+"""The feature file, and the journal of a long job."""

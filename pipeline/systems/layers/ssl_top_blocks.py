@@ -1,0 +1,107 @@
+"""The top blocks of a pretrained speech encoder, trained from cached hidden states of a lower layer."""
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+from pipeline.features.ssl.loading import load_backbone
+from pipeline.features.ssl.wav2vec import run_blocks
+from pipeline.storage.feature_file import FeatureFile
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def layer_stream(file: FeatureFile, layer: int) -> str:
+    """The stream of a feature file that holds a layer's hidden states.
+
+    Raises:
+        UserError: the file lacks the layer.
+    """
+    stream = f"layer_{layer:02d}"
+    if stream not in file.streams:
+        raise UserError(f"{file.path}: has no {stream}; add the layer to the embedding's layers")
+    return stream
+
+
+def set_dropout(module: nn.Module, probability: float) -> None:
+    """Set every dropout inside a module of `transformers`: its layers, and the attentions' own probability."""
+    for part in module.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = probability
+        elif isinstance(getattr(part, "dropout", None), float | int):
+            setattr(part, "dropout", probability)  # noqa: B010 - which modules have one is not in the types
+
+
+class TopBlocks(nn.Module):
+    """Copies of the encoder blocks after `first`, from hidden_states[first] to the last hidden state.
+
+    With the blocks below frozen their output never changes, so fine-tuning the top ones can start from the cached
+    states: the same training as through the whole model, several times cheaper. Only the blocks train; the final
+    layer norm of pre-norm (large) models and WavLM's relative position embedding are kept as pretrained.
+
+    Args:
+        backbone: from `load_backbone`; copied from, never changed.
+        first: index of the cached hidden state, e.g. 9 to train blocks 10 to 12 of a base model.
+        dropout: probability of every dropout inside the blocks; None for the pretrained model's own.
+        none_allowed: whether `first` may be the model's last layer, so that there is nothing to train.
+
+    Raises:
+        UserError: no block comes after `first`, or the model is of a family whose blocks need more than this.
+    """
+
+    def __init__(
+        self, backbone: "PreTrainedModel", first: int, dropout: float | None = None, none_allowed: bool = False
+    ) -> None:
+        super().__init__()
+        encoder: Any = backbone.encoder
+        depth = len(encoder.layers)
+        if not hasattr(encoder.layers[0], "attention"):
+            raise UserError(f"the top blocks of a {backbone.config.model_type!r} model cannot be trained here")
+        if not 0 <= first < depth + none_allowed:
+            raise UserError(f"no blocks to train after layer {first}: the model has {depth}, so 0 to {depth - 1}")
+        self.blocks: nn.ModuleList = copy.deepcopy(encoder.layers[first:]).requires_grad_(True)
+        if dropout is not None:
+            set_dropout(self.blocks, dropout)
+        stable = getattr(backbone.config, "do_stable_layer_norm", False)
+        self.norm: nn.Module = copy.deepcopy(encoder.layer_norm) if stable else nn.Identity()
+        self.norm.requires_grad_(False)
+        self.position: nn.Module | None = None
+        if 0 < first < depth and hasattr(encoder.layers[0].attention, "compute_bias"):
+            # WavLM: block 1 makes the bias that all blocks share. Of its attention only the embedding is kept.
+            self.position = copy.deepcopy(encoder.layers[0].attention).requires_grad_(False)
+            for name in ("q_proj", "k_proj", "v_proj", "out_proj", "gru_rel_pos_linear", "gru_rel_pos_const"):
+                delattr(self.position, name)
+
+    def forward(self, hidden: Tensor, valid: Tensor) -> Tensor:
+        """The last hidden state, (batch, frames, hidden size); zero where not valid.
+
+        Args:
+            hidden: cached hidden_states[first], (batch, frames, hidden size), of any float dtype.
+            valid: (batch, frames), true for real frames; at least one in each row.
+        """
+        padded = ~valid[..., None]
+        hidden = hidden.float().masked_fill(padded, 0)
+        for state in run_blocks(self.blocks, hidden, valid, self._position_bias(hidden)):
+            hidden = state
+        return self.norm(hidden).masked_fill(padded, 0)
+
+    @staticmethod
+    def cached(file: FeatureFile, layer: int, dropout: float | None = None) -> "TopBlocks":
+        """The blocks after the layer whose states are in a feature file, with the weights of the model it is made by.
+
+        Raises:
+            UserError: the file lacks the layer, or there are no such blocks.
+        """
+        layer_stream(file, layer)
+        made_by = file.header.params
+        return TopBlocks(load_backbone(made_by["model"], made_by["seed"]), layer, dropout)
+
+    def _position_bias(self, hidden: Tensor) -> Tensor | None:
+        if self.position is None:
+            return None
+        position: Any = self.position
+        batch, count, _ = hidden.shape
+        return position.compute_bias(count, count).repeat(batch, 1, 1)

@@ -1,0 +1,175 @@
+"""The training loop: skorch's, with accumulated gradients, SpecAugment, mixup and reduced precision."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.helper import predefined_split
+from skorch.utils import to_tensor
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+from pipeline.systems.training.augmentation import mixup, spec_augment
+from pipeline.systems.training.batches import Batches
+from pipeline.systems.training.params import TrainingParams
+from pipeline.systems.training.schedule import factor
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+class Loop(NeuralNetClassifier):
+    """skorch's classifier; `settings` says how gradients are accumulated and batches augmented."""
+
+    def __init__(self, *args: Any, settings: TrainingParams, batches: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.settings = settings
+        self.batches = batches
+
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> "Loop":
+        """Train. skorch's own takes Ctrl-C for the end of training, and half a training must not pass for a whole."""
+        if not self.initialized_:
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        with suppress(_EnoughError):
+            self.fit_loop(X, y, **fit_params)
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """One batch, and the optimizer's step when `accumulate` of them, or the epoch's last ones, are together."""
+        every = self.settings.accumulate
+        number = len(self.history[-1, "batches"]) - 1
+        first = number - number % every
+        if number == first:
+            self.optimizer_.zero_grad()
+        step: dict[str, Any] = self._backward(batch, min(every, self.batches - first))
+        if number + 1 in (first + every, self.batches):
+            self.notify("on_grad_computed", named_parameters=[*self.module_.named_parameters()], batch=batch)
+            self.optimizer_.step()
+        return step
+
+    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+        """Logits of a batch, in the settings' precision; they are float32."""
+        kind, lower = torch.device(self.device).type, self.settings.precision == "bfloat16"
+        with torch.autocast(kind, torch.bfloat16, enabled=lower):
+            logits: Tensor = super().infer(x, **fit_params)
+        return logits.float()
+
+    def _backward(self, batch: Any, together: int) -> dict[str, Any]:
+        settings = self.settings
+        self._set_training(True)
+        inputs, y = batch[0], to_tensor(batch[1], self.device)
+        inputs = {name: to_tensor(value, self.device) for name, value in inputs.items()}
+        if settings.time_mask or settings.frequency_mask:
+            spec_augment(inputs, self.module_, settings.time_mask, settings.frequency_mask, settings.masks)
+        share, order = mixup(inputs, settings.mixup) if settings.mixup else (1.0, None)
+        logits = self.infer(inputs)
+        loss: Tensor = self.get_loss(logits, y, X=inputs, training=True)
+        if order is not None:
+            other = self.get_loss(logits, y[order.to(y.device)], X=inputs, training=True)
+            loss = share * loss + (1 - share) * other
+        (loss / together).backward()
+        return {"loss": loss, "y_pred": logits}
+
+
+def make_loop(
+    network: nn.Module,
+    criterion: nn.Module,
+    settings: TrainingParams,
+    classes: int,
+    seed: int,
+    device: str,
+    train: Batches | None = None,
+    held_out: Batches | None = None,
+    on_epoch: Callable[[], None] = lambda: None,
+) -> Loop:
+    """The loop that trains `network` on `train`; `held_out` picks the epoch kept and stops early."""
+    batches = -(-len(train) // settings.batch_size) if train is not None else 1
+    return Loop(
+        network,
+        criterion=criterion,
+        optimizer=OPTIMIZERS[settings.optimizer],
+        **_optimizer_options(settings),
+        lr=settings.learning_rate,
+        max_epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        iterator_train__shuffle=True,
+        iterator_train__generator=torch.Generator().manual_seed(seed),
+        iterator_train__collate_fn=_as_is,
+        iterator_valid__collate_fn=_as_is,
+        train_split=None if held_out is None else predefined_split(held_out),
+        predict_nonlinearity=_softmax,
+        classes=list(range(classes)),
+        callbacks=_callbacks(settings, batches, held_out is not None, on_epoch),
+        device=device,
+        verbose=0,
+        settings=settings,
+        batches=batches,
+    )
+
+
+def _as_is(batch: Any) -> Any:
+    return batch
+
+
+def _softmax(logits: Tensor) -> Tensor:
+    return logits.softmax(dim=-1)
+
+
+def _optimizer_options(settings: TrainingParams) -> Mapping[str, float]:
+    options = {"optimizer__weight_decay": settings.weight_decay}
+    if settings.optimizer == "sgd":
+        options["optimizer__momentum"] = settings.momentum
+    return options
+
+
+class _Epoch(Callback):
+    """Report each epoch, and stop when the loss is no number."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self.told = told
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Check the epoch's loss."""
+        if not np.isfinite(net.history[-1, "train_loss"]):
+            raise UserError(
+                f"the loss is no number after epoch {len(net.history)}; lower learning_rate or set clip_norm"
+            )
+        self.told()
+
+
+class _EnoughError(Exception):
+    """No epoch was better for long enough."""
+
+
+class _Stop(EarlyStopping):
+    """skorch's early stopping, which ends the training with what Ctrl-C raises; this one is told from it."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Count the epochs without a better score."""
+        try:
+            super().on_epoch_end(net, **kwargs)
+        except KeyboardInterrupt:
+            if self.misses_ == self.patience:
+                raise _EnoughError from None
+            raise
+
+
+def _callbacks(
+    settings: TrainingParams, batches: int, validated: bool, on_epoch: Callable[[], None]
+) -> list[tuple[str, Any]]:
+    callbacks: list[tuple[str, Any]] = [("epoch", _Epoch(on_epoch))]
+    if settings.schedule != "constant" or settings.warmup_epochs:
+        rate = LRScheduler(torch.optim.lr_scheduler.LambdaLR, lr_lambda=factor(settings, batches), step_every="batch")
+        callbacks.append(("schedule", rate))
+    if settings.clip_norm is not None:
+        callbacks.append(("clip", GradientNormClipping(settings.clip_norm)))
+    if settings.patience and validated:
+        lower = settings.monitor == "valid_loss"
+        stop = _Stop(settings.monitor, patience=settings.patience, threshold=0, lower_is_better=lower, load_best=True)
+        callbacks.append(("stop", stop))
+    return callbacks

@@ -1,0 +1,45 @@
+"""Params of training that every neural system takes; each system has its paper's defaults."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.systems.normalisation import SystemParams
+
+Optimizer = Literal["adam", "adamw", "sgd"]
+Schedule = Literal["constant", "step", "cosine"]
+Monitor = Literal["valid_loss", "valid_acc"]
+Precision = Literal["float32", "bfloat16"]
+
+
+class TrainingParams(SystemParams):
+    """Params of every neural system's training."""
+
+    epochs: int = Field(50, ge=1, description="most epochs")
+    batch_size: int = Field(32, ge=1)
+    accumulate: int = Field(1, ge=1, description="batches whose gradients are averaged into one step")
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = Field(1e-4, gt=0)
+    momentum: float = Field(0.0, ge=0, lt=1, description="of SGD")
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Schedule = "constant"
+    step_epochs: int = Field(10, ge=1, description="epochs between the steps of the step schedule")
+    step_factor: float = Field(0.1, gt=0, le=1, description="what a step multiplies the learning rate by")
+    warmup_epochs: float = Field(0.0, ge=0, description="epochs in which the learning rate rises linearly from 0")
+    clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    patience: int = Field(0, ge=0, description="epochs without a better validation score before stopping; 0 for all")
+    monitor: Monitor = Field("valid_loss", description="the score that picks the epoch kept")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced weighs classes in the loss inversely to their frequency in the training part"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of a label spread evenly over all classes")
+    mixup: float = Field(0.0, ge=0, description="alpha of mixup's Beta distribution (Zhang et al. 2018); 0 for none")
+    time_mask: int = Field(0, ge=0, description="longest time mask of SpecAugment (frames); 0 for none")
+    frequency_mask: int = Field(0, ge=0, description="widest frequency mask of SpecAugment (bands); 0 for none")
+    masks: int = Field(1, ge=1, description="masks of either kind on each utterance")
+    seeds: int = Field(1, ge=1, description="networks trained from successive seeds; their probabilities are averaged")
+    precision: Precision = Field(
+        "float32",
+        description="of products in the network; bfloat16 has 3 digits, and takes half the time where the processor "
+        "has it (AVX-512 BF16, GPUs); weights, gradients and the loss stay float32",
+    )

@@ -1,0 +1,146 @@
+"""Readers of public corpora, on files made in each corpus's layout."""
+
+import pytest
+import soundfile
+from conftest import tone
+
+from pipeline.corpora import CorpusParams, manifest
+from pipeline.errors import UserError
+from pipeline.experiments.protocols import LeaveOneSessionOut, split
+from pipeline.strict import validate
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Make recordings of these names and texts (name -> content) in a folder, and read it into manifest rows by key."""
+
+    def build(reader, *names, texts=None, **params):
+        root = tmp_path / "corpus"
+        for name in names:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(root / name, tone(0.1), 16000)
+        for name, text in (texts or {}).items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        rows = manifest.build("mine", validate(CorpusParams, {"reader": reader, "root": root, **params}))
+        return {row.key: row for row in rows}
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("reader", "wav", "key", "emotion", "speaker", "gender", "text"),
+    [
+        ("tess", "OAF_angry/OAF_back_angry.wav", "tess-OAF_back_angry", "angry", "OAF", "female", "Say the word back"),
+        ("tess", "YAF_ps/YAF_mouse_ps.wav", "tess-YAF_mouse_ps", "surprised", "YAF", "female", "Say the word mouse"),
+        ("tess", "OA_bite_neutral.wav", "tess-OA_bite_neutral", "neutral", "OAF", "female", "Say the word bite"),
+        ("tess", "YAF_fear/YAF_dog_fear.wav", "tess-YAF_dog_fear", "fearful", "YAF", "female", "Say the word dog"),
+        ("savee", "AudioData/DC/sa03.wav", "savee-DC_sa03", "sad", "DC", "male", ""),
+        ("savee", "JK_su15.wav", "savee-JK_su15", "surprised", "JK", "male", ""),
+        ("savee", "KL/a01.wav", "savee-KL_a01", "angry", "KL", "male", ""),
+        ("savee", "JE/n30.wav", "savee-JE_n30", "neutral", "JE", "male", ""),
+        ("crema_d", "AudioWAV/1001_DFA_ANG_XX.wav", "crema_d-1001_DFA_ANG_XX", "angry", "1001", "",
+         "Don't forget a jacket"),
+        ("crema_d", "1091_IEO_DIS_HI.wav", "crema_d-1091_IEO_DIS_HI", "disgusted", "1091", "", "It's eleven o'clock"),
+        ("crema_d", "1040_ITH_SAD_X.wav", "crema_d-1040_ITH_SAD_X", "sad", "1040", "",
+         "I think I have a doctor's appointment"),
+        ("emovo", "m2/rab-m2-l3.wav", "emovo-rab-m2-l3", "angry", "m2", "male", ""),
+        ("emovo", "f1/sor-f1-b1.wav", "emovo-sor-f1-b1", "surprised", "f1", "female", ""),
+        ("mesd", "Anger_C_A_abajo.wav", "mesd-Anger_C_A_abajo", "angry", "", "", "abajo"),
+        ("mesd", "Fear_F_B_ya_voy.wav", "mesd-Fear_F_B_ya_voy", "fearful", "", "female", "ya voy"),
+        ("esd", "0011/Angry/0011_000351.wav", "esd-0011_000351", "angry", "0011", "", ""),
+        ("esd", "ESD/0003/Surprise/test/0003_001421.wav", "esd-0003_001421", "surprised", "0003", "", ""),
+    ],
+)  # fmt: skip
+def test_names(build, reader, wav, key, emotion, speaker, gender, text):
+    row = build(reader, wav)[key]
+    assert (row.wav, row.emo, row.speaker, row.gender, row.text) == (wav, emotion, speaker, gender, text)
+
+
+@pytest.mark.parametrize(
+    ("reader", "wav", "said"),
+    [
+        ("tess", "OAF_angry.wav", "not a TESS file name"),
+        ("tess", "OAF_back_proud.wav", "unknown emotion code 'proud'"),
+        ("savee", "DC/x01.wav", "not a SAVEE file name"),
+        ("savee", "a01.wav", "not a SAVEE file name"),
+        ("crema_d", "1001_DFA_ANG.wav", "not a CREMA-D file name"),
+        ("crema_d", "1001_DFA_SUR_XX.wav", "unknown emotion code 'SUR'"),
+        ("emovo", "rab-x2-l3.wav", "not an EMOVO file name"),
+        ("emovo", "noi-m2-l3.wav", "unknown emotion code 'noi'"),
+        ("mesd", "Anger_C_abajo.wav", "not a MESD file name"),
+        ("esd", "0011/Angry/0012_000351.wav", "not a file of ESD"),
+        ("esd", "0011/Proud/0011_000351.wav", "unknown emotion code 'Proud'"),
+        ("iemocap", "sentences/Ses01F_impro01_F000.wav", "holds no Session1/sentences/wav"),
+    ],
+)
+def test_what_is_not_the_corpuss_is_named(build, reader, wav, said):
+    with pytest.raises(UserError, match=said):
+        build(reader, wav)
+
+
+def test_a_second_copy_is_left_out(build):
+    assert [*build("tess", "OAF_sad/OAF_cab_sad.wav", "whole set/OAF_sad/OAF_cab_sad.wav")] == ["tess-OAF_cab_sad"]
+
+
+def test_crema_d_in_two_formats_is_taken_once(build):
+    rows = build("crema_d", "AudioMP3/1001_DFA_ANG_XX.flac", "AudioWAV/1001_DFA_ANG_XX.wav")
+    assert [row.wav for row in rows.values()] == ["AudioWAV/1001_DFA_ANG_XX.wav"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_esd_has_two_languages_and_its_texts(build, encoding):
+    english = "0011_000001\tThe nine the eggs, I keep.\tNeutral\n0011_000002\tI did go.\tNeutral\n"
+    rows = build(
+        "esd",
+        "ESD/0011/Neutral/0011_000001.wav",
+        "ESD/0010/Sad/0010_001051.wav",
+        texts={"ESD/0011/0011.txt": english.encode(encoding)},
+    )
+    assert (rows["esd-0011_000001"].language, rows["esd-0010_001051"].language) == ("en", "zh")
+    assert rows["esd-0011_000001"].text == "The nine the eggs, I keep."
+    assert rows["esd-0010_001051"].text == ""
+
+
+def turns(session, *codes):
+    """Recordings and files of one IEMOCAP session, whose turns alternate between the woman and the man."""
+    dialogue = f"Ses0{session}F_impro01"
+    names = [f"{dialogue}_{'FM'[i % 2]}{i:03d}" for i in range(len(codes))]
+    lines = [f"[{i}.29 - {i}.82]\t{n}\t{c}\t[2.5, 2.5, 2.5]" for i, (n, c) in enumerate(zip(names, codes, strict=True))]
+    said = "\n".join(f"{name} [00{i}.2901-00{i}.8235]: Caf\xe9, number {i}. " for i, name in enumerate(names))
+    place = f"Session{session}/dialog"
+    texts = {
+        f"{place}/EmoEvaluation/{dialogue}.txt": "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
+        + "\nC-E2:\tNeutral;\t()\n\n".join(lines) + "\n",
+        f"{place}/transcriptions/{dialogue}.txt": said.encode("latin-1"),
+    }  # fmt: skip
+    return [f"Session{session}/sentences/wav/{dialogue}/{name}.wav" for name in names], texts
+
+
+def test_iemocap_takes_emotions_and_texts_from_the_dialogues(build):
+    waves, texts = turns(1, "neu", "exc", "fru", "xxx", "ang")
+    rows = build("iemocap", *waves, "Session1/dialog/wav/Ses01F_impro01.wav", texts=texts)
+    assert [(row.raw_emo, row.emo) for row in rows.values()] == [
+        ("neu", "neutral"), ("fru", "other"), ("ang", "angry"), ("exc", "happy"), ("xxx", "other"),
+    ]  # fmt: skip
+    man = rows["iemocap-Ses01F_impro01_M001"]
+    assert (man.speaker, man.gender, man.session, man.text) == ("Ses01M", "male", "Session1", "Caf\xe9, number 1.")
+
+
+def test_iemocap_goes_through_the_session_protocol(build):
+    together = [turns(session, *["ang", "hap"] * 4) for session in (1, 2, 3)]
+    waves = [f"IEMOCAP_full_release/{wav}" for waves, _ in together for wav in waves]
+    texts = {f"IEMOCAP_full_release/{name}": text for _, texts in together for name, text in texts.items()}
+    rows = [*build("iemocap", *waves, texts=texts).values()]
+    folds = split(rows, LeaveOneSessionOut(scheme="leave_one_session_out"), 0)
+    assert [{rows[i].session for i in fold.test} for fold in folds] == [{"Session1"}, {"Session2"}, {"Session3"}]
+    assert [{rows[i].speaker for i in fold.test} for fold in folds] == [{f"Ses0{n}F", f"Ses0{n}M"} for n in (1, 2, 3)]
+
+
+def test_an_iemocap_turn_without_an_emotion_is_named(build):
+    waves, texts = turns(2, "neu", "sad")
+    del texts["Session2/dialog/EmoEvaluation/Ses02F_impro01.txt"]
+    with pytest.raises(
+        UserError, match=r"Ses02F_impro01_F000\.wav: its emotion should be in .*impro01\.txt, and is not"
+    ):
+        build("iemocap", *waves, texts=texts)

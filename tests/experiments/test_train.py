@@ -1,0 +1,277 @@
+"""Cross-validation with a toy classifier that says of every probability which model it came from."""
+
+import json
+
+import numpy as np
+import pytest
+from feature_files import corpus, manifest_row, write_features
+
+from pipeline.audio.signal import source_key
+from pipeline.errors import UserError
+from pipeline.experiments.cross_validation import Experiment, cross_validate
+from pipeline.experiments.predictions import Predictions
+from pipeline.experiments.protocols import GroupedKFold, LeaveOneSpeakerOut, StratifiedSplit, inner_folds, split
+from pipeline.strict import Strict
+
+ROWS = corpus(speakers=6, emotions=("angry", "happy", "sad"), takes=2)
+EMOTION = {row.key: row.emo for row in ROWS}
+SPEAKER = {row.key: row.speaker for row in ROWS}
+NOISES = ("10dB", "20dB")
+
+
+class ToyParams(Strict):
+    epochs: int = 2
+
+
+class Toy:
+    """Model number n, counted from 1, gives the first class the probability n / 1000."""
+
+    models = []
+
+    def __init__(self, params, seed, device):
+        self.params, self.seed, self.device = params, seed, device
+
+    def fit(self, X, y, validation, on_epoch):
+        Toy.models.append(self)
+        self.number = len(Toy.models)
+        self.keys, self.y, self.values = X.keys.tolist(), list(y), [rows[0, 0] for rows in X.arrays("logmel")]
+        self.validated, self.validated_y = (
+            (validation[0].keys.tolist(), list(validation[1])) if validation else ([], [])
+        )
+        self.predicted = []
+        self.classes_ = np.unique(y)
+        self.history_ = [{"epoch": 1, "train_loss": 1.5}, {"epoch": 2, "train_loss": 0.5, "valid_loss": 0.25}]
+        for _ in range(self.params.epochs):
+            on_epoch()
+        return self
+
+    def predict_proba(self, X):
+        self.predicted += X.keys.tolist()
+        first = self.number / 1000
+        return np.tile([first, *[(1 - first) / (len(self.classes_) - 1)] * (len(self.classes_) - 1)], (len(X), 1))
+
+    def save(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(self.number))
+
+    def parameter_count(self):
+        return 42
+
+
+def value_of(key):
+    """What the toy feature files hold for a key."""
+    return np.float32(sum(key.encode()))
+
+
+@pytest.fixture
+def run(tmp_path):
+    def cross(protocol, rows=ROWS, copies=True, seed=3):
+        Toy.models = []
+        keys = [row.key for row in rows]
+        noisy = [f"{key}@{level}" for key in keys for level in NOISES]
+
+        def features(name, keys):
+            return write_features(tmp_path / f"{name}.h5", {key: np.full((2, 3), value_of(key)) for key in keys})
+
+        experiment = Experiment(
+            name="toy_experiment",
+            system="toy",
+            classifier=Toy,
+            settings=ToyParams(),
+            protocol=protocol,
+            rows=rows,
+            clean={"logmel": features("clean", keys)},
+            copied={"logmel": features("noisy", noisy)} if copies else {},
+            seed=seed,
+        )
+        return cross_validate(experiment, tmp_path / "models")[0]
+
+    return cross
+
+
+PROTOCOLS = {
+    "loso": LeaveOneSpeakerOut(scheme="leave_one_speaker_out"),
+    "grouped": GroupedKFold(scheme="grouped_kfold", folds=3, validation_speakers=1, inner_folds=3),
+    "stratified": StratifiedSplit(scheme="stratified_split", validation=0.2, test=0.2, inner_folds=2),
+}
+every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+
+
+def makers(found, where):
+    """The model that made each row's probabilities."""
+    return [Toy.models[round(found.rows[i][0] * 1000) - 1] for i in where]
+
+
+@every_protocol
+def test_noisy_copies_join_the_training_part_of_their_own_source(run, protocol):
+    found = run(protocol)
+    assert Toy.models
+    for model in Toy.models:
+        clean = [key for key in model.keys if source_key(key) == key]
+        assert sorted(model.keys) == sorted([*clean, *(f"{key}@{level}" for key in clean for level in NOISES)])
+        assert len(set(model.keys)) == len(model.keys)
+        assert model.y == [EMOTION[source_key(key)] for key in model.keys]
+        assert model.values == [value_of(key) for key in model.keys]
+    for fold in found.folds:
+        held_out = {*fold["validation"], *fold["test"]}
+        assert not held_out & {source_key(key) for key in fold["train"]}
+
+
+@every_protocol
+def test_what_is_validated_on_and_predicted_is_clean_and_unseen(run, protocol):
+    run(protocol)
+    for model in Toy.models:
+        assert set(model.validated) <= set(EMOTION)
+        assert set(model.predicted) <= set(EMOTION)
+        assert model.validated_y == [EMOTION[key] for key in model.validated]
+        assert not {source_key(key) for key in model.keys} & {*model.validated, *model.predicted}
+
+
+@pytest.mark.parametrize("name", ["loso", "grouped"])
+def test_every_utterance_is_tested_once_by_a_model_that_never_heard_the_speaker(run, name):
+    found = run(PROTOCOLS[name])
+    tested = found.where("test")
+    assert sorted(found.keys[i] for i in tested) == sorted(EMOTION)
+    assert [found.emotions[i] for i in tested] == [EMOTION[found.keys[i]] for i in tested]
+    for i, model in zip(tested, makers(found, tested), strict=True):
+        assert SPEAKER[found.keys[i]] not in {SPEAKER[source_key(key)] for key in model.keys}
+
+
+@every_protocol
+def test_inner_folds_give_the_training_part_probabilities_of_models_not_fitted_on_it(run, protocol):
+    found = run(protocol)
+    assert len(Toy.models) == len(found.folds) * (1 + protocol.inner_folds)
+    for number, fold in enumerate(found.folds):
+        rows = found.where("training", number)
+        clean = [key for key in fold["train"] if key in EMOTION]
+        assert sorted(found.keys[i] for i in rows) == (sorted(clean) if protocol.inner_folds else [])
+        models = makers(found, rows)
+        assert len({model.number for model in models}) == protocol.inner_folds
+        for i, model in zip(rows, models, strict=True):
+            heard = {source_key(key) for key in model.keys}
+            assert found.keys[i] not in heard
+            assert heard <= set(clean)
+            assert model.validated == fold["validation"]
+            if protocol.scheme != "stratified_split":
+                assert SPEAKER[found.keys[i]] not in {SPEAKER[key] for key in heard}
+
+
+@every_protocol
+def test_folds_are_those_of_the_protocol(run, protocol):
+    found = run(protocol)
+    folds = split(ROWS, protocol, 3)
+    assert len(found.folds) == len(folds)
+    outer = [model for model in Toy.models if model.number in {m.number for m in makers(found, found.where("test"))}]
+    for number, (written, fold, model) in enumerate(zip(found.folds, folds, outer, strict=True)):
+        assert written["test"] == [ROWS[i].key for i in fold.test]
+        assert written["validation"] == [ROWS[i].key for i in fold.validation]
+        assert sorted(key for key in written["train"] if key in EMOTION) == [ROWS[i].key for i in fold.train]
+        assert written["train"] == model.keys  # noisy copies too
+        for part in ("test", "validation"):
+            assert [found.keys[i] for i in found.where(part, number)] == written[part]
+            assert {m.number for m in makers(found, found.where(part, number))} == {model.number}
+        parts = inner_folds(ROWS, fold.train, protocol, 3)
+        inner = [ROWS[i].key for _, predicted in parts for i in predicted]
+        assert [found.keys[i] for i in found.where("training", number)] == inner
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        StratifiedSplit(scheme="stratified_split", validation=0, test=0.2),
+        LeaveOneSpeakerOut(scheme="leave_one_speaker_out", validation_speakers=0),
+    ],
+)
+def test_without_a_validation_part_all_but_the_test_part_is_trained_on(run, protocol):
+    found = run(protocol, copies=False)
+    assert len(found.where("validation")) == 0
+    for model, fold in zip(Toy.models, found.folds, strict=True):
+        assert model.validated == fold["validation"] == []
+        assert sorted([*model.keys, *fold["test"]]) == sorted(row.key for row in ROWS)
+
+
+def test_models_card_and_predictions_are_written(run, tmp_path):
+    found = run(PROTOCOLS["grouped"])
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [
+        "card.json",
+        "fold_00.safetensors",
+        "fold_01.safetensors",
+        "fold_02.safetensors",
+    ]
+    for number in range(3):
+        tester = makers(found, found.where("test", number))[0]
+        assert (tmp_path / "models" / f"fold_{number:02d}.safetensors").read_text() == str(tester.number)
+    card = json.loads((tmp_path / "models" / "card.json").read_text())
+    assert card.pop("classes") == ["angry", "happy", "sad"]
+    assert card.pop("folds") == [["angry", "happy", "sad"]] * 3
+    assert {role: said["version"] for role, said in card.pop("features").items()} == {"logmel": "1"}
+    assert card == found.card
+    assert card["corpus"] == "toy"
+    assert card["system"] == "toy"
+    assert card["protocol"]["scheme"] == "grouped_kfold"
+    assert card["params"] == {"epochs": 2}
+    assert card["parameters"] == 42
+    assert card["seed"] == 3
+    assert not card["speaker_dependent"]
+    assert not card["random_backbone"]
+
+    found.write(tmp_path / "predictions")
+    again = Predictions.read(tmp_path / "predictions")
+    assert again.folds == found.folds
+    assert [row["fold"] for row in again.curves] == [0, 0, 1, 1, 2, 2]
+    assert again.curves[1] == {"fold": 0, "epoch": 2, "train_loss": 0.5, "valid_loss": 0.25}
+
+
+def test_the_card_tells_of_what_a_reader_must_beware(run):
+    assert run(PROTOCOLS["stratified"]).card["speaker_dependent"]
+
+
+@pytest.mark.parametrize(("model", "random"), [("tiny", True), ("facebook/hubert-base-ls960", False)])
+def test_the_card_tells_of_random_backbones(tmp_path, model, random):
+    keys = [row.key for row in ROWS]
+    files = {
+        "logmel": write_features(tmp_path / "l.h5", {key: np.zeros((1, 2)) for key in keys}),
+        "ssl": write_features(tmp_path / "s.h5", {key: np.zeros((1, 2)) for key in keys}, "ssl", model=model),
+    }
+    experiment = Experiment("e", "toy", Toy, ToyParams(), PROTOCOLS["loso"], ROWS, files, {}, 0)
+    card = cross_validate(experiment, tmp_path / "models")[0].card
+    assert card["random_backbone"] == random
+    assert card["inputs"] == {"logmel": "logmel", "ssl": "ssl"}
+
+
+def test_the_seed_reaches_splits_and_models(run):
+    first, second = (run(PROTOCOLS["grouped"], seed=seed).folds for seed in (0, 1))
+    assert first != second
+    assert {model.seed for model in Toy.models} == {1}
+
+
+def test_without_noisy_copies_training_parts_are_clean(run):
+    run(PROTOCOLS["loso"], copies=False)
+    assert all(set(model.keys) <= set(EMOTION) for model in Toy.models)
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_an_emotion_a_model_never_heard_gets_no_probability(run):
+    # Only s0 and s3 are bored; whichever inner model lacks one of them has three classes.
+    rows = sorted([*ROWS, manifest_row("s0-bored", "s0", "bored"), manifest_row("s3-bored", "s3", "bored")],
+                  key=lambda row: row.key)  # fmt: skip
+    EMOTION.update({"s0-bored": "bored", "s3-bored": "bored"})
+    try:
+        protocol = LeaveOneSpeakerOut(scheme="leave_one_speaker_out", inner_folds=4)
+        found = run(protocol, rows)
+    finally:
+        del EMOTION["s0-bored"], EMOTION["s3-bored"]
+    assert found.classes == ["angry", "bored", "happy", "sad"]
+    lacking = 0
+    for i in range(len(found.rows)):
+        (model,) = [m for m in Toy.models if m.number == round(found.rows[i][0] * 1000)]
+        assert found.rows[i].sum() == pytest.approx(1)
+        assert (found.rows[i][1] == 0) == ("bored" not in model.classes_)
+        lacking += "bored" not in model.classes_
+    assert lacking
+
+
+def test_leaks_of_a_protocol_stop_the_run_before_any_training(run):
+    with pytest.raises(UserError, match="has 2 speakers"):
+        run(PROTOCOLS["loso"], [row for row in ROWS if row.speaker in ("s0", "s1")])
+    assert Toy.models == []

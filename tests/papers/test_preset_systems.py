@@ -1,0 +1,79 @@
+"""Every different experiment of all presets builds its system and trains a step, on noise in its features' shapes."""
+
+import numpy as np
+import pytest
+
+from pipeline.features import find_extractor
+from pipeline.features.presets import resolve
+from pipeline.papers.preset import load, names
+from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header
+from pipeline.strict import validate
+from pipeline.systems import ROLES, find_system
+from pipeline.systems.view import View
+
+
+def features(preset, entry):
+    """Role -> extractor and params of what an experiment reads, with `tiny` for every self-supervised model."""
+    found = {}
+    for role in (role for role in ROLES if role in entry):
+        if role == "ssl":
+            found[role] = "ssl", {**preset.embedding(entry[role]), "model": "tiny"}
+        else:
+            kind, group = next((kind, group) for kind, group in preset.features.items() if entry[role] in group)
+            found[role] = kind, resolve(kind, group[entry[role]])
+    return found
+
+
+def cases():
+    """Each experiment of all presets once, though tables for several corpora have the same ones."""
+    found = {}
+    for name in names():
+        preset = load(name)
+        for system, group in preset.experiments.items():
+            for experiment, entry in group.items():
+                what = repr((system, features(preset, entry), entry.get("params")))
+                found.setdefault(what, pytest.param(name, system, experiment, id=f"{name}-{experiment}"))
+    return found.values()
+
+
+def noise_file(path, kind, values, keys):
+    """Noise in the shape that an extractor gives utterances of a quarter of a second."""
+    rng = np.random.default_rng(0)
+    extractor_class = find_extractor(kind)
+    params = validate(extractor_class.Params, values)
+    extractor = extractor_class(params)
+    count = extractor.frames(round(params.sample_rate * max(0.25, params.pad_to or 0))) or 1
+    scale = {name: 1000 if dtype.kind == "i" else 1 for name, dtype in extractor.dtypes.items()}
+    header = Header(kind, extractor.version, params.model_dump(mode="json"), extractor.frame_rate, "toy")
+    lengths = np.full(len(keys), count, np.int64)
+    with FeatureWriter(
+        path, header, keys, np.zeros((len(keys), 32), np.uint8), lengths, extractor.dims, extractor.dtypes
+    ) as out:
+        for i in range(len(keys)):
+            for name, dims in extractor.dims.items():
+                values = scale[name] * rng.standard_normal((count, dims))
+                out.put(i, name, values.astype(extractor.dtypes[name]))
+    return FeatureFile(path)
+
+
+FIRST = {case.values[1]: case.values for case in reversed(cases())}.values()
+"""one experiment of each system, for what need not be tried with all"""
+
+
+@pytest.mark.parametrize(("name", "system", "experiment"), cases())
+def test_every_experiment_builds_and_takes_a_step(tmp_path, name, system, experiment):
+    preset = load(name)
+    entry = preset.experiments[system][experiment]
+    keys = [f"u{i}" for i in range(4)]
+    read = features(preset, entry)
+    files = {role: [noise_file(tmp_path / f"{role}.h5", *what, keys)] for role, what in read.items()}
+    classifier = find_system(system).load()
+    small = {"epochs": 1, "batch_size": 4, "accumulate": 1, "patience": 0, "model": "tiny"}
+    if (name, system, experiment) in FIRST:
+        small["precision"] = "bfloat16"
+    params = entry.get("params", {}) | {k: v for k, v in small.items() if k in classifier.Params.model_fields}
+    X, y = View(keys, files), np.array(["angry", "happy"] * 2)
+    model = classifier(validate(classifier.Params, params), seed=0).fit(X, y)
+    probabilities = model.predict_proba(X)
+    assert probabilities.shape == (4, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)

@@ -1,0 +1,120 @@
+"""How systems are found, and that the README's example of a new one works as it stands."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+from feature_files import corpus, write_features
+
+from pipeline.corpora import manifest
+from pipeline.errors import ParamsError
+from pipeline.experiments.predictions import Predictions
+from pipeline.strict import Strict
+from pipeline.systems import ROLES, find_system, systems
+
+EXAMPLE = Path(__file__).parents[1] / "examples/attentive_mfcc.py"
+
+PARAMS = """\
+seed: 0
+corpora:
+  mine: {reader: folder, root: recordings}
+features:
+  mfcc: {cepstra: {}}
+embeddings: {}
+protocols:
+  loso: {scheme: leave_one_speaker_out}
+experiments:
+  attentive_mfcc:
+    first: {corpus: mine, copies: mine, protocol: loso, mfcc: cepstra, params: {epochs: 15, batch_size: 4}}
+"""
+
+
+def test_every_system_is_a_classifier_of_its_name_and_roles():
+    known = systems()
+    assert {"caf", "pooled", "spectrogram", "wav2vec"} <= set(known)
+    for name, entry in known.items():
+        kind = entry.load()
+        variants = getattr(kind, "variants", {})
+        assert entry.roles == tuple(variants.get(name, kind.roles))
+        assert kind.name == name or name in variants
+        assert set(entry.roles) <= set(ROLES)
+        assert issubclass(kind.Params, Strict)
+        for method in ("fit", "predict_proba", "predict", "save", "load", "parameter_count"):
+            assert callable(getattr(kind, method)), f"{name}.{method}"
+
+
+def test_every_systems_params_have_defaults():
+    for name, entry in systems().items():
+        assert entry.load().Params().normalisation == "training", name
+
+
+def test_an_unknown_system_is_refused_with_the_nearest_name():
+    with pytest.raises(ParamsError, match=r"unknown system 'cafe' \(did you mean 'caf'\?\); known: .*spectrogram"):
+        find_system("cafe")
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package with the example in it; runs its modules from there."""
+    for folder in ("pipeline", "stages"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(EXAMPLE, tmp_path / "pipeline/systems")
+    (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
+
+    def run(module, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_readme_shows_the_example_whole():
+    blocks = re.findall(r"^```python\n(.*?)^```$", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert EXAMPLE.read_text(encoding="utf-8") in blocks
+
+
+def test_the_example_trains_under_the_stage_of_every_system(package, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = corpus(speakers=3, emotions=("angry", "sad"), takes=4)
+    manifest.write(tmp_path / "data/manifests/mine.jsonl", rows)
+    level = {row.key: float(row.emo == "sad") for row in rows}
+    write_features(
+        tmp_path / "data/features/mine/cepstra.h5",
+        {key: rng.normal(value, 0.1, (int(rng.integers(2, 9)), 3)).astype(np.float32) for key, value in level.items()},
+        "mfcc",
+    )
+    assert package("pipeline.cli", "check").returncode == 0
+    done = package("stages.train", "first")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("first: 3 folds, 12 trained parameters, ")
+    found = Predictions.read(tmp_path / "data/predictions/first")
+    tested = found.where("test")
+    assert (found.probabilities(tested).argmax(axis=1) == found.labels(tested)).all()
+    assert len(list((tmp_path / "data/models/first").glob("fold_*.safetensors"))) == 3
+
+
+def test_a_mistake_in_a_system_file_is_one_line(package, tmp_path):
+    (tmp_path / "pipeline/systems/attentive_mfcc.py").write_text("class AttentiveMFCC(NeuralSystem:\n")
+    done = package("pipeline.cli", "check")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.match(r"error: \S*attentive_mfcc\.py, line 1: not a Python module \(.*\); mend or remove", done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_two_systems_of_one_name_are_refused(package, tmp_path):
+    shutil.copy(EXAMPLE, tmp_path / "pipeline/systems/again.py")
+    done = package("pipeline.cli", "check")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "has the name 'attentive_mfcc' of AttentiveMFCC in again.py; rename one" in done.stderr
