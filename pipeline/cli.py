@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from pipeline import __version__, paths
-from pipeline.commands.command import Command, worker_options
+from pipeline.commands.command import Command
+from pipeline.commands.options import worker_options
 from pipeline.papers.commands import preset
 
 
@@ -84,11 +85,11 @@ def extract(
     that OUT already has are not computed again.
     """
     from pipeline.audio.audio_file import prepare
-    from pipeline.commands.command import torch_devices
     from pipeline.errors import ParamsError
     from pipeline.extraction.extraction import extract as run
     from pipeline.features import find_extractor
     from pipeline.features.presets import resolve
+    from pipeline.jobs.devices import torch_devices
     from pipeline.serving import recordings
     from pipeline.storage.feature_file import FeatureFile
     from pipeline.strict import validate
@@ -169,7 +170,9 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
 @click.argument("path", type=click.Path(path_type=Path))
 def inspect(path: Path) -> None:
     """Say what a feature file holds: health, extractor, params, streams, counts and size."""
-    from pipeline.storage.feature_file import SCHEMA, FeatureFile, canonical_json
+    from pipeline.storage.feature_file import FeatureFile
+    from pipeline.storage.header import SCHEMA
+    from pipeline.storage.identity import canonical_json
 
     file = FeatureFile(path)
     header = file.header

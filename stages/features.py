@@ -4,10 +4,12 @@ import click
 
 from pipeline import paths
 from pipeline.audio.audio_file import audio_file
-from pipeline.commands.command import Command, torch_devices, worker_options
+from pipeline.commands.command import Command
+from pipeline.commands.options import worker_options
 from pipeline.config import params
 from pipeline.errors import ParamsError
 from pipeline.extraction.extraction import extract
+from pipeline.jobs.devices import torch_devices
 
 
 @click.command(cls=Command, help=__doc__)

@@ -5,8 +5,7 @@ import click
 from pipeline import paths
 from pipeline.commands.command import Command
 from pipeline.config import params
-from pipeline.corpora import health as outliers
-from pipeline.corpora import manifest
+from pipeline.corpora import health, manifest
 from pipeline.experiments.predictions import write_json
 from pipeline.report.summary import counts_table
 
@@ -19,14 +18,14 @@ def main(corpus: str) -> None:
     every = manifest.build(corpus, settings)
     rows = manifest.keep(every, settings.keep, settings.root)
     counts = manifest.counts(rows)
-    found = outliers.find(rows, settings.root)
+    found = health.find(rows, settings.root)
     report = paths.METRICS / "corpora" / f"{corpus}.json"
     manifest.write(paths.manifest(corpus), rows)
     write_json(report, {**counts, "outliers": found})
     click.echo(counts_table(corpus, counts))
     if len(rows) < len(every):
         click.echo(f"  {len(every) - len(rows)} recordings of other emotions left out, as `keep` says")
-    if said := outliers.summary(found):
+    if said := health.summary(found):
         click.echo(f"warning: {corpus}: recordings out of the ordinary: {said}; {report} names them", err=True)
 
 

@@ -3,10 +3,12 @@
 import click
 
 from pipeline import paths
-from pipeline.commands.command import Command, torch_devices, worker_options
+from pipeline.commands.command import Command
+from pipeline.commands.options import worker_options
 from pipeline.config import params
 from pipeline.corpora import manifest
 from pipeline.experiments.cross_validation import Experiment, cross_validate
+from pipeline.jobs.devices import torch_devices
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.strict import validate
 from pipeline.systems import find_system

@@ -3,7 +3,9 @@
 import numpy as np
 
 from pipeline.corpora.manifest import Row
-from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.feature_writer import FeatureWriter
+from pipeline.storage.header import Header
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 

@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import scratch_file
-from pipeline.audio.signal import RATES, decode, resample, row_digest, source_key, to_pcm16
+from pipeline.audio.decoding import decode
+from pipeline.audio.keys import source_key
+from pipeline.audio.samples import RATES, resample, to_pcm16
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 from pipeline.jobs.executors import in_threads, worker_count
 from pipeline.jobs.progress import Progress
-from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header, canonical_json
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.feature_writer import FeatureWriter
+from pipeline.storage.header import Header
+from pipeline.storage.identity import canonical_json, row_digest
 
 VERSION = "1"
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pipeline.audio.audio_file import AudioWriter
-from pipeline.audio.signal import RATES, resample, row_digest, to_float, to_pcm16
-from pipeline.features.base import Wave
+from pipeline.audio.samples import RATES, Wave, resample, to_float, to_pcm16
 from pipeline.jobs.progress import Progress
 from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.identity import row_digest
 from pipeline.strict import Strict
 
 Samples = NDArray[np.float64]

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.audio.samples import Wave
 from pipeline.bench.disvoice import peer
 from pipeline.bench.extraction import RATE, make, synthetic_speech
 from pipeline.bench.hidden_states import on_cpu, on_gpu
 from pipeline.bench.timing import Figure, Skipped, interleaved, table, write_json
 from pipeline.errors import ParamsError, UserError, nearest
-from pipeline.features.base import Extractor, Streams, Wave
+from pipeline.features.base import Extractor, Streams
 from pipeline.features.presets import PRESETS
 from pipeline.jobs.executors import single_thread
 
@@ -194,7 +195,8 @@ def speech(inputs: Sequence[Path], quick: bool) -> tuple[list[Wave], str]:
     """
     count = 4 if quick else COUNT
     if inputs:
-        from pipeline.audio.signal import decode, resample, to_float, to_pcm16
+        from pipeline.audio.decoding import decode
+        from pipeline.audio.samples import resample, to_float, to_pcm16
         from pipeline.serving.recordings import find
 
         paths = list(find(inputs).values())

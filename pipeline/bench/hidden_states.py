@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.audio.samples import Wave
 from pipeline.bench.extraction import LAYERS, RATE, encoder
 from pipeline.bench.timing import Figure, Skipped, interleaved, seconds
-from pipeline.features.base import Extractor, Wave
+from pipeline.features.base import Extractor
 
 SIZES = (10.0, 30.0, 60.0)
 """audio in a batch (s)"""

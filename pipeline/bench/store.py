@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pipeline.bench import extraction, graph
 from pipeline.bench.timing import Figure, Skipped, interleaved, table, write_json
 from pipeline.errors import ParamsError, nearest
-from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.feature_writer import FeatureWriter
+from pipeline.storage.header import Header
 
 DIMS = 768
 """of the states read, as those of a base model"""

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pipeline.errors import ParamsError, UserError
+from pipeline.errors import UserError
 
 INTERRUPTED = "interrupted; run again to go on"
 
@@ -96,38 +96,3 @@ def _give_up_output() -> None:
     except OSError:
         with suppress(OSError):
             sys.stdout.close()
-
-
-def torch_devices(asked: str | None = None, cluster: str | None = None) -> list[str]:
-    """The torch devices asked for, or of `SER_DEVICE` (with commas between), or cuda where there is one.
-
-    With a cluster they are its workers' devices, which this machine need not have; cpu unless asked for.
-
-    They are never part of a result's identity.
-
-    Raises:
-        ParamsError: one is not known to torch, or not there.
-    """
-    chosen = asked or os.environ.get("SER_DEVICE", "")
-    if cluster:
-        return [name.strip() for name in (chosen or "cpu").split(",")]
-    import torch
-
-    names = [name.strip() for name in (chosen or ("cuda" if torch.cuda.is_available() else "cpu")).split(",")]
-    for name in names:
-        try:
-            torch.zeros(1, device=name).item()  # "meta" holds no values
-        except (RuntimeError, AssertionError, ImportError) as error:
-            reason = str(error).splitlines()[0]
-            raise ParamsError(f"device {name!r} cannot be used ({reason}); see SER_DEVICE or --device") from error
-    return names
-
-
-def worker_options(command: Any) -> Any:
-    """Add the options that say where work runs; they change no result."""
-    for option in (
-        click.option("--cluster", envvar="SER_CLUSTER", help="Dask scheduler (tcp://host:port), shared filesystem."),
-        click.option("--workers", type=click.IntRange(1), help="Worker processes (SER_WORKERS; default: all cores)."),
-    ):
-        command = option(command)
-    return command

@@ -8,13 +8,13 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.audio.copies import CopiesParams
+from pipeline.config.fusions import FusionParams
+from pipeline.config.protocols import ProtocolParams
+from pipeline.config.scoring import Published, ScoringParams
 from pipeline.config.strict_yaml import parse
 from pipeline.corpora import READERS, CorpusParams
 from pipeline.corpora.synthesis.speech import DemoParams
 from pipeline.errors import ParamsError, nearest
-from pipeline.evaluation.scores import Published, ScoringParams
-from pipeline.experiments.fusion import FusionParams
-from pipeline.experiments.protocols import ProtocolParams
 from pipeline.features import EXTRACTORS, find_extractor
 from pipeline.features.base import Extractor, FeatureParams
 from pipeline.features.presets import resolve

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.atomic import atomic_path
-from pipeline.audio.signal import check_regular, measure
+from pipeline.audio.decoding import check_regular, measure
 from pipeline.corpora import CorpusParams, find_reader
 from pipeline.corpora.base import Utterance
 from pipeline.corpora.emotions import canonical

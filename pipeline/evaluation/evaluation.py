@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.audio.signal import source_key
+from pipeline.audio.keys import source_key
+from pipeline.config.scoring import Published, ScoringParams
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
-from pipeline.evaluation.scores import Published, ScoringParams, intervals, mcnemar, scores
+from pipeline.evaluation.scores import intervals, mcnemar, scores
 from pipeline.experiments.predictions import CURVE, Predictions, write_csv, write_json
 from pipeline.report.summary import write_summary
 

@@ -4,28 +4,17 @@ WA is the accuracy over all utterances, UA the mean of the classes' recalls. F1 
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from pipeline.strict import Strict
+from pipeline.config.scoring import ScoringParams
 
 Labels = NDArray[np.int64]
 
 REDRAWN = 20
 """most times that samples are drawn for those that lack an emotion"""
-
-Published = dict[Literal["WA", "UA", "macro_F1", "weighted_F1"], float]
-"""what a paper reports, in percent"""
-
-
-class ScoringParams(Strict):
-    """How predictions are scored."""
-
-    bootstrap: int = Field(1000, ge=100, description="bootstrap samples for the confidence intervals")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="coverage of the confidence intervals")
 
 
 def scores(y: Labels, predicted: Labels, classes: Sequence[str]) -> dict[str, Any]:

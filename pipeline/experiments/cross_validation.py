@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
-from pipeline.audio.signal import source_key
+from pipeline.audio.keys import source_key
+from pipeline.config.protocols import ProtocolParams
 from pipeline.corpora.manifest import Row
 from pipeline.experiments.predictions import CURVE, Predictions, write_json
-from pipeline.experiments.protocols import Fold, ProtocolParams, inner_folds, is_speaker_dependent, split
+from pipeline.experiments.protocols import Fold, inner_folds, is_speaker_dependent, split
 from pipeline.jobs.executors import open_executor, run_all, single_thread, worker_count
 from pipeline.jobs.progress import Progress
-from pipeline.storage.feature_file import FeatureFile, canonical_json
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.identity import canonical_json
 from pipeline.storage.journal import Journal, Piece, save_piece
 from pipeline.strict import Strict
 from pipeline.systems.view import View

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.feature_writer import FeatureWriter
+from pipeline.storage.header import Header
 from pipeline.storage.journal import Journal
 
 Plan = list[list[str]]

@@ -21,14 +21,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audio.signal import fit, fitted_length, row_digest, to_float
-from pipeline.commands.command import torch_devices
+from pipeline.audio.samples import Wave, to_float
 from pipeline.errors import UserError
 from pipeline.extraction.assembly import Assembly, Plan
-from pipeline.features.base import Extractor, Streams, Wave
+from pipeline.features.base import Extractor, Streams
+from pipeline.features.length import fit, fitted_length
+from pipeline.jobs.devices import torch_devices
 from pipeline.jobs.executors import open_each, open_executor, run_all, single_thread, undisturbed, worker_count
 from pipeline.jobs.progress import Progress
-from pipeline.storage.feature_file import FeatureFile, Header, canonical_json
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.header import Header
+from pipeline.storage.identity import canonical_json, row_digest
 from pipeline.storage.journal import Journal, left_plan, save_piece
 
 POOL_SECONDS = 600.0

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from pipeline.audio.samples import Wave
 from pipeline.strict import Strict
-
-Wave = NDArray[np.float32]
-"""One utterance: mono samples in [-1, 1), shape (samples,)."""
 
 Streams = dict[str, NDArray[np.generic]]
 """The features of one utterance: stream name -> array of shape (frames, dims)."""

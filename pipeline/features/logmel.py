@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.features.base import Extractor, Streams, Wave
+from pipeline.audio.samples import Wave
+from pipeline.features.base import Extractor, Streams
 from pipeline.features.spectrum import MelParams, decibels, mel_spectrum
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.features.base import Streams, Wave
+from pipeline.audio.samples import Wave
+from pipeline.features.base import Streams
 from pipeline.features.spectrum import AMIN, FramedExtractor, FrameParams, emphasise
 
 FLOOR = 1e-9

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.features.base import Streams, Wave
+from pipeline.audio.samples import Wave
+from pipeline.features.base import Streams
 from pipeline.features.spectrum import AMIN, FramedExtractor, MelParams, decibels, emphasise, mel_spectrum, padded
 
 if TYPE_CHECKING:

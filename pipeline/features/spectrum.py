@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.features.base import Extractor, FeatureParams, Wave
+from pipeline.audio.samples import Wave
+from pipeline.features.base import Extractor, FeatureParams
 
 if TYPE_CHECKING:
     import torch

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipeline.features.base import Streams, Wave
+from pipeline.audio.samples import Wave
+from pipeline.features.base import Streams
 from pipeline.features.spectrum import FramedExtractor, SpectrumParams, spectrum, to_decibels
 
 

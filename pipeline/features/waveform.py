@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.features.base import Extractor, FeatureParams, Streams, Wave
+from pipeline.audio.samples import Wave
+from pipeline.features.base import Extractor, FeatureParams, Streams
 
 
 class WaveformParams(FeatureParams):
@@ -40,6 +41,6 @@ class Waveform(Extractor[WaveformParams]):
 
     def extract(self, waves: Sequence[Wave]) -> list[Streams]:
         """The samples of each utterance; exact, as float32 holds every 16-bit sample."""
-        from pipeline.audio.signal import to_pcm16
+        from pipeline.audio.samples import to_pcm16
 
         return [{"values": to_pcm16(wave.astype(np.float64))[:, None]} for wave in waves]

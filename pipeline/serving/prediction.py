@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 
 from pipeline import paths
 from pipeline.audio.audio_file import audio_file, prepare
-from pipeline.audio.signal import RATES
-from pipeline.commands.command import torch_devices
+from pipeline.audio.samples import RATES
+from pipeline.config.fusions import FusionParams
 from pipeline.errors import ParamsError, UserError, nearest
-from pipeline.experiments.fusion import FusionParams, fitted
+from pipeline.experiments.fusion import fitted
 from pipeline.experiments.predictions import Predictions
 from pipeline.extraction.extraction import extract
 from pipeline.features import find_extractor
 from pipeline.features.base import Extractor
-from pipeline.storage.feature_file import FeatureFile, canonical_json
+from pipeline.jobs.devices import torch_devices
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.identity import canonical_json
 from pipeline.strict import validate
 from pipeline.systems import find_system
 from pipeline.systems.view import View

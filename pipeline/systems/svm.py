@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.audio.signal import source_key
+from pipeline.audio.keys import source_key
 from pipeline.errors import UserError
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
 from pipeline.systems.normalisation import SystemParams

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audio.signal import source_key
+from pipeline.audio.keys import source_key
 from pipeline.errors import UserError
 from pipeline.storage.feature_file import FeatureFile
 

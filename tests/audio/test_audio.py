@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.audio import signal as audio
+from pipeline.audio import decoding
 from pipeline.audio.audio_file import prepare_corpus, write_audio
-from pipeline.audio.signal import decode, fit, fitted_length, measure, resample, to_float, to_pcm16
+from pipeline.audio.decoding import decode, measure
+from pipeline.audio.samples import resample, to_float, to_pcm16
 from pipeline.corpora import CorpusParams, manifest
 from pipeline.errors import UserError
 from pipeline.features.base import FeatureParams
+from pipeline.features.length import fit, fitted_length
 from pipeline.jobs.executors import in_threads
 from pipeline.storage.feature_file import FeatureFile
 
@@ -144,7 +146,7 @@ def flac_of(path, samples, total, rate=16000):
 
 @pytest.mark.parametrize("shape", [(1,), (20000,), (4096, 2), (30000, 2)])
 def test_a_flac_that_does_not_say_its_length(tmp_path, shape, monkeypatch):
-    monkeypatch.setattr(audio, "BLOCK_VALUES", 8192)
+    monkeypatch.setattr(decoding, "BLOCK_VALUES", 8192)
     path = flac_of(tmp_path / "a.flac", noise(shape), 0)
     samples, rate = decode(path)
     assert rate == 16000
@@ -167,7 +169,7 @@ def test_blocks_change_nothing(tmp_path, suffix, monkeypatch):
     soundfile.write(tmp_path / f"a.{suffix}", to_float(noise((30000, 2))).reshape(-1, 2) / 2, 44100)
     expected, _ = soundfile.read(tmp_path / f"a.{suffix}", always_2d=True)
     for values in (1 << 21, 7000, 60000):
-        monkeypatch.setattr(audio, "BLOCK_VALUES", values)
+        monkeypatch.setattr(decoding, "BLOCK_VALUES", values)
         samples, _ = decode(tmp_path / f"a.{suffix}")
         np.testing.assert_array_equal(samples, expected.mean(axis=1))
 
@@ -177,7 +179,7 @@ def test_what_numpy_cannot_hold_is_an_error_of_the_file(tmp_path, monkeypatch, e
     def fail(file):
         raise error
 
-    monkeypatch.setattr(audio, "_samples", fail)
+    monkeypatch.setattr(decoding, "_samples", fail)
     soundfile.write(tmp_path / "a.wav", noise(10), 16000)
     with pytest.raises(UserError, match=rf"a\.wav: {says}"):
         decode(tmp_path / "a.wav")

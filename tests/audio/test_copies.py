@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline.audio.audio_file import write_audio
 from pipeline.audio.copies import CopiesParams, add_noise, change_speed, make_copies, shift_pitch
-from pipeline.audio.signal import resample, source_key, to_float, to_pcm16
+from pipeline.audio.keys import source_key
+from pipeline.audio.samples import resample, to_float, to_pcm16
 from pipeline.errors import ParamsError
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.strict import validate

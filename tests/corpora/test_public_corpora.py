@@ -4,9 +4,10 @@ import pytest
 import soundfile
 from conftest import tone
 
+from pipeline.config.protocols import LeaveOneSessionOut
 from pipeline.corpora import CorpusParams, manifest
 from pipeline.errors import UserError
-from pipeline.experiments.protocols import LeaveOneSessionOut, split
+from pipeline.experiments.protocols import split
 from pipeline.strict import validate
 
 

@@ -8,9 +8,10 @@ import pytest
 from feature_files import corpus, manifest_row
 from scipy.stats import binomtest
 
+from pipeline.config.scoring import ScoringParams
 from pipeline.errors import ParamsError, UserError
 from pipeline.evaluation.evaluation import check_leaks, evaluate
-from pipeline.evaluation.scores import ScoringParams, intervals, mcnemar, scores
+from pipeline.evaluation.scores import intervals, mcnemar, scores
 from pipeline.experiments.predictions import Predictions
 from pipeline.strict import validate
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from pipeline.features.base import Extractor, FeatureParams, Streams, Wave
+from pipeline.audio.samples import Wave
+from pipeline.features.base import Extractor, FeatureParams, Streams
 
 
 class ZeroCrossingsParams(FeatureParams):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from pipeline.config.fusions import FusionParams
 from pipeline.errors import ParamsError, UserError
-from pipeline.experiments.fusion import FusionParams, fuse, gated, logistic_regression, weighted_average
+from pipeline.experiments.fusion import fuse, gated, logistic_regression, weighted_average
 from pipeline.experiments.gate import Gate, fit_gate
 from pipeline.experiments.predictions import Predictions
 from pipeline.strict import validate

@@ -9,17 +9,9 @@ from feature_files import EMOTIONS, corpus, manifest_row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.config.protocols import GroupedKFold, LeaveOneSpeakerOut, StratifiedSplit
 from pipeline.errors import ParamsError, UserError
-from pipeline.experiments.protocols import (
-    Fold,
-    GroupedKFold,
-    LeaveOneSpeakerOut,
-    StratifiedSplit,
-    check,
-    inner_folds,
-    is_speaker_dependent,
-    split,
-)
+from pipeline.experiments.protocols import Fold, check, inner_folds, is_speaker_dependent, split
 from pipeline.strict import validate
 
 pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")

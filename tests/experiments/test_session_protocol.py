@@ -6,8 +6,9 @@ import pytest
 from feature_files import corpus
 from pydantic import TypeAdapter
 
+from pipeline.config.protocols import ProtocolParams
 from pipeline.errors import UserError
-from pipeline.experiments.protocols import ProtocolParams, inner_folds, is_speaker_dependent, split
+from pipeline.experiments.protocols import inner_folds, is_speaker_dependent, split
 
 SESSIONS = {"s0": "1", "s1": "1", "s2": "2", "s3": "2", "s4": "3", "s5": "3"}
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from feature_files import corpus, manifest_row, write_features
 
-from pipeline.audio.signal import source_key
+from pipeline.audio.keys import source_key
+from pipeline.config.protocols import GroupedKFold, LeaveOneSpeakerOut, StratifiedSplit
 from pipeline.errors import UserError
 from pipeline.experiments.cross_validation import Experiment, cross_validate
 from pipeline.experiments.predictions import Predictions
-from pipeline.experiments.protocols import GroupedKFold, LeaveOneSpeakerOut, StratifiedSplit, inner_folds, split
+from pipeline.experiments.protocols import inner_folds, split
 from pipeline.strict import Strict
 
 ROWS = corpus(speakers=6, emotions=("angry", "happy", "sad"), takes=2)

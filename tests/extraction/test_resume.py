@@ -402,7 +402,7 @@ from pathlib import Path
 import numpy as np
 from feature_files import corpus, write_features
 
-from pipeline.experiments.protocols import LeaveOneSpeakerOut
+from pipeline.config.protocols import LeaveOneSpeakerOut
 from pipeline.strict import Strict
 from pipeline.experiments.cross_validation import Experiment, cross_validate
 

@@ -14,11 +14,11 @@ from recorded import record, ser, start
 from toy_extractor import Toy, ToyParams
 
 from pipeline.audio.audio_file import write_audio
-from pipeline.commands.command import torch_devices
 from pipeline.errors import ParamsError
 from pipeline.extraction import extraction
 from pipeline.extraction.extraction import Summary, extract
 from pipeline.features import find_extractor
+from pipeline.jobs.devices import torch_devices
 from pipeline.jobs.executors import cores, worker_count
 from pipeline.storage.feature_file import FeatureFile
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.audio.audio_file import write_audio
-from pipeline.audio.signal import fit
 from pipeline.errors import UserError
 from pipeline.extraction.extraction import extract
 from pipeline.features.alignment import align, align_utterance, frame_times, pad_rows, utterance_times, valid_mask
+from pipeline.features.length import fit
 from pipeline.features.logmel import LogMel, LogMelParams
 from pipeline.features.lpcc import LPCC, LPCCParams
 from pipeline.features.mfcc import MFCC, MFCCParams
@@ -17,7 +17,9 @@ from pipeline.features.prosody.extractor import Prosody, ProsodyParams
 from pipeline.features.spectrum import SpectrumParams
 from pipeline.features.stft import STFT
 from pipeline.features.waveform import Waveform, WaveformParams
-from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.feature_writer import FeatureWriter
+from pipeline.storage.header import Header
 
 many = settings(max_examples=50, deadline=None)
 

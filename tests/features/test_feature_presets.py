@@ -8,11 +8,11 @@ import soundfile
 from click.testing import CliRunner
 from conftest import REPOSITORY, tone
 
-from pipeline.audio.signal import fit
 from pipeline.cli import main
 from pipeline.config import params as project_params
 from pipeline.errors import ParamsError
 from pipeline.features import EXTRACTORS, find_extractor
+from pipeline.features.length import fit
 from pipeline.features.presets import PRESETS, presets_of, resolve
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.strict import validate

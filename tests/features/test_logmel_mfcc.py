@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.audio.signal import fit
 from pipeline.config import params
 from pipeline.errors import ParamsError
 from pipeline.features import spectrum
+from pipeline.features.length import fit
 from pipeline.features.logmel import LogMel, LogMelParams
 from pipeline.features.mfcc import MFCC, MFCCParams, emphasise
 from pipeline.strict import validate

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.audio.audio_file import audio_file, write_audio
-from pipeline.audio.signal import RATES, fit, to_float, to_pcm16
+from pipeline.audio.samples import RATES, to_float, to_pcm16
 from pipeline.extraction.extraction import extract
 from pipeline.features import find_extractor
+from pipeline.features.length import fit
 from pipeline.features.waveform import Waveform, WaveformParams
 from pipeline.storage.feature_file import FeatureFile
 

@@ -16,9 +16,9 @@ from recorded import TESTS, record, ser, start
 from toy_extractor import Toy, ToyParams
 
 from pipeline.audio.audio_file import write_audio
+from pipeline.config.protocols import LeaveOneSpeakerOut
 from pipeline.errors import ParamsError, UserError
 from pipeline.experiments.cross_validation import Experiment, cross_validate
-from pipeline.experiments.protocols import LeaveOneSpeakerOut
 from pipeline.extraction.extraction import extract
 from pipeline.jobs import executors
 from pipeline.jobs.executors import open_executor, run_all

@@ -13,8 +13,8 @@ from feature_files import corpus, write_features
 from recorded import TESTS, record, ser
 from test_workers import children
 
+from pipeline.config.protocols import LeaveOneSpeakerOut
 from pipeline.experiments.cross_validation import Experiment, cross_validate
-from pipeline.experiments.protocols import LeaveOneSpeakerOut
 from pipeline.jobs.progress import Progress
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.journal import left_plan

@@ -6,7 +6,9 @@ import pytest
 from pipeline.features import find_extractor
 from pipeline.features.presets import resolve
 from pipeline.papers.preset import load, names
-from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.feature_writer import FeatureWriter
+from pipeline.storage.header import Header
 from pipeline.strict import validate
 from pipeline.systems import ROLES, find_system
 from pipeline.systems.view import View

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from conftest import Project, tone
 
 from pipeline.cli import main
-from pipeline.experiments.fusion import FusionParams, fitted
+from pipeline.config.fusions import FusionParams
+from pipeline.experiments.fusion import fitted
 from pipeline.experiments.predictions import Predictions
 
 FUSION = "first: picture, second: again, fit_on: other_folds"

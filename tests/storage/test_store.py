@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.storage.feature_file import SCHEMA, FeatureFile, FeatureWriter, Header, canonical_json, may_be_replaced
+from pipeline.storage.feature_file import FeatureFile, may_be_replaced
+from pipeline.storage.feature_writer import FeatureWriter
+from pipeline.storage.header import SCHEMA, Header
+from pipeline.storage.identity import canonical_json
 
 KEYS = ["a", "b/ü", "empty", "d@10dB"]
 LENGTHS = [3, 5, 0, 1]

@@ -10,7 +10,7 @@ from feature_files import EMOTIONS, write_features
 from safetensors.numpy import load_file
 from ssl_checkpoints import build, save
 
-from pipeline.audio.signal import to_float
+from pipeline.audio.samples import to_float
 from pipeline.cli import main
 from pipeline.errors import UserError
 from pipeline.features.ssl.extractor import SSL, SSLParams

@@ -6,7 +6,9 @@ import torch
 from feature_files import EMOTIONS
 
 from pipeline.errors import ParamsError, UserError
-from pipeline.storage.feature_file import FeatureFile, FeatureWriter, Header
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.feature_writer import FeatureWriter
+from pipeline.storage.header import Header
 from pipeline.strict import validate
 from pipeline.systems import find_system
 from pipeline.systems.layers.deformable_attention import DeformableAttention

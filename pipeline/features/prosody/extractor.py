@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
-from pipeline.features.base import Extractor, FeatureParams, Streams, Wave
+from pipeline.audio.samples import Wave
+from pipeline.features.base import Extractor, FeatureParams, Streams
 from pipeline.features.prosody.blocks import (
     CLEAN,
     COMPAT,

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
+from pipeline.audio.samples import Wave
 from pipeline.errors import UserError
-from pipeline.features.base import Wave
 from pipeline.features.ssl.pooling import Keep, Rows
 
 CONTEXT = 2.0

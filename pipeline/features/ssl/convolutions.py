@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.features.base import Wave
+from pipeline.audio.samples import Wave
 
 TILE = 100
 """Frames convolved at a time: memory for more is neither in a CPU's cache nor kept for the next call."""

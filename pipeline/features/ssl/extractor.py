@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, StrictInt, field_validator
 
+from pipeline.audio.samples import Wave
 from pipeline.errors import UserError
-from pipeline.features.base import Extractor, FeatureParams, Streams, Wave
+from pipeline.features.base import Extractor, FeatureParams, Streams
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

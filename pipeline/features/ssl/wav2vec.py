@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.audio.samples import Wave
 from pipeline.errors import UserError
-from pipeline.features.base import Wave
 from pipeline.features.ssl.batches import Piece
 from pipeline.features.ssl.convolutions import Moments, convolve, moments, normalises_over_time
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
+from pipeline.audio.samples import Wave
 from pipeline.errors import UserError
-from pipeline.features.base import Wave
 from pipeline.features.ssl.batches import Piece
 from pipeline.features.ssl.loading import feature_settings
 

@@ -1,6 +1,5 @@
-"""Audio: decode, mix down, resample, fit to a length."""
+"""Decode recordings: WAV, FLAC, OGG or MP3 to mono samples in [-1, 1]."""
 
-import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,18 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.features.base import FeatureParams, Wave
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
-
-RATES = {"16k": 16000, "48k": 48000}
-"""file name in an audio folder -> sampling rate (Hz)"""
-
-COPY = re.compile(r"@(-?[0-9.e+-]+dB|[0-9.e-]+x|[+-][0-9.e-]+st)$")
-"""what the key of a copy ends with"""
-
-FULL_SCALE = 32768.0
 
 CUT_SHORT = re.compile(r"^data : (\d+) \(should be \d+\)$", re.MULTILINE)
 """in libsndfile's log of a WAV file with fewer bytes of audio than its header says; its frame count hides it"""
@@ -120,62 +110,3 @@ def _check_samples(path: Path, samples: NDArray[np.float64], expected: int, cut:
     peak = max(samples.max(), -samples.min())
     if peak > LOUDEST:
         raise UserError(f"{path}: holds samples up to {peak:.6g}, and full scale is 1; rescale it")
-
-
-def resample(samples: NDArray[np.float64], source: int, target: int) -> NDArray[np.float64]:
-    """Resample (samples,) from `source` to `target` Hz with soxr at very high quality; equal rates change nothing."""
-    if source == target:
-        return samples
-    import soxr
-
-    return np.asarray(soxr.resample(samples, source, target, quality="VHQ"))
-
-
-def to_pcm16(samples: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Round [-1, 1] to 16 bits; a 16-bit recording comes back as it was. Louder samples are clipped."""
-    return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-
-
-def to_float(pcm: NDArray[np.int16]) -> Wave:
-    """16-bit samples of any shape as (samples,) float32 in [-1, 1)."""
-    return np.asarray(pcm, np.float32).reshape(-1) / np.float32(FULL_SCALE)
-
-
-def fit(wave: Wave, params: FeatureParams) -> Wave:
-    """Clip or extend a wave as `params.clip`, `params.pad_to` and `params.pad` say.
-
-    With `pad: repeat`, whole copies are appended until `pad_to` is reached; `clip`, applied afterwards, cuts the last.
-    """
-    if params.pad_to is not None:
-        missing = round(params.pad_to * params.sample_rate) - len(wave)
-        if missing > 0 and params.pad == "repeat" and len(wave):
-            wave = np.tile(wave, 1 + -(-missing // len(wave)))
-        elif missing > 0:
-            wave = np.pad(wave, (0, missing))
-    if params.clip is not None:
-        wave = wave[: round(params.clip * params.sample_rate)]
-    return wave
-
-
-def fitted_length(samples: int, params: FeatureParams) -> int:
-    """How many samples `fit` makes of so many."""
-    if params.pad_to is not None and (missing := round(params.pad_to * params.sample_rate) - samples) > 0:
-        repeated = params.pad == "repeat" and samples
-        samples += samples * -(-missing // samples) if repeated else missing
-    if params.clip is not None:
-        samples = min(samples, round(params.clip * params.sample_rate))
-    return samples
-
-
-def row_digest(*parts: str | bytes) -> NDArray[np.uint8]:
-    """SHA-256 over parts, each preceded by its length, as 32 uint8."""
-    state = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        state.update(len(data).to_bytes(8, "little") + data)
-    return np.frombuffer(state.digest(), np.uint8)
-
-
-def source_key(key: str) -> str:
-    """The key of the utterance that this is a copy of, as `copies` names them (its own key when it is no copy)."""
-    return COPY.sub("", key)

@@ -7,8 +7,7 @@ import pytest
 import soundfile
 from conftest import tone
 
-from pipeline.corpora import CorpusParams, manifest
-from pipeline.corpora import health as outliers
+from pipeline.corpora import CorpusParams, health, manifest
 from pipeline.errors import UserError
 
 RATE = 16000
@@ -23,7 +22,7 @@ def found(tmp_path):
         for name, samples in recordings.items():
             soundfile.write(tmp_path / f"c/sad/{name}.{suffix}", samples, rate)
         rows = manifest.build("mine", CorpusParams(reader="folder", root=tmp_path / "c"))
-        said = outliers.find(rows, tmp_path / "c")
+        said = health.find(rows, tmp_path / "c")
         return (
             said
             if whole
@@ -86,28 +85,28 @@ def test_a_peak_at_full_scale_is_not_clipping(found):
 
 def test_measures_do_not_depend_on_blocks(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "a.wav", speech(2, 4), RATE)
-    whole = outliers.measure(tmp_path / "a.wav")
-    monkeypatch.setattr(outliers, "BLOCK", 777)
-    assert outliers.measure(tmp_path / "a.wav") == whole
+    whole = health.measure(tmp_path / "a.wav")
+    monkeypatch.setattr(health, "BLOCK", 777)
+    assert health.measure(tmp_path / "a.wav") == whole
     assert whole[0] == pytest.approx(1, abs=1e-4)
 
 
 def test_counts_are_whole_and_keys_are_bounded(found):
     said = found(whole=True, **{f"r{i:02d}": np.zeros(RATE) for i in range(25)})["silent"]
     assert said["count"] == 25
-    assert said["keys"] == [f"sad/r{i:02d}" for i in range(outliers.KEYS)]
+    assert said["keys"] == [f"sad/r{i:02d}" for i in range(health.KEYS)]
     assert "0.001 of full scale" in said["rule"]
 
 
 def test_every_kind_has_its_rule(found):
     said = found(whole=True, a=speech(1))
-    assert {kind: entry["rule"] for kind, entry in said.items()} == outliers.RULES
+    assert {kind: entry["rule"] for kind, entry in said.items()} == health.RULES
     assert all((entry["count"], entry["keys"]) == (0, []) for entry in said.values())
 
 
 def test_summary(found):
-    assert outliers.summary(found(whole=True, a=speech(1))) == ""
-    assert outliers.summary(found(whole=True, b=np.zeros(9), c=tone(0.1))) == "1 silent, 2 short"
+    assert health.summary(found(whole=True, a=speech(1))) == ""
+    assert health.summary(found(whole=True, b=np.zeros(9), c=tone(0.1))) == "1 silent, 2 short"
 
 
 def test_a_recording_that_cannot_be_decoded(tmp_path):
@@ -115,9 +114,9 @@ def test_a_recording_that_cannot_be_decoded(tmp_path):
     data = (tmp_path / "a.flac").read_bytes()
     (tmp_path / "a.flac").write_bytes(data[:20] + b"\xff" * 100 + data[120:])
     with pytest.raises(UserError, match=r"a\.flac: cannot be read as audio \(.*\); mend or remove the file"):
-        outliers.measure(tmp_path / "a.flac")
+        health.measure(tmp_path / "a.flac")
     with pytest.raises(UserError, match=r"gone\.wav: cannot be read as audio"):
-        outliers.measure(tmp_path / "gone.wav")
+        health.measure(tmp_path / "gone.wav")
 
 
 # --- the stage ---
@@ -133,7 +132,7 @@ def test_the_stage_reports_and_warns_in_one_line(project):
     report = (project.folder / "metrics/corpora/mine.json").read_bytes()
     said = json.loads(report)
     assert said["utterances"] == 10
-    assert said["outliers"]["silent"] == {"rule": outliers.RULES["silent"], "count": 1, "keys": ["sad/dora_1"]}
+    assert said["outliers"]["silent"] == {"rule": health.RULES["silent"], "count": 1, "keys": ["sad/dora_1"]}
     assert said["outliers"]["short"]["keys"] == [
         f"{e}/{s}_1" for e in ("angry", "happy") for s in ("anna", "ben", "cleo")
     ]

@@ -1,0 +1,57 @@
+"""The schema `ser-features/1`: what a feature file says of itself, and its checksum.
+
+`/key` (N, bytes), `/digest` (N, 32), `/offsets` (N + 1) and one dataset per stream, (sum of frames, dims), with the
+frames of all utterances in manifest order: utterance i has rows `offsets[i]:offsets[i + 1]`. Streams are contiguous
+and uncompressed, so they are read through a memory map at the dataset's place in the file.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA = "ser-features/1"
+INDEX = ("key", "digest", "offsets")
+CHECK_BYTES = 1 << 22
+"""read at once for the checksum"""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a feature file says of itself, in its root attributes."""
+
+    extractor: str
+    version: str
+    params: Mapping[str, Any]
+    frame_rate: float
+    """Hz; 0 when there is one row per utterance"""
+    corpus: str
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """further root attributes, as the digest of pretrained weights"""
+    first_frame: float = 0.0
+    """where the first frame of every utterance is centred (s)"""
+    sha256: str = field(default="", compare=False)
+    """checksum of the contents, made by the writer"""
+
+
+def checksum(
+    said: Mapping[str, Any],
+    keys: Sequence[bytes],
+    digests: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    streams: Mapping[str, Any],
+) -> str:
+    """Hex SHA-256 of all that a feature file holds; `said` are its other attributes, `streams` are sorted by name."""
+    state = hashlib.sha256(repr(sorted((name, str(value)) for name, value in said.items())).encode())
+    state.update(b"\0".join(keys))
+    state.update(digests.tobytes())
+    state.update(offsets.tobytes())
+    for name, values in streams.items():
+        state.update(f"{name} {values.dtype} {values.shape}".encode())
+        step = max(1, CHECK_BYTES // (values.dtype.itemsize * values.shape[1] or 1))
+        for start in range(0, len(values), step):
+            state.update(np.ascontiguousarray(values[start : start + step]).data)
+    return state.hexdigest()
