@@ -8,6 +8,7 @@ import click
 
 from pipeline import __version__, paths
 from pipeline.commands.command import Command
+from pipeline.commands.graph import graph
 from pipeline.commands.options import worker_options
 from pipeline.papers.commands import preset
 
@@ -16,26 +17,6 @@ from pipeline.papers.commands import preset
 @click.version_option(__version__, prog_name="ser")
 def main() -> None:
     """Speech emotion recognition: look at what the pipeline reads and makes. `dvc repro` runs it."""
-
-
-@main.command(cls=Command)
-@click.argument("path", type=click.Path(path_type=Path), default=Path("params.yaml"))
-def check(path: Path) -> None:
-    """Validate params.yaml, every experiment's own params included."""
-    from pipeline.config import params
-    from pipeline.strict import validate
-    from pipeline.systems import find_system
-
-    settings = params.load(path)
-    count = 0
-    for system, experiments in settings.experiments.items():
-        for name, experiment in experiments.items():
-            key = f"{path}: experiments.{system}.{name}.params"
-            validate(find_system(system).load().Params, experiment.params, key)
-            count += 1
-    click.echo(
-        f"{path} is valid: {len(settings.corpora)} corpora, {count} experiments, {len(settings.fusions)} fusions"
-    )
 
 
 @main.command(cls=Command)
@@ -234,6 +215,7 @@ def bench_train(quick: bool, report: Path | None) -> None:
 
 
 main.add_command(preset)
+main.add_command(graph)
 
 
 @bench.command("features", cls=Command)

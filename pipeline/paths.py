@@ -8,6 +8,9 @@ from pipeline.errors import UserError
 
 DATA = Path("data")
 METRICS = Path("metrics")
+CODE = DATA / "code"
+MISTAKES = DATA / "mistakes"
+SCORES = METRICS / "scores.json"
 
 
 def manifest(corpus: str) -> Path:
@@ -15,19 +18,24 @@ def manifest(corpus: str) -> Path:
     return DATA / "manifests" / f"{corpus}.jsonl"
 
 
-def audio(corpus: str) -> Path:
-    """The folder with the audio of a corpus, or of noisy copies, at every rate."""
-    return DATA / "audio" / corpus
+def raw(demo: str) -> Path:
+    """The folder that a demo corpus is synthesised into."""
+    return DATA / "raw" / demo
 
 
-def features(corpus: str, name: str) -> Path:
-    """The feature file of an entry of `features`."""
-    return DATA / "features" / corpus / f"{name}.h5"
+def corpus_report(corpus: str) -> Path:
+    """What a corpus holds, in counts."""
+    return METRICS / "corpora" / f"{corpus}.json"
 
 
-def embeddings(corpus: str, name: str) -> Path:
-    """The feature file of an entry of `embeddings`."""
-    return DATA / "embeddings" / corpus / f"{name}.h5"
+def audio(corpus: str, rate: str) -> Path:
+    """The audio of a corpus, or of copies, at a rate: 16k or 48k."""
+    return DATA / "audio" / corpus / f"{rate}.h5"
+
+
+def feature_file(corpus: str, name: str, embedding: bool) -> Path:
+    """The feature file of an entry of `features`, or of `embeddings`."""
+    return DATA / ("embeddings" if embedding else "features") / corpus / f"{name}.h5"
 
 
 def predictions(experiment: str) -> Path:

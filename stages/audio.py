@@ -1,22 +1,25 @@
-"""Stage `audio`: decode a corpus to mono, 16-bit, at 16 and 48 kHz."""
+"""Stage `audio`: decode a corpus to mono, 16 bits, at one or both sampling rates."""
 
 import click
 
 from pipeline import paths
 from pipeline.audio.audio_file import prepare_corpus
+from pipeline.audio.samples import RATES
 from pipeline.commands.command import Command
-from pipeline.config import params
 from pipeline.corpora import manifest
+from pipeline.graph.current import params_for
 
 
 @click.command(cls=Command, help=__doc__)
 @click.argument("corpus")
-def main(corpus: str) -> None:
-    """Write the audio of CORPUS."""
-    settings = params.load().entry("corpora", corpus)
+@click.argument("rates", nargs=-1, required=True, type=click.Choice(list(RATES)))
+def main(corpus: str, rates: tuple[str, ...]) -> None:
+    """Write the audio of CORPUS at RATES."""
+    settings = params_for(f"audio-{corpus}").entry("corpora", corpus)
     rows = manifest.read(paths.manifest(corpus))
-    prepare_corpus(rows, settings.root, paths.audio(corpus), corpus)
-    click.echo(f"{corpus}: {len(rows)} utterances at 16 and 48 kHz in {paths.audio(corpus)}")
+    recordings = {row.key: settings.root / row.wav for row in rows}
+    prepare_corpus(recordings, {paths.audio(corpus, rate): RATES[rate] for rate in rates}, corpus)
+    click.echo(f"{corpus}: {len(rows)} utterances at {' and '.join(f'{RATES[rate] // 1000} kHz' for rate in rates)}")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,20 @@
 """Stage `demo`: synthesise a demo corpus."""
 
-from pathlib import Path
-
 import click
 
+from pipeline import paths
 from pipeline.commands.command import Command
-from pipeline.config import params
 from pipeline.corpora.synthesis.speech import synthesise
+from pipeline.graph.current import params_for
 
 
 @click.command(cls=Command, help=__doc__)
 @click.argument("corpus")
-@click.argument("out", type=click.Path(path_type=Path))
-def main(corpus: str, out: Path) -> None:
-    """Write the WAV files of CORPUS to OUT."""
-    settings = params.load()
-    count = synthesise(out, settings.entry("demo", corpus), settings.seed)
-    click.echo(f"{corpus}: {count} synthetic utterances in {out}")
+def main(corpus: str) -> None:
+    """Write the WAV files of CORPUS, an entry of `demo`."""
+    params = params_for(f"demo-{corpus}")
+    count = synthesise(paths.raw(corpus), params.entry("demo", corpus), params.seed)
+    click.echo(f"{corpus}: {count} synthetic utterances in {paths.raw(corpus)}")
 
 
 if __name__ == "__main__":

@@ -4,40 +4,38 @@ import click
 
 from pipeline import paths
 from pipeline.commands.command import Command
-from pipeline.config import params
 from pipeline.corpora import manifest
-from pipeline.evaluation.evaluation import MISTAKES, evaluate, mistakes
+from pipeline.evaluation.evaluation import evaluate, write_details, write_scores
+from pipeline.evaluation.mistakes import MISTAKES, mistakes
 from pipeline.experiments.predictions import Predictions, write_csv
+from pipeline.graph.current import params_for
+from pipeline.report.summary import write_summary
+
+WHERE = """\
+Scores:         metrics/summary.md, metrics/scores.json (`dvc metrics show`), metrics/details/
+Plots:          `dvc plots show` draws the confusion matrices and training curves
+Mistakes:       data/mistakes/EXPERIMENT.csv, the surest first
+Probabilities:  data/predictions/EXPERIMENT/probabilities.csv, of every utterance out of fold
+Models:         data/models/EXPERIMENT/   Features: data/features/, data/embeddings/
+Next:           change params.yaml, run `ser graph` and `dvc repro`; README.md says how to bring a corpus"""
 
 
 @click.command(cls=Command, help=__doc__)
 def main() -> None:
     """Score everything, and say where to look."""
-    settings = params.load()
-    published = {name: e.published for group in settings.experiments.values() for name, e in group.items()}
-    published |= {name: fusion.published for name, fusion in settings.fusions.items()}
-    rows = [row for corpus in settings.corpora for row in manifest.read(paths.manifest(corpus))]
-    found = {name: Predictions.read(paths.predictions(name)) for name in published}
-    evaluate(
-        found,
-        rows,
-        {name for name, corpus in settings.corpora.items() if corpus.reader == "demo"},
-        settings.scoring,
-        settings.seed,
-        paths.METRICS,
-        published,
-    )
-    for name, predictions in found.items():
-        write_csv(paths.DATA / "mistakes" / f"{name}.csv", MISTAKES, mistakes(predictions, rows))
-    click.echo((paths.METRICS / "summary.md").read_text(encoding="utf-8"))
-    click.echo(
-        "Scores:         metrics/summary.md, metrics/scores/ (`dvc metrics show`), metrics/details.json\n"
-        "Plots:          `dvc plots show` draws the confusion matrices and training curves\n"
-        "Mistakes:       data/mistakes/EXPERIMENT.csv, the surest first\n"
-        "Probabilities:  data/predictions/EXPERIMENT/probabilities.csv, of every utterance out of fold\n"
-        "Models:         data/models/EXPERIMENT/   Features: data/features/, data/embeddings/\n"
-        "Next:           change params.yaml and run `dvc repro` again; README.md says how to bring a corpus"
-    )
+    params = params_for("evaluate")
+    predictions = {name: Predictions.read(paths.predictions(name)) for name in (*params.experiments, *params.fusions)}
+    corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
+    rows = [row for corpus in corpora for row in manifest.read(paths.manifest(corpus))]
+    results = evaluate(predictions, rows, params.scoring, params.seed)
+    write_scores(results, paths.SCORES)
+    write_details(results, predictions, paths.METRICS)
+    for name, one in predictions.items():
+        write_csv(paths.MISTAKES / f"{name}.csv", MISTAKES, mistakes(one, rows))
+    summary = paths.METRICS / "summary.md"
+    write_summary(summary, results, predictions, params)
+    click.echo(summary.read_text(encoding="utf-8"))
+    click.echo(WHERE)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ import click
 
 from pipeline import paths
 from pipeline.commands.command import Command
-from pipeline.config import params
 from pipeline.corpora import health, manifest
 from pipeline.experiments.predictions import write_json
+from pipeline.graph.current import params_for
 from pipeline.report.summary import counts_table
 
 
@@ -14,19 +14,19 @@ from pipeline.report.summary import counts_table
 @click.argument("corpus")
 def main(corpus: str) -> None:
     """Write the manifest of CORPUS."""
-    settings = params.load().entry("corpora", corpus)
+    settings = params_for(f"manifest-{corpus}").entry("corpora", corpus)
     every = manifest.build(corpus, settings)
     rows = manifest.keep(every, settings.keep, settings.root)
     counts = manifest.counts(rows)
-    found = health.find(rows, settings.root)
-    report = paths.METRICS / "corpora" / f"{corpus}.json"
+    outliers = health.find(rows, settings.root)
     manifest.write(paths.manifest(corpus), rows)
-    write_json(report, {**counts, "outliers": found})
+    write_json(paths.corpus_report(corpus), {**counts, "outliers": outliers})
     click.echo(counts_table(corpus, counts))
     if len(rows) < len(every):
         click.echo(f"  {len(every) - len(rows)} recordings of other emotions left out, as `keep` says")
-    if said := health.summary(found):
-        click.echo(f"warning: {corpus}: recordings out of the ordinary: {said}; {report} names them", err=True)
+    if summary := health.summary(outliers):
+        report = paths.corpus_report(corpus)
+        click.echo(f"warning: {corpus}: recordings out of the ordinary: {summary}; {report} names them", err=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pipeline.atomic import scratch_file
 from pipeline.audio.decoding import decode
 from pipeline.audio.keys import source_key
 from pipeline.audio.samples import RATES, resample, to_pcm16
-from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 from pipeline.jobs.executors import in_threads, worker_count
 from pipeline.jobs.progress import Progress
@@ -123,14 +122,13 @@ def _at_rate(path: Path, samples: NDArray[np.float64], source: int, rate: int) -
     return pcm
 
 
-def prepare_corpus(rows: Iterable[Row], root: Path, out: Path, corpus: str) -> None:
-    """Write a corpus's audio at every rate of `RATES` into the folder `out`: `16k.h5`, `48k.h5`.
+def prepare_corpus(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: str) -> None:
+    """Write a corpus's recordings (key -> file) to audio files, each at its rate (Hz).
 
     Raises:
         UserError: a recording cannot be decoded or is too short, or its key would be taken for a copy's.
     """
-    recordings = {row.key: root / row.wav for row in rows}
     for key, path in recordings.items():
         if source_key(key) != key:
             raise UserError(f"{path}: {key!r} ends as the key of a copy does; rename the file")
-    prepare(recordings, {out / f"{name}.h5": rate for name, rate in RATES.items()}, corpus)
+    prepare(recordings, files, corpus)

@@ -4,7 +4,7 @@ The copy of utterance `k` has the key `k@10dB` (white Gaussian noise at an SNR o
 the speed, which lowers the pitch too) or `k@+2st` (2 semitones up, at the same speed). `audio.source_key` undoes it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -44,18 +44,15 @@ class CopiesParams(Strict):
         return self
 
 
-def make_copies(clean: FeatureFile, params: CopiesParams, out: Path, corpus: str, seed: int) -> None:
-    """Write copies of a corpus's 48 kHz audio, at 48 kHz and derived from that at 16 kHz, into the folder `out`.
+def make_copies(clean: FeatureFile, params: CopiesParams, files: Mapping[Path, int], corpus: str, seed: int) -> None:
+    """Write copies of a corpus's 48 kHz audio to audio files, each at its rate (Hz), derived from the copy at 48 kHz.
 
     Each utterance has its own noise, drawn from the seed and its key, so that adding utterances changes no other's
     copy.
     """
     said = {**params.model_dump(exclude={"source"}), "seed": seed}
     with ExitStack() as stack:
-        writers = {
-            rate: stack.enter_context(AudioWriter(out / f"{name}.h5", corpus, rate, **said))
-            for name, rate in RATES.items()
-        }
+        writers = {rate: stack.enter_context(AudioWriter(path, corpus, rate, **said)) for path, rate in files.items()}
         progress = stack.enter_context(Progress(len(clean), f"copies of {params.source}"))
         for i, key in enumerate(clean.keys):
             for suffix, copy in copies_of(to_float(clean.row(i)), key, params, seed):

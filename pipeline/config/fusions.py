@@ -10,13 +10,12 @@ from pipeline.strict import Strict
 
 
 class FusionParams(Strict):
-    """One fusion of two experiments."""
+    """One fusion of several experiments or fusions."""
 
-    first: str = Field(description="experiment of the first branch")
-    second: str = Field(description="experiment of the second branch")
+    of: list[str] = Field(min_length=2, description="experiments or fusions whose probabilities are fused")
     method: Literal["logistic_regression", "weighted_average", "gated"] = Field(
         "logistic_regression",
-        description="softmax(W [p1; p2] + b); or one weight for all utterances; or each utterance's own weight",
+        description="softmax(W [p1; p2; ...] + b); or a weight for each branch; or weights for each utterance",
     )
     fit_on: Literal["training", "validation", "other_folds"] = Field(
         "training",

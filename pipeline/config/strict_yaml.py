@@ -65,3 +65,22 @@ def parse(text: str, where: str) -> Any:
         return loader.get_single_data()
     except yaml.YAMLError as error:
         raise ParamsError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def key_lines(text: str) -> dict[tuple[str, ...], int]:
+    """Where each key of valid YAML stands: the keys from the root to it -> its line, from 1.
+
+    What an alias brings in counts where it is defined.
+    """
+    lines: dict[tuple[str, ...], int] = {}
+    _add_lines(yaml.compose(text, yaml.SafeLoader), (), lines)
+    return lines
+
+
+def _add_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        place = (*path, str(key.value))
+        lines[place] = key.start_mark.line + 1
+        _add_lines(value, place, lines)

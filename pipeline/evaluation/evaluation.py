@@ -8,52 +8,18 @@ from typing import Any
 import numpy as np
 
 from pipeline.audio.keys import source_key
-from pipeline.config.scoring import Published, ScoringParams
+from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
+from pipeline.evaluation.leaks import check_leaks
 from pipeline.evaluation.scores import intervals, mcnemar, scores
 from pipeline.experiments.predictions import CURVE, Predictions, write_csv, write_json
-from pipeline.report.summary import write_summary
-
-MISTAKES = ("key", "wav", "speaker", "emotion", "predicted", "p_predicted", "p_emotion")
 
 DIGITS = 4
 """decimals of what goes into git; far below any confidence interval"""
 
-
-def check_leaks(name: str, found: Predictions, speakers: Mapping[str, str]) -> None:
-    """Refuse predictions whose test or validation part was trained on.
-
-    Args:
-        name: the experiment.
-        found: its predictions.
-        speakers: utterance key -> speaker.
-
-    Raises:
-        UserError: an utterance or a copy of it is in the training part and in another, or a speaker is under a
-            speaker-independent protocol, or an utterance is tested twice or not at all; the message names it.
-    """
-    tested: set[str] = set()
-    for number, fold in enumerate(found.folds):
-        trained = {source_key(key) for key in fold["train"]}
-        for part in ("validation", "test"):
-            copied = [key for key in fold[part] if source_key(key) != key]
-            if copied:
-                raise UserError(f"{name}: the {part} part of fold {number} has the copy {copied[0]!r}")
-            shared = trained & set(fold[part])
-            if shared:
-                raise UserError(f"{name}: {min(shared)!r} of the {part} part of fold {number} is trained on")
-            if found.card["speaker_dependent"]:
-                continue
-            heard = {speakers[key] for key in trained} & {speakers[key] for key in fold[part]}
-            if heard:
-                raise UserError(f"{name}: speaker {min(heard)!r} of the {part} part of fold {number} is trained on")
-        predicted = [found.keys[i] for i in found.where("test", number)]
-        if sorted(predicted) != sorted(fold["test"]):
-            raise UserError(f"{name}: the predictions of fold {number} are not those of its test part")
-        if tested & {*predicted}:
-            raise UserError(f"{name}: {min(tested & {*predicted})!r} of fold {number} is tested twice")
-        tested |= {*predicted}
+Results = dict[str, dict[str, Any]]
+"""experiment or fusion -> what `score` says of it"""
 
 
 def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams, seed: int) -> dict[str, Any]:
@@ -97,74 +63,58 @@ def compare(found: Mapping[str, Predictions]) -> list[list[str]]:
     return table
 
 
-def evaluate(
-    found: Mapping[str, Predictions],
-    rows: Sequence[Row],
-    synthetic: set[str],
-    params: ScoringParams,
-    seed: int,
-    out: Path,
-    published: Mapping[str, Published] | None = None,
-) -> dict[str, Any]:
-    """Check and score all predictions, and write scores, confusions, curves, comparisons and the summary to `out`.
+def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params: ScoringParams, seed: int) -> Results:
+    """Check all predictions, and score them.
 
     Args:
-        found: name -> predictions, in the order of the tables.
-        rows: the manifest rows of all corpora.
-        synthetic: the corpora that are synthesised, to be marked.
+        predictions: of each experiment and fusion, in the order of the tables.
+        rows: the manifest rows of all their corpora.
         params: how to score.
         seed: of the bootstrap.
-        out: the metrics folder.
-        published: name -> what a paper reports (%), to be set beside ours.
+
+    Raises:
+        UserError: something leaked, or predictions are of other recordings than the manifests.
     """
-    speakers = {corpus: {r.key: r.speaker for r in rows if r.dataset == corpus} for corpus in {r.dataset for r in rows}}
-    for name, predictions in found.items():
-        known = speakers.get(predictions.card["corpus"], {})
-        unknown = {source_key(key) for key in predictions.keys} - set(known)
+    speakers: dict[str, dict[str, str]] = {}
+    for row in rows:
+        speakers.setdefault(row.dataset, {})[row.key] = row.speaker
+    for name, one in predictions.items():
+        known = speakers.get(one.card["corpus"], {})
+        unknown = {source_key(key) for key in one.keys} - set(known)
         if unknown:
             raise UserError(
                 f"{name}: {min(unknown)!r} is in no manifest; run `dvc repro` to bring predictions up to date"
             )
-        check_leaks(name, predictions, speakers[predictions.card["corpus"]])
-    table: dict[str, Any] = {}
-    for name, predictions in found.items():
-        table[name] = score(predictions, speakers[predictions.card["corpus"]], params, seed)
-        tested = predictions.where("test")
-        labels = predictions.probabilities(tested).argmax(axis=1)
-        confusion = (
-            [predictions.emotions[i], predictions.classes[label]] for i, label in zip(tested, labels, strict=True)
-        )
+        check_leaks(name, one, known)
+    return {name: score(one, speakers[one.card["corpus"]], params, seed) for name, one in predictions.items()}
+
+
+def write_scores(results: Results, path: Path) -> None:
+    """Write what people compare, a few figures an experiment: UA, its interval, WA and macro-F1."""
+    table = {
+        name: {
+            "UA": row["scores"]["UA"],
+            "UA_low": row["interval"]["UA"][0],
+            "UA_high": row["interval"]["UA"][1],
+            "WA": row["scores"]["WA"],
+            "macro_F1": row["scores"]["macro_F1"],
+        }
+        for name, row in results.items()
+    }
+    write_json(path, table)
+
+
+def write_details(results: Results, predictions: Mapping[str, Predictions], out: Path) -> None:
+    """Write to the folder `out` all else: scores, confusions and curves of each, and the comparisons of pairs."""
+    for name, one in predictions.items():
+        write_json(out / "details" / f"{name}.json", results[name])
+        tested = one.where("test")
+        labels = one.probabilities(tested).argmax(axis=1)
+        confusion = ([one.emotions[i], one.classes[label]] for i, label in zip(tested, labels, strict=True))
         write_csv(out / "confusion" / f"{name}.csv", ["actual", "predicted"], confusion)
-        if predictions.curves:
-            write_csv(out / "curves" / f"{name}.csv", ["fold", *CURVE], _curve(predictions))
-    for name, row in table.items():
-        write_json(out / "scores" / f"{name}.json", row["scores"])
-    write_json(
-        out / "details.json", {name: {k: v for k, v in row.items() if k != "scores"} for name, row in table.items()}
-    )
-    write_csv(out / "comparisons.csv", ["first", "second", "utterances", "p_mcnemar"], compare(found))
-    cards = {name: {**p.card, "published": (published or {}).get(name, {})} for name, p in found.items()}
-    write_summary(out / "summary.md", table, cards, synthetic, params.confidence)
-    return table
-
-
-def mistakes(found: Predictions, rows: Sequence[Row]) -> list[list[str]]:
-    """The test utterances that were taken for another emotion, the surest mistakes first.
-
-    Returns:
-        Rows of key, wav, speaker, emotion, predicted emotion, and the probabilities of both.
-    """
-    known = {row.key: row for row in rows if row.dataset == found.card["corpus"]}
-    wrong = []
-    for i in found.where("test"):
-        best = int(found.rows[i].argmax())
-        truth = found.classes.index(found.emotions[i])
-        if best != truth:
-            wrong.append((-found.rows[i][best], found.keys[i], best, truth, found.rows[i][truth]))
-    return [
-        [key, known[key].wav, known[key].speaker, found.classes[truth], found.classes[best], f"{-p:.4f}", f"{q:.4f}"]
-        for p, key, best, truth, q in sorted(wrong)
-    ]
+        if one.curves:
+            write_csv(out / "curves" / f"{name}.csv", ["fold", *CURVE], _curve(one))
+    write_csv(out / "comparisons.csv", ["first", "second", "utterances", "p_mcnemar"], compare(predictions))
 
 
 def _curve(predictions: Predictions) -> list[list[str]]:

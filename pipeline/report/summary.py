@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.atomic import atomic_path
+from pipeline.config.params import Params
+from pipeline.experiments.predictions import Predictions
 
 NOTES = {
     "synthetic": "synthetic speech: the corpus was made by a speech synthesiser; it shows that the pipeline runs, "
@@ -78,15 +80,26 @@ def _published(figures: Mapping[str, float]) -> str:
 
 
 def write_summary(
-    path: Path, table: Mapping[str, Any], cards: Mapping[str, Any], synthetic: set[str], confidence: float
+    path: Path, results: Mapping[str, Any], predictions: Mapping[str, Predictions], params: Params
 ) -> None:
-    """Write the summary to a Markdown file."""
+    """Write the summary to a Markdown file.
+
+    Args:
+        path: the file.
+        results: of each experiment and fusion, see `evaluation.score`.
+        predictions: what was scored.
+        params: of the project: which corpora are synthetic, and what papers report.
+    """
+    synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
+    published = {name: entry.published for name, entry in (params.experiments | params.fusions).items()}
+    cards = {name: {**one.card, "published": published.get(name, {})} for name, one in predictions.items()}
     text = (
         "# Scores\n\nPercent, pooled over all test folds. Intervals: percentile bootstrap over speakers. "
         "`comparisons.csv` has McNemar's exact test for each pair on one corpus.\n\n"
     )
     with atomic_path(path) as temporary:
-        temporary.write_text(text + summary_table(table, cards, synthetic, confidence), encoding="utf-8", newline="\n")
+        table = summary_table(results, cards, synthetic, params.scoring.confidence)
+        temporary.write_text(text + table, encoding="utf-8", newline="\n")
 
 
 def counts_table(corpus: str, counts: Mapping[str, Any]) -> str:

@@ -1,0 +1,79 @@
+"""Params of one experiment: a system, trained and tested on one corpus under one protocol."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from pipeline.config.scoring import Published
+from pipeline.corpora.emotions import EMOTIONS
+from pipeline.errors import nearest
+from pipeline.strict import Strict
+from pipeline.systems import ROLES
+
+
+def _as_mapping(given: Any) -> Any:
+    """A class set as class -> the labels merged into it; a list may hold labels, and mappings of one class."""
+    if isinstance(given, Mapping):
+        return {name: [labels] if isinstance(labels, str) else labels for name, labels in given.items()}
+    if not isinstance(given, list):
+        return given
+    classes: dict[Any, Any] = {}
+    for item in given:
+        for name, labels in (item if isinstance(item, Mapping) else {item: [item]}).items():
+            if name in classes:
+                raise ValueError(f"the class {name!r} stands twice")
+            classes[name] = labels
+    return classes
+
+
+def _check_class_name(name: str) -> None:
+    if not name.replace("_", "").isalnum() or not name.isascii():
+        raise ValueError(f"the class {name!r} may hold only letters, digits and '_'")
+
+
+def _check_labels(classes: dict[str, list[str]]) -> dict[str, list[str]]:
+    taken: dict[str, str] = {}
+    for name, labels in classes.items():
+        _check_class_name(name)
+        if not labels:
+            raise ValueError(f"the class {name!r} has no labels")
+        for label in labels:
+            if label not in EMOTIONS:
+                raise ValueError(f"{label!r} is no label{nearest(label, EMOTIONS)}; labels are {', '.join(EMOTIONS)}")
+            if label in taken:
+                raise ValueError(f"the label {label!r} is in the classes {taken[label]!r} and {name!r}")
+            taken[label] = name
+    if len(classes) == 1:
+        raise ValueError(f"one class, {next(iter(classes))!r}, leaves nothing to tell apart")
+    return classes
+
+
+ClassSet = Annotated[dict[str, list[str]], BeforeValidator(_as_mapping), AfterValidator(_check_labels)]
+"""class -> labels merged into it"""
+
+
+class ExperimentParams(Strict):
+    """One system trained and tested on one corpus under one protocol."""
+
+    system: str = Field(description="an entry of the systems; `ser systems` lists them")
+    corpus: str = Field(description="an entry of corpora")
+    protocol: str = Field(description="an entry of protocols")
+    copies: str = Field("", description="an entry of copies, which join the training part; none where left out")
+    emotions: ClassSet | None = Field(
+        None,
+        description="the class set: labels, of which several may be merged, as [angry, {happy: [happy, excited]}]; "
+        "recordings of others are left out; all that the corpus has where this is",
+    )
+    logmel: str = ""
+    mfcc: str = ""
+    prosody: str = ""
+    ssl: str = ""
+    waveform: str = ""
+    params: dict[str, Any] = Field({}, description="the system's own params")
+    published: Published = Field({}, description="what the paper reports (%), for the tables")
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Role -> name of the feature or embedding that fills it."""
+        return {role: getattr(self, role) for role in ROLES if getattr(self, role)}

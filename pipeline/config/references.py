@@ -1,0 +1,146 @@
+"""Checks across the sections of params.yaml: every name refers to something, every experiment has what it takes."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from pipeline.config.experiments import ExperimentParams
+from pipeline.config.params import Params
+from pipeline.corpora import READERS
+from pipeline.errors import nearest
+from pipeline.systems import find_system, systems
+
+Names = Mapping[str, Collection[str]]
+"""section -> the names of its entries, those that are wrong in themselves too"""
+
+LONGEST_NAME = 100
+"""characters: names become parts of file names"""
+
+
+def reference_problems(params: Params, names: Names) -> list[str]:
+    """What does not fit between sections, as `key: problem`."""
+    return [
+        *_names(names),
+        *_corpora(params, names),
+        *(line for name in params.experiments for line in _experiment(params, names, name)),
+        *(line for name in params.fusions for line in _fusion(params, names, name)),
+        *_kept(params, names),
+    ]
+
+
+def name_problem(name: str) -> str | None:
+    """Why a name could not be a part of file names and of DVC's stage names at once; None when it could."""
+    if not isinstance(name, str) or not name or not all(c.isascii() and (c.isalnum() or c in "_-") for c in name):
+        return f"name {name!r} may hold only letters, digits, '_' and '-'"
+    if name.startswith("-"):
+        return f"name {name!r} begins with '-', as options do"
+    if len(name) > LONGEST_NAME:
+        return f"name {name[:20]!r}... has {len(name)} characters, and {LONGEST_NAME} are the most"
+    return None
+
+
+def _names(names: Names) -> Iterator[str]:
+    for section, entries in names.items():
+        for name in entries:
+            if problem := name_problem(name):
+                yield f"{section}.{name}: {problem}"
+    for one, other, why in (
+        ("embeddings", "features", "features and embeddings share their names"),
+        ("copies", "corpora", "corpora and copies share their names"),
+        ("fusions", "experiments", "experiments and fusions share their names"),
+    ):
+        for name in names[one]:
+            if name in names[other]:
+                yield f"{one}.{name}: is the name of an entry of {other} too, and {why}; choose another"
+
+
+def _missing(key: str, name: str, known: Iterable[str], section: str) -> str:
+    known = list(known)
+    return f"{key}: {name!r} is not in {section}{nearest(name, known)}; known: {', '.join(known) or 'none'}"
+
+
+def _corpora(params: Params, names: Names) -> Iterator[str]:
+    for name, corpus in params.corpora.items():
+        if corpus.reader not in READERS:
+            yield _missing(f"corpora.{name}.reader", corpus.reader, READERS, "the corpus readers")
+    for name, copies in params.copies.items():
+        if copies.source not in names["corpora"]:
+            yield _missing(f"copies.{name}.source", copies.source, names["corpora"], "corpora")
+
+
+def _experiment(params: Params, names: Names, name: str) -> Iterator[str]:
+    experiment, key = params.experiments[name], f"experiments.{name}"
+    for field, section in (("corpus", "corpora"), ("protocol", "protocols"), ("copies", "copies")):
+        given = getattr(experiment, field)
+        if given not in names[section] and not (field == "copies" and not given):
+            yield _missing(f"{key}.{field}", given, names[section], section)
+    copies = params.copies.get(experiment.copies)
+    if copies and copies.source != experiment.corpus:
+        yield f"{key}.copies: {experiment.copies!r} are copies of {copies.source!r}, not of {experiment.corpus!r}"
+    if experiment.system not in systems():
+        yield _missing(f"{key}.system", experiment.system, systems(), "the systems")
+    else:
+        yield from _roles(params, names, key, experiment)
+
+
+def _roles(params: Params, names: Names, key: str, experiment: ExperimentParams) -> Iterator[str]:
+    system, inputs = find_system(experiment.system), experiment.inputs
+    taken = ", ".join([*system.roles, *(f"{role} (optional)" for role in system.optional)])
+    for role in system.roles:
+        if role not in inputs:
+            yield f"{key}.{role}: is missing; {experiment.system} takes {taken}"
+    if not system.roles and not inputs:
+        yield f"{key}: reads no features; {experiment.system} takes one or more of {', '.join(system.optional)}"
+    for role, feature in inputs.items():
+        if role not in (*system.roles, *system.optional):
+            yield f"{key}.{role}: is not taken by {experiment.system}; it takes {taken}"
+            continue
+        known = [*names["features"], *names["embeddings"]]
+        if feature not in known:
+            yield _missing(f"{key}.{role}", feature, known, "embeddings" if role == "ssl" else "features")
+        elif feature in params._features:
+            extractor = params.feature(feature)[0].name
+            if extractor not in system.extractors(role):
+                expected = " or ".join(system.extractors(role))
+                yield f"{key}.{role}: {feature!r} is made by {extractor}, and this role takes {expected}"
+
+
+def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
+    key, fusion = f"fusions.{name}", params.fusions[name]
+    for branch in fusion.of:
+        if branch not in names["experiments"] and branch not in names["fusions"]:
+            yield _missing(f"{key}.of", branch, [*names["experiments"], *names["fusions"]], "experiments or fusions")
+    if name in _branches(params, name):
+        yield f"{key}.of: {name!r} would be fused with itself"
+        return
+    leaves = {leaf: params.experiments[leaf] for leaf in _branches(params, name) if leaf in params.experiments}
+    first = next(iter(leaves), "")
+    for leaf, experiment in leaves.items():
+        for field in ("corpus", "protocol", "emotions"):
+            one, other = getattr(leaves[first], field), getattr(experiment, field)
+            if one != other:
+                yield f"{key}.of: {first!r} and {leaf!r} differ in {field} ({_shown(one)} and {_shown(other)})"
+
+
+def _shown(value: object) -> str:
+    return "all" if value is None else str(value)
+
+
+def _branches(params: Params, name: str) -> list[str]:
+    """All that a fusion is made of, directly or through other fusions, each once."""
+    seen: dict[str, None] = {}
+    ahead = list(params.fusions[name].of)
+    while ahead:
+        branch = ahead.pop(0)
+        if branch not in seen:
+            seen[branch] = None
+            ahead += params.fusions[branch].of if branch in params.fusions else []
+    return list(seen)
+
+
+def _kept(params: Params, names: Names) -> Iterator[str]:
+    for corpus, features in params.keep.items():
+        if corpus not in names["corpora"] and corpus not in names["copies"]:
+            yield _missing(f"keep.{corpus}", corpus, [*names["corpora"], *names["copies"]], "corpora or copies")
+        for feature in features:
+            known = [*names["features"], *names["embeddings"]]
+            if feature not in known:
+                yield _missing(f"keep.{corpus}", feature, known, "features or embeddings")

@@ -1,0 +1,31 @@
+"""The own params of experiments' systems. Checking them imports the systems, which takes seconds."""
+
+from pipeline.config.experiments import ExperimentParams
+from pipeline.config.params import Params
+from pipeline.errors import ParamsError
+from pipeline.strict import validate
+from pipeline.systems import find_system
+from pipeline.systems.normalisation import SystemParams
+
+
+def system_params(name: str, experiment: ExperimentParams) -> SystemParams:
+    """The validated params of one experiment's system.
+
+    Raises:
+        ParamsError: a param is wrong, or the system does not take it; one line for each, beginning with its key.
+    """
+    params: SystemParams = validate(
+        find_system(experiment.system).load().Params, experiment.params, f"experiments.{name}.params"
+    )
+    return params
+
+
+def system_params_problems(params: Params) -> list[str]:
+    """What is wrong with the own params of all experiments, as `key: problem`."""
+    problems = []
+    for name, experiment in params.experiments.items():
+        try:
+            system_params(name, experiment)
+        except ParamsError as error:
+            problems += str(error).splitlines()
+    return problems

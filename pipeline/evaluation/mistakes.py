@@ -1,0 +1,28 @@
+"""Which test utterances were taken for another emotion."""
+
+from collections.abc import Sequence
+
+from pipeline.corpora.manifest import Row
+from pipeline.experiments.predictions import Predictions
+
+MISTAKES = ("key", "wav", "speaker", "emotion", "predicted", "p_predicted", "p_emotion")
+"""columns of the table"""
+
+
+def mistakes(found: Predictions, rows: Sequence[Row]) -> list[list[str]]:
+    """The test utterances that were taken for another emotion, the surest mistakes first.
+
+    Returns:
+        Rows of key, wav, speaker, emotion, predicted emotion, and the probabilities of both.
+    """
+    known = {row.key: row for row in rows if row.dataset == found.card["corpus"]}
+    wrong = []
+    for i in found.where("test"):
+        best = int(found.rows[i].argmax())
+        truth = found.classes.index(found.emotions[i])
+        if best != truth:
+            wrong.append((-found.rows[i][best], found.keys[i], best, truth, found.rows[i][truth]))
+    return [
+        [key, known[key].wav, known[key].speaker, found.classes[truth], found.classes[best], f"{-p:.4f}", f"{q:.4f}"]
+        for p, key, best, truth, q in sorted(wrong)
+    ]

@@ -1,0 +1,1 @@
+"""params.yaml -> dvc.yaml: what runs, on what, and when again."""

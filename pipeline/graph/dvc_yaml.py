@@ -1,0 +1,222 @@
+"""dvc.yaml: the stages that `ser graph` writes, and what the user wrote beside them, which stays as it is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
+from pipeline.graph.stage import OWN_KEYS, Stage, render
+
+FILE = Path("dvc.yaml")
+LOCK = Path("dvc.lock")
+
+HEAD = """\
+# Written by `ser graph` from params.yaml: change that file, and run `ser graph` again. Stages of your own, with
+# commands of your own, can stand here too: they are kept as they are.
+"""
+KINDS = ("code", "demo", "manifest", "audio", "copies", "features", "train", "fuse", "evaluate")
+"""modules of `stages` whose commands are the program's own; other commands are the user's"""
+
+USERS_KEYS = ("frozen", "always_changed", "meta")
+"""of a stage of the program's: what DVC's own commands, or the user, put there stays"""
+
+PLOTS = """\
+plots:
+  - metrics/confusion: {template: confusion_normalized, x: actual, y: predicted}
+"""
+CURVES = """\
+  - metrics/curves: {x: epoch, y: [train_loss, valid_loss], title: training curves}
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stage, or another section, as it stands in the file: what it means, and its own lines."""
+
+    value: Any
+    text: str
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """What a dvc.yaml holds.
+
+    Attributes:
+        text: the whole; "" for no file.
+        stages: name -> stage of the program's own, or of the user.
+        sections: the other sections at the top.
+    """
+
+    text: str
+    stages: Mapping[str, Block]
+    sections: Mapping[str, Block]
+
+    def own(self) -> dict[str, Mapping[str, Any]]:
+        """The stages that the program wrote."""
+        return {name: block.value for name, block in self.stages.items() if is_own(block.value)}
+
+    def outs(self, stage: str) -> list[str]:
+        """The paths that a stage of the program's own makes; none where there is no such stage."""
+        outs = self.own().get(stage, {}).get("outs", [])
+        return [out if isinstance(out, str) else next(iter(out)) for out in outs]
+
+    def users(self) -> dict[str, Block]:
+        """The stages that the user wrote."""
+        return {name: block for name, block in self.stages.items() if not is_own(block.value)}
+
+
+def is_own(body: Any) -> bool:
+    """Whether a stage runs a command of the program's."""
+    if not isinstance(body, Mapping):
+        return False
+    command = body.get("cmd") or (body.get("do") or {}).get("cmd")
+    return isinstance(command, str) and any(f"{command} ".startswith(f"python -m stages.{kind} ") for kind in KINDS)
+
+
+def read(path: Path = FILE) -> GraphFile:
+    """Read a dvc.yaml; an empty one where there is no file.
+
+    Raises:
+        UserError: it cannot be read, or is no YAML of stages.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except FileNotFoundError:
+        return GraphFile("", {}, {})
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be read ({reason}); mend it, or delete it and run `ser graph`") from error
+    if root is None:
+        return GraphFile(text, {}, {})
+    if not isinstance(root, yaml.MappingNode) or not isinstance(values.get("stages") or {}, dict):
+        raise UserError(f"{path}: is no graph of stages; mend it, or delete it and run `ser graph`")
+    lines = text.splitlines(keepends=True)
+    sections = dict(_blocks(root, values, lines, len(lines)))
+    stages: dict[str, Block] = {}
+    for (key, node), end in _with_ends(root, len(lines)):
+        if key.value == "stages" and isinstance(node, yaml.MappingNode):
+            stages = dict(_blocks(node, values["stages"], lines, end))
+    sections.pop("stages", None)
+    return GraphFile(text, stages, sections)
+
+
+def _with_ends(node: yaml.MappingNode, end: int) -> Iterator[tuple[tuple[yaml.Node, yaml.Node], int]]:
+    """Each pair of a mapping, and the line before which the next pair begins."""
+    starts = [key.start_mark.line for key, _ in node.value]
+    yield from zip(node.value, [*starts[1:], end], strict=True)
+
+
+def _blocks(
+    node: yaml.MappingNode, values: Mapping[str, Any], lines: Sequence[str], end: int
+) -> Iterator[tuple[str, Block]]:
+    """Each pair's value and lines, with the comment above it and without the one above the next."""
+    for (key, _), stop in _with_ends(node, end):
+        first, last = _above(lines, key.start_mark.line), stop if stop == end else _above(lines, stop)
+        while last > first and not lines[last - 1].strip():
+            last -= 1
+        yield key.value, Block(values[key.value], "".join(lines[first:last]).rstrip("\n") + "\n")
+
+
+def _above(lines: Sequence[str], line: int) -> int:
+    """The first line of the comment that stands above a line."""
+    while line > 0 and lines[line - 1].lstrip().startswith("#"):
+        line -= 1
+    return line
+
+
+def written(stages: Sequence[Stage], before: GraphFile) -> str:
+    """The text of dvc.yaml with these stages, and with all of the user's that was there before."""
+    old = before.own()
+    parts = [HEAD, "stages:\n" if stages or before.users() else "stages: {}\n"]
+    kind = ""
+    for stage in stages:
+        if kind and stage.name.partition("-")[0] != kind:
+            parts.append("\n")
+        kind = stage.name.partition("-")[0]
+        users = {key: value for key, value in old.get(stage.name, {}).items() if key in USERS_KEYS}
+        parts.append(render(stage.name, {**stage.body(), **users}))
+    parts += [f"\n{block.text}" for block in before.users().values()]
+    parts += [f"\n{text}" for text in _sections(stages, before)]
+    return "".join(parts)
+
+
+def _sections(stages: Sequence[Stage], before: GraphFile) -> Iterator[str]:
+    evaluation = next((stage for stage in stages if stage.name == "evaluate"), None)
+    plots = before.sections.get("plots")
+    items = plots.value if plots and isinstance(plots.value, list) else []
+    users = [item for item in items if not _is_own_plot(item)]
+    if evaluation or users:
+        own = PLOTS + (CURVES if evaluation and "metrics/curves" in evaluation.paths() else "")
+        others = yaml.safe_dump(users, sort_keys=False, allow_unicode=True) if users else ""
+        yield (own if evaluation else "plots:\n") + "".join(f"  {line}\n" for line in others.splitlines())
+    yield from (block.text for name, block in before.sections.items() if name != "plots")
+
+
+def _is_own_plot(item: Any) -> bool:
+    name = next(iter(item), "") if isinstance(item, Mapping) else item
+    return name in ("metrics/confusion", "metrics/curves")
+
+
+def write(text: str, path: Path = FILE) -> None:
+    """Write the file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Names of stages: in the new graph only, in both but not the same, in the old one only."""
+
+    added: list[str]
+    changed: dict[str, list[str]]
+    """name -> keys"""
+    dropped: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.dropped)
+
+
+def difference(stages: Sequence[Stage], before: GraphFile) -> Difference:
+    """What new stages change of those that a dvc.yaml has."""
+    old, new = before.own(), {stage.name: stage.body() for stage in stages}
+    changed = {name: changed_keys(body, old[name]) for name, body in new.items() if name in old}
+    return Difference(
+        [name for name in new if name not in old],
+        {name: keys for name, keys in changed.items() if keys},
+        [name for name in old if name not in new],
+    )
+
+
+def changed_keys(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+    """The keys in which a stage is another."""
+    return [key for key in (*OWN_KEYS, "foreach", "matrix", "do") if new.get(key) != old.get(key)]
+
+
+def without_dropped(names: Sequence[str], lock: Path = LOCK) -> str | None:
+    """The text of dvc.lock without stages that are in no graph any more; None where nothing changes.
+
+    Args:
+        names: all stages there are now, the user's too. Only stages of the program's own are taken out.
+        lock: the file.
+    """
+    if not lock.is_file():
+        return None
+    text = lock.read_text(encoding="utf-8")
+    values = yaml.safe_load(text) or {}
+    gone = [name for name, body in (values.get("stages") or {}).items() if name not in names and is_own(body)]
+    if not gone:
+        return None
+    rest: list[str] = []
+    dropping = False
+    for line in text.splitlines(keepends=True):
+        if not line.startswith("   "):  # a stage's name stands two columns in, and what is in it further
+            dropping = line.startswith("  ") and line.strip().rstrip(":").strip("'\"") in gone
+        if not dropping:
+            rest.append(line)
+    return "".join(rest)

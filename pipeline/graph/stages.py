@@ -1,0 +1,197 @@
+"""The stages that params.yaml asks for: one for each thing wanted, and none for anything else."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import paths
+from pipeline.audio.samples import RATES
+from pipeline.config.params import Params
+from pipeline.graph.code import code_command, code_path, code_sources
+from pipeline.graph.stage import Stage, in_git, kept
+from pipeline.graph.wanted import Wanted, wanted
+from pipeline.systems import find_system
+
+UNREAD = ("published",)
+"""keys of experiments and fusions that change no result of theirs"""
+
+EVALUATED = ("seed", "experiments", "fusions", "scoring")
+"""sections that `evaluate` depends on whole, so that a change of any of them is held against dvc.yaml"""
+
+
+def graph_stages(params: Params, data: Mapping[str, Any]) -> list[Stage]:
+    """The stages in the order in which data flow.
+
+    Args:
+        params: what params.yaml asks for.
+        data: what it holds as plain data: DVC can depend on keys only that are written there.
+    """
+    needs = wanted(params)
+    stages = [*_Graph(params, data, needs).stages()]
+    files = list(dict.fromkeys(dep for stage in stages for dep in stage.deps if dep.startswith(code_path(""))))
+    return [code_stage(files), *stages] if stages else []
+
+
+def code_stage(files: list[str]) -> Stage:
+    """The stage that writes what each stage depends on in the code."""
+    return Stage(
+        "code", "digests of the code that results depend on", code_command(), deps=code_sources(), outs=sorted(files)
+    )
+
+
+class _Graph:
+    def __init__(self, params: Params, data: Mapping[str, Any], needs: Wanted) -> None:
+        self.params, self.data, self.needs = params, data, needs
+
+    def stages(self) -> Iterator[Stage]:
+        yield from (self.demo(name) for name in self.params.demo if self.is_read(name))
+        for corpus in self.needs.corpora:
+            yield self.manifest(corpus)
+            if self.needs.rates.get(corpus):
+                yield self.audio(corpus)
+        yield from map(self.copies, self.needs.copies)
+        yield from (self.feature(corpus, feature) for corpus, feature in self.needs.pairs())
+        yield from map(self.training, self.params.experiments)
+        yield from map(self.fusion, self.params.fusions)
+        if self.params.experiments:
+            yield self.evaluation()
+
+    def given(self, section: str, *inner: str) -> list[str]:
+        """The key, as a list, if params.yaml has it."""
+        table: Any = self.data
+        for key in (section, *inner):
+            if not isinstance(table, Mapping) or key not in table:
+                return []
+            table = table[key]
+        return [".".join([section, *inner])]
+
+    def keys(self, section: str, name: str) -> list[str]:
+        """The keys of an entry that its results depend on."""
+        return [f"{section}.{name}.{key}" for key in self.data[section][name] if key not in UNREAD]
+
+    def is_read(self, demo: str) -> bool:
+        roots = [self.params.corpora[corpus].root for corpus in self.needs.corpora]
+        return paths.raw(demo) in roots
+
+    def demo(self, name: str) -> Stage:
+        return Stage(
+            f"demo-{name}",
+            "synthesise a demo corpus",
+            f"python -m stages.demo {name}",
+            [*self.given("seed"), f"demo.{name}"],
+            [code_path("demo")],
+            [str(paths.raw(name))],
+        )
+
+    def manifest(self, corpus: str) -> Stage:
+        params = self.params.corpora[corpus]
+        return Stage(
+            f"manifest-{corpus}",
+            "list a corpus's recordings, and count them",
+            f"python -m stages.manifest {corpus}",
+            [f"corpora.{corpus}"],
+            [str(params.root), code_path("manifest", params.reader)],
+            [str(paths.manifest(corpus)), in_git(str(paths.corpus_report(corpus)))],
+        )
+
+    def rates(self, corpus: str) -> list[str]:
+        return [name for name in RATES if name in self.needs.rates[corpus]]
+
+    def audio(self, corpus: str) -> Stage:
+        rates = self.rates(corpus)
+        return Stage(
+            f"audio-{corpus}",
+            "decode, mix down and resample to 16 bits",
+            f"python -m stages.audio {corpus} {' '.join(rates)}",
+            deps=[str(self.params.corpora[corpus].root), str(paths.manifest(corpus)), code_path("audio")],
+            outs=[str(paths.audio(corpus, rate)) for rate in rates],
+        )
+
+    def copies(self, name: str) -> Stage:
+        rates = self.rates(name)
+        return Stage(
+            f"copies-{name}",
+            "copies with noise or at another speed or pitch",
+            f"python -m stages.copies {name} {' '.join(rates)}",
+            [*self.given("seed"), f"copies.{name}"],
+            [str(paths.audio(self.params.copies[name].source, "48k")), code_path("copies")],
+            [str(paths.audio(name, rate)) for rate in rates],
+        )
+
+    def feature(self, corpus: str, name: str) -> Stage:
+        extractor, params = self.params.feature(name)
+        section = "embeddings" if name in self.params.embeddings else "features"
+        rate = next(key for key, value in RATES.items() if value == params.sample_rate)
+        return Stage(
+            f"features-{corpus}-{name}",
+            f"{extractor.name} of {corpus}",
+            f"python -m stages.features {corpus} {name}",
+            [*self.given("storage"), f"{section}.{name}"],
+            [str(paths.audio(corpus, rate)), *self.local_model(name), code_path("features", extractor.name)],
+            [kept(str(self.feature_file(corpus, name)))],
+        )
+
+    def local_model(self, name: str) -> list[str]:
+        """The folder of a self-supervised model that is not fetched by a hub name."""
+        model = str(getattr(self.params.feature(name)[1], "model", ""))
+        return [model] if model and Path(model).expanduser().is_dir() else []
+
+    def feature_file(self, corpus: str, name: str) -> Path:
+        return paths.feature_file(corpus, name, embedding=name in self.params.embeddings)
+
+    def training(self, name: str) -> Stage:
+        experiment = self.params.experiments[name]
+        sources = [experiment.corpus, *([experiment.copies] if experiment.copies else [])]
+        files = [str(self.feature_file(s, feature)) for s in sources for feature in experiment.inputs.values()]
+        return Stage(
+            f"train-{name}",
+            f"cross-validate {experiment.system} on {experiment.corpus}",
+            f"python -m stages.train {name}",
+            [*self.given("seed"), *self.keys("experiments", name), f"protocols.{experiment.protocol}"],
+            [str(paths.manifest(experiment.corpus)), *dict.fromkeys(files), code_path("train", experiment.system)],
+            [str(paths.models(name)), str(paths.predictions(name))],
+        )
+
+    def fusion(self, name: str) -> Stage:
+        fusion = self.params.fusions[name]
+        return Stage(
+            f"fuse-{name}",
+            f"{fusion.method.replace('_', ' ')} of {len(fusion.of)} branches' decisions",
+            f"python -m stages.fuse {name}",
+            [*self.given("seed"), *self.keys("fusions", name)],
+            [*(str(paths.predictions(branch)) for branch in fusion.of), code_path("fuse")],
+            [str(paths.predictions(name))],
+        )
+
+    def evaluation(self) -> Stage:
+        params = self.params
+        corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
+        curves = any(find_system(e.system).neural for e in params.experiments.values())
+        folders = ["details", "confusion", *(["curves"] if curves else [])]
+        return Stage(
+            "evaluate",
+            "check for leaks, and score every experiment and fusion",
+            "python -m stages.evaluate",
+            [key for section in EVALUATED for key in self.given(section)],
+            [
+                *(str(paths.manifest(corpus)) for corpus in corpora),
+                *(str(paths.predictions(name)) for name in (*params.experiments, *params.fusions)),
+                code_path("evaluate"),
+            ],
+            [
+                str(paths.MISTAKES),
+                *(in_git(str(paths.METRICS / name)) for name in ("summary.md", "comparisons.csv", *folders)),
+            ],
+            [in_git(str(paths.SCORES))],
+        )
+
+
+def name_clashes(stages: Iterable[Stage]) -> list[str]:
+    """What says that two stages would have one name, as those of corpus a-b, feature c and of corpus a, feature b-c."""
+    seen: dict[str, str] = {}
+    clashes = []
+    for stage in stages:
+        if stage.name in seen:
+            clashes.append(f"two stages are named {stage.name!r} ({seen[stage.name]}; {stage.cmd}); rename an entry")
+        seen[stage.name] = stage.cmd
+    return clashes
