@@ -2,107 +2,164 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import ParamsError, UserError, nearest
+
+DERIVED = re.compile(rb"^class\b.*\(", re.MULTILINE)
+"""the start of a class with a base; only modules that have one are parsed"""
 
 
-class Discovered(Mapping[str, tuple[str, str]]):
-    """Name -> (module, class), sorted by name, of the classes below `base` with a literal `name = "..."`.
+@dataclass(frozen=True)
+class Entry:
+    """A named class that is not imported yet.
 
-    The folder is read at first use, and only modules that mention the base or assign a `name` are parsed.
+    Attributes:
+        module: its module's dotted name.
+        symbol: its own name in there.
+        literals: what it assigns in its body as plain literals, or else its ancestors do: `name = "mfcc"`.
+        ancestors: names of the classes that it derives from, found up the bases within the folder, nearest first.
+    """
+
+    module: str
+    symbol: str
+    literals: Mapping[str, Any]
+    ancestors: tuple[str, ...]
+
+    def load(self) -> Any:
+        """Import the class."""
+        return getattr(import_module(self.module), self.symbol)
+
+
+class Registry(Mapping[str, Entry]):
+    """Name -> entry, sorted by name, of the classes below `base` with a literal `name = "..."` of their own.
+
+    The folder is read at first use.
 
     Args:
         folder: the package's folder; modules of its subfolders count too.
         package: the package's dotted name.
         base: name of the base class; classes may derive from it through others of the same folder.
+        what: what they are, for the error: "extractor".
+        skipped: subfolders that have none.
 
     Raises:
         UserError: at first use; a module is not Python, or two classes have one name. The message names the files.
     """
 
-    def __init__(self, folder: Path, package: str, base: str) -> None:
+    def __init__(self, folder: Path, package: str, base: str, what: str, skipped: Collection[str] = ()) -> None:
         self._folder = folder
         self._package = package
         self._base = base
+        self._what = what
+        self._skipped = skipped
+
+    def find(self, name: str) -> Entry:
+        """Return the entry of that name.
+
+        Raises:
+            ParamsError: there is none; the message names the nearest, and lists those there are.
+        """
+        if name not in self:
+            raise ParamsError(f"unknown {self._what} {name!r}{nearest(name, self)}; known: {', '.join(self)}")
+        return self[name]
 
     @cached_property
-    def _found(self) -> dict[str, tuple[str, str]]:
-        paths = sorted(self._folder.rglob("[!.]*.py"))
-        mention = re.compile(rf"\b{self._base}\b|^[ \t]+name\b.*=".encode(), re.MULTILINE)
-        classes = [
-            (path, node)
-            for path, text in ((path, path.read_bytes()) for path in paths)
-            if mention.search(text)
-            for node in classes_of(path, text)
-        ]
-        parents = {node.name: _base_names(node) for _, node in classes}
-        found: dict[str, tuple[Path, str]] = {}
+    def _entries(self) -> dict[str, Entry]:
+        classes = [(path, node) for path in self._paths() for node in _classes(path)]
+        nodes = {node.name: node for _, node in classes}
+        owners: dict[str, tuple[Path, str]] = {}
+        entries: dict[str, Entry] = {}
         for path, node in classes:
-            name = _literal_name(node)
-            if name is None or not _derives(node.name, self._base, parents):
+            ancestors = _ancestors(node, nodes)
+            name = _literals(node).get("name")
+            if not isinstance(name, str) or self._base not in ancestors:
                 continue
-            if name in found:
-                first, other = found[name]
+            if name in owners:
+                first, other = owners[name]
                 raise UserError(
                     f"{path}: class {node.name} has the name {name!r} of {other} in {first.name}; rename one"
                 )
-            found[name] = (path, node.name)
-        return {name: (self._module(path), symbol) for name, (path, symbol) in sorted(found.items())}
+            owners[name] = path, node.name
+            entries[name] = Entry(self._module(path), node.name, _inherited(node, ancestors, nodes), ancestors)
+        return dict(sorted(entries.items()))
+
+    def _paths(self) -> list[Path]:
+        """The modules of the folder, without those of skipped subfolders and hidden ones, which editors leave."""
+        inner = {path: path.relative_to(self._folder).parts for path in sorted(self._folder.rglob("*.py"))}
+        return [
+            path
+            for path, parts in inner.items()
+            if parts[0] not in self._skipped and not any(part.startswith(".") for part in parts)
+        ]
 
     def _module(self, path: Path) -> str:
         inner = path.relative_to(self._folder).with_suffix("")
         return ".".join([self._package, *inner.parts])
 
-    def __getitem__(self, name: str) -> tuple[str, str]:
-        return self._found[name]
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._entries)
 
 
-def classes_of(path: Path, text: bytes) -> list[ast.ClassDef]:
-    """The classes at the top of a module.
+def _classes(path: Path) -> list[ast.ClassDef]:
+    """The classes at the top of a module; none where no class has a base.
 
     Raises:
         UserError: it is not Python.
     """
+    text = path.read_bytes()
+    if not DERIVED.search(text):
+        return []
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:  # ValueError: null bytes
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        said = error.msg if isinstance(error, SyntaxError) else error
-        raise UserError(f"{path}{line}: not a Python module ({said}); mend or remove the file") from error
+        problem = error.msg if isinstance(error, SyntaxError) else error
+        raise UserError(f"{path}{line}: not a Python module ({problem}); mend or remove the file") from error
     return [node for node in tree.body if isinstance(node, ast.ClassDef)]
 
 
-def _base_names(node: ast.ClassDef) -> list[str]:
+def _bases(node: ast.ClassDef) -> list[str]:
     """The last names of a class's bases: `Extractor` of `base.Extractor[Params]`."""
     bases = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]
-    plain = [base.id for base in bases if isinstance(base, ast.Name)]
-    return plain + [base.attr for base in bases if isinstance(base, ast.Attribute)]
+    return [
+        base.id if isinstance(base, ast.Name) else base.attr
+        for base in bases
+        if isinstance(base, ast.Name | ast.Attribute)
+    ]
 
 
-def _derives(name: str, base: str, parents: Mapping[str, list[str]]) -> bool:
-    seen: set[str] = set()
-    ahead = list(parents[name])
+def _ancestors(node: ast.ClassDef, nodes: Mapping[str, ast.ClassDef]) -> tuple[str, ...]:
+    names: list[str] = []
+    ahead = _bases(node)
     while ahead:
-        parent = ahead.pop()
-        if parent == base:
-            return True
-        if parent not in seen:
-            seen.add(parent)
-            ahead += parents.get(parent, [])
-    return False
+        name = ahead.pop(0)
+        if name not in names:
+            names.append(name)
+            ahead += _bases(nodes[name]) if name in nodes else []
+    return tuple(names)
 
 
-def _literal_name(node: ast.ClassDef) -> str | None:
-    """What a class's body assigns to `name`, if that is a string."""
+def _inherited(node: ast.ClassDef, ancestors: tuple[str, ...], nodes: Mapping[str, ast.ClassDef]) -> dict[str, Any]:
+    """The literals of a class and of its ancestors; the nearest one counts."""
+    lineage = [node, *(nodes[name] for name in ancestors if name in nodes)]
+    return {name: value for owner in reversed(lineage) for name, value in _literals(owner).items()}
+
+
+def _literals(node: ast.ClassDef) -> dict[str, Any]:
+    """The plain literals that a class's body assigns to names."""
+    literals: dict[str, Any] = {}
     for statement in node.body:
         if isinstance(statement, ast.Assign):
             targets, value = statement.targets, statement.value
@@ -110,6 +167,9 @@ def _literal_name(node: ast.ClassDef) -> str | None:
             targets, value = [statement.target], statement.value
         else:
             continue
-        if any(isinstance(target, ast.Name) and target.id == "name" for target in targets):
-            return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
-    return None
+        try:
+            literal = ast.literal_eval(value)
+        except (ValueError, TypeError):  # no literal, or one that cannot be: `{[]: 1}`
+            continue
+        literals |= {target.id: literal for target in targets if isinstance(target, ast.Name)}
+    return literals

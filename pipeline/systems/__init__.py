@@ -1,6 +1,6 @@
 """Systems, by name. A new system is a file in this folder; nothing else lists it but dvc.yaml, where it is a stage.
 
-A system's module has a class with these literals, which are read without importing it (torch takes seconds):
+A system is a class below `System` with these literals, which are read without importing it (torch takes seconds):
 
 - `name`: the system's name, and its group's in `experiments`;
 - `roles`: the features it reads, of logmel, mfcc, prosody, ssl and waveform;
@@ -8,32 +8,47 @@ A system's module has a class with these literals, which are read without import
 - `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors.
 """
 
-import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ParamsError, UserError, nearest
-from pipeline.registry import classes_of
+from pipeline.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from pipeline.systems.system import System
 
 ROLES = ("logmel", "mfcc", "prosody", "ssl", "waveform")
 
+REGISTRY = Registry(Path(__file__).parent, __name__, "System", "system", skipped=("layers", "training"))
+"""name -> entry"""
+
 
 @dataclass(frozen=True)
-class Entry:
-    """Where a system is and what it reads."""
+class SystemEntry:
+    """Where a system is and what it reads.
+
+    Attributes:
+        module: its module's dotted name.
+        symbol: its class's name in there.
+        roles: the features it reads.
+        accepts: role -> extractors that may fill it, where these are others than its namesake.
+        neural: whether it trains a network, and so has epochs.
+    """
 
     module: str
     symbol: str
     roles: tuple[str, ...]
-    accepts: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """role -> extractors that may fill it"""
+    accepts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    neural: bool = False
 
-    def load(self) -> Any:
-        """Import the system's classifier class."""
-        return getattr(import_module(self.module), self.symbol)
+    def load(self) -> "type[System]":
+        """Import the system's class."""
+        system: type[System] = getattr(import_module(self.module), self.symbol)
+        return system
 
     def extractors(self, role: str) -> tuple[str, ...]:
         """The extractors that may fill a role."""
@@ -41,44 +56,28 @@ class Entry:
 
 
 @cache
-def systems() -> dict[str, Entry]:
+def systems() -> dict[str, SystemEntry]:
     """Every system and variant by name, in the order of names.
 
     Raises:
         UserError: a module is not Python, two systems have one name, or a role is not known; the file is named.
     """
-    found: dict[str, Entry] = {}
-    for path in sorted(Path(__file__).parent.glob("[!_]*.py")):
-        for node in classes_of(path, path.read_bytes()):
-            said = _literals(node)
-            if not {"name", "roles"} <= set(said):
-                continue
-            for name, roles in {said["name"]: said["roles"], **said.get("variants", {})}.items():
-                if name in found:
-                    first = f"{found[name].symbol} in {found[name].module.rpartition('.')[2]}.py"
-                    raise UserError(f"{path}: class {node.name} has the name {name!r} of {first}; rename one")
-                if unknown := set(roles) - set(ROLES):
-                    raise UserError(f"{path}: unknown role {min(unknown)!r} of {name}; known: {', '.join(ROLES)}")
-                found[name] = Entry(f"{__name__}.{path.stem}", node.name, tuple(roles), said.get("accepts", {}))
-    return dict(sorted(found.items()))
+    known: dict[str, SystemEntry] = {}
+    for name, entry in REGISTRY.items():
+        for system, roles in {name: entry.literals["roles"], **entry.literals.get("variants", {})}.items():
+            known[system] = _system(system, entry, roles)
+    return dict(sorted(known.items()))
 
 
-def _literals(node: ast.ClassDef) -> dict[str, Any]:
-    """The literals assigned to name, roles, variants and accepts in a class's body."""
-    found = {}
-    for statement in node.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            target, value = statement.targets[0].id, statement.value
-        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
-            target, value = statement.target.id, statement.value
-        else:
-            continue
-        if target in ("name", "roles", "variants", "accepts"):
-            found[target] = ast.literal_eval(value)
-    return found
+def _system(name: str, entry: Entry, roles: tuple[str, ...]) -> SystemEntry:
+    if unknown := set(roles) - set(ROLES):
+        path = Path(__file__).parents[2].joinpath(*entry.module.split(".")).with_suffix(".py")
+        raise UserError(f"{path}: unknown role {min(unknown)!r} of {name}; known: {', '.join(ROLES)}")
+    accepts = entry.literals.get("accepts", {})
+    return SystemEntry(entry.module, entry.symbol, tuple(roles), accepts, "NeuralSystem" in entry.ancestors)
 
 
-def find_system(name: str) -> Entry:
+def find_system(name: str) -> SystemEntry:
     """Return the entry of that name.
 
     Raises:

@@ -17,11 +17,11 @@ from conftest import REPOSITORY, tone
 
 from pipeline import features
 from pipeline.cli import main
-from pipeline.errors import ParamsError, UserError
+from pipeline.errors import ParamsError
 from pipeline.features import EXTRACTORS, find_extractor
 from pipeline.features.base import Extractor, FeatureParams
 from pipeline.features.presets import PRESETS
-from pipeline.registry import Discovered
+from pipeline.registry import Registry
 from pipeline.storage.feature_file import FeatureFile
 
 EXAMPLE = Path(__file__).parents[1] / "examples/zero_crossings.py"
@@ -49,7 +49,7 @@ def test_finding_is_quick():
     seconds = []
     for _ in range(5):
         start = time.process_time()
-        list(Discovered(Path(features.__file__).parent, "pipeline.features", "Extractor"))
+        list(Registry(Path(features.__file__).parent, "pipeline.features", "Extractor", "extractor"))
         seconds.append(time.process_time() - start)
     assert min(seconds) < 0.05
 
@@ -59,93 +59,6 @@ def test_finding_imports_nothing():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"torch", "transformers", "librosa", "scipy", "parselmouth", "pipeline.features.mfcc"}
-
-
-@pytest.fixture
-def found(tmp_path):
-    """What is found in a folder of these modules, name -> text."""
-
-    def found(**modules):
-        for name, text in modules.items():
-            data = text if isinstance(text, bytes) else text.encode()
-            (tmp_path / f"{name}.py").write_bytes(data)
-        return dict(Discovered(tmp_path, "package", "Extractor"))
-
-    return found
-
-
-def one(name, bases="Extractor", symbol="One"):
-    return f'class {symbol}({bases}):\n    name = "{name}"\n'
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        one("x"),
-        one("x", "Extractor[OneParams]"),
-        one("x", "base.Extractor[OneParams]"),
-        one("x", "Mixin, Extractor"),
-        'class One(Extractor):\n    """Doc."""\n    other = 3\n    name: ClassVar[str] = "x"\n',
-        one("y", "Extractor", "Two") + one("x", "Two"),
-        "class Framed(Extractor): pass\n" + one("x", "Framed[OneParams]"),
-        "import not_installed_anywhere\nraise SystemExit\n" + one("x"),
-    ],
-)
-def test_what_is_an_extractor(found, text):
-    assert found(m=text)["x"] == ("package.m", "One")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "# Extractor",
-        'name = "x"',
-        "class One(Extractor): pass",
-        one("x", "Whatever"),
-        'class One:\n    name = "x"\n',
-        "class One(Extractor):\n    name = NAME\n",
-        "class One(Extractor):\n    name: str\n",
-        one("x", "One"),
-        one("x", "metaclass=Extractor"),
-        one("x", "Extractor()"),
-    ],
-)
-def test_what_is_none(found, text):
-    assert found(m=text) == {}
-
-
-def test_a_base_may_be_in_another_module(found):
-    assert found(a=one("x", "Framed"), b="class Framed(Extractor): pass") == {"x": ("package.a", "One")}
-
-
-def test_only_modules_of_the_folder_itself_are_read(found, tmp_path):
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub/m.py").write_text(one("sub"))
-    (tmp_path / "notes.txt").write_text("not Python")
-    (tmp_path / ".#m.py").symlink_to("an editor's lock")
-    assert list(found(m=one("x"))) == ["x"]
-
-
-def test_two_of_one_name(found):
-    with pytest.raises(UserError, match=r"two\.py: class B has the name 'x' of A in one\.py; rename one$"):
-        found(one=one("x", symbol="A"), two=one("x", symbol="B"))
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("class One(Extractor:\n", ", line 1"),
-        (one("y") + "y = = 2\n", ", line 3"),
-        (one("y").encode() + b"x = '\xff'\n", ""),
-        (one("y").encode() + b"\0", ""),
-    ],
-)
-def test_a_module_that_is_no_python(found, text, place):
-    with pytest.raises(UserError) as caught:
-        found(good=one("x"), bad=text)
-    assert re.search(rf"bad\.py{place}.*: not a Python module \(.+\); mend or remove the file$", str(caught.value))
-    assert len(str(caught.value).splitlines()) == 1
 
 
 # --- ser features ---

@@ -81,7 +81,7 @@ def test_a_systems_stage_depends_on_what_it_computes_with(name):
 
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_a_features_stages_depend_on_what_it_computes_with(name):
-    module = EXTRACTORS[name][0].replace(".", "/") + ".py"
+    module = EXTRACTORS[name].module.replace(".", "/") + ".py"
     wanted = {path for path in needed(module) if path.startswith("pipeline/features/")}
     wanted = {path for path in wanted if not path.endswith("__init__.py")} | {"pipeline/features/presets.py"}
     section = "embeddings" if name == "ssl" else f"features.{name}"
