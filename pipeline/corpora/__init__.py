@@ -1,35 +1,28 @@
-"""Corpus readers, by name. A new corpus is a module with `read(root, params)` and `EMOTIONS`, and a line here."""
+"""Corpus readers, by name. A new corpus is a module in this folder with a `CorpusReader`; nothing else lists it."""
 
 from importlib import import_module
+from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Reader
+from pipeline.corpora.base import CorpusParams, CorpusReader
 from pipeline.errors import ParamsError, nearest
+from pipeline.registry import Discovered
 
-READERS = {
-    "crema_d": "pipeline.corpora.crema_d",
-    "demo": "pipeline.corpora.demo",
-    "emodb": "pipeline.corpora.emodb",
-    "emovo": "pipeline.corpora.emovo",
-    "esd": "pipeline.corpora.esd",
-    "folder": "pipeline.corpora.folder",
-    "iemocap": "pipeline.corpora.iemocap",
-    "mesd": "pipeline.corpora.mesd",
-    "ravdess": "pipeline.corpora.ravdess",
-    "savee": "pipeline.corpora.savee",
-    "tess": "pipeline.corpora.tess",
-}
+READERS = Discovered(Path(__file__).parent, __name__, "CorpusReader")
+"""name -> (module, class)"""
 
 
-def find_reader(name: str) -> tuple[Reader, dict[str, str]]:
-    """Return the reader of that name and its table emotion code -> label.
+def find_reader(name: str) -> CorpusReader:
+    """Return the reader of that name.
 
     Raises:
         ParamsError: there is none; the message lists those there are.
+        UserError: a module of this folder is not Python, or two readers have one name.
     """
     if name not in READERS:
         raise ParamsError(f"unknown reader {name!r}{nearest(name, READERS)}; known: {', '.join(READERS)}")
-    module = import_module(READERS[name])
-    return module.read, getattr(module, "EMOTIONS", {})
+    module, symbol = READERS[name]
+    reader: CorpusReader = getattr(import_module(module), symbol)()
+    return reader
 
 
-__all__ = ["READERS", "CorpusParams", "find_reader"]
+__all__ = ["READERS", "CorpusParams", "CorpusReader", "find_reader"]

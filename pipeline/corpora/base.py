@@ -1,10 +1,12 @@
-"""What a corpus reader is: a function from a corpus folder to one `Utterance` per recording."""
+"""What a corpus reader is: from a corpus folder to one `Utterance` per recording."""
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -83,7 +85,30 @@ class CorpusParams(Strict):
         return value
 
 
-Reader = Callable[[Path, CorpusParams], Iterator[Utterance]]
+class CorpusReader(ABC):
+    """Reads a corpus as it is unpacked.
+
+    A reader is a class in a module of this folder, with a literal `name` by which it is found; nothing else lists it.
+    """
+
+    name: ClassVar[str]
+    """what `reader` in params.yaml calls it"""
+    title: ClassVar[str]
+    """what people call the corpus"""
+    licence: ClassVar[str]
+    """terms of use, in a few words; the corpus's own text is what holds"""
+    source: ClassVar[str]
+    """where to get it: an address or a DOI"""
+    emotions: ClassVar[Mapping[str, str]]
+    """emotion code of the corpus -> canonical label; common spellings need no entry"""
+
+    @abstractmethod
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the recordings below `root`, sorted by path, without decoding them.
+
+        Raises:
+            UserError: there is no audio, or a file is not one of this corpus; the message names it.
+        """
 
 
 def audio_files(root: Path) -> list[str]:

@@ -9,18 +9,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
 NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_(XX?|LO|MD|HI)")
-
-EMOTIONS = {
-    "ANG": "angry",
-    "DIS": "disgusted",
-    "FEA": "fearful",
-    "HAP": "happy",
-    "NEU": "neutral",
-    "SAD": "sad",
-}
 
 SENTENCES = {
     "IEO": "It's eleven o'clock",
@@ -38,21 +29,37 @@ SENTENCES = {
 }
 
 
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the recordings of CREMA-D below `root`.
+class CREMAD(CorpusReader):
+    """Reads CREMA-D as it is unpacked."""
 
-    Raises:
-        UserError: a file name does not follow the rule above.
-    """
-    found = [*named_files(root, NAME, "a CREMA-D file name (actor, sentence, emotion, level, as 1001_DFA_ANG_XX)")]
-    waves = [(wav, match) for wav, match in found if wav.lower().endswith(".wav")]
-    for wav, match in waves or found:
-        actor, sentence, emotion, _ = match.groups()
-        yield Utterance(
-            wav=wav,
-            key=f"crema_d-{match[0]}",
-            raw_emo=emotion,
-            speaker=actor,
-            language="en",
-            text=SENTENCES.get(sentence, ""),
-        )
+    name = "crema_d"
+    title = "CREMA-D, crowd-sourced emotional multimodal actors"
+    licence = "ODbL 1.0 and DbCL 1.0"
+    source = "https://github.com/CheyneyComputerScience/CREMA-D"
+    emotions = {
+        "ANG": "angry",
+        "DIS": "disgusted",
+        "FEA": "fearful",
+        "HAP": "happy",
+        "NEU": "neutral",
+        "SAD": "sad",
+    }
+
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the recordings of CREMA-D below `root`.
+
+        Raises:
+            UserError: a file name does not follow the rule above.
+        """
+        found = [*named_files(root, NAME, "a CREMA-D file name (actor, sentence, emotion, level, as 1001_DFA_ANG_XX)")]
+        waves = [(wav, match) for wav, match in found if wav.lower().endswith(".wav")]
+        for wav, match in waves or found:
+            actor, sentence, emotion, _ = match.groups()
+            yield Utterance(
+                wav=wav,
+                key=f"crema_d-{match[0]}",
+                raw_emo=emotion,
+                speaker=actor,
+                language="en",
+                text=SENTENCES.get(sentence, ""),
+            )

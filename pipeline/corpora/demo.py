@@ -1,14 +1,34 @@
-"""Read the demo corpora that `demo_speech.py` writes."""
+"""Demo corpora, as `synthesis/speech.py` writes them."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
-from pipeline.corpora.synthesis import script as demo_script
-from pipeline.corpora.synthesis.script import SENTENCES, SPEAKERS, STEM, Language
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
+from pipeline.corpora.synthesis.script import EMOTIONS, SENTENCES, SPEAKERS, STEM, Language
 from pipeline.errors import UserError
 
-EMOTIONS = {name: name for name in demo_script.EMOTIONS}
+
+class Demo(CorpusReader):
+    """Reads a synthetic demo corpus."""
+
+    name = "demo"
+    title = "Demo corpus, read by a speech synthesiser"
+    licence = "none needed: it is made on your machine"
+    source = "the params `demo`, from which it is synthesised"
+    emotions = {emotion: emotion for emotion in EMOTIONS}
+
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the recordings of a demo corpus below `root`, sorted by path.
+
+        Raises:
+            UserError: no audio, or a file name that `parse` does not accept.
+        """
+        for wav in audio_files(root):
+            try:
+                row = parse(PurePosixPath(wav).stem)
+            except ValueError as error:
+                raise UserError(f"{root / wav}: {error}") from error
+            yield Utterance(wav=wav, **row)
 
 
 def parse(stem: str) -> dict[str, str]:
@@ -38,17 +58,3 @@ def parse(stem: str) -> dict[str, str]:
         "raw_emo": match["emotion"],
         "text": sentences[number - 1],
     }
-
-
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the recordings of a demo corpus below `root`, sorted by path.
-
-    Raises:
-        UserError: no audio, or a file name that `parse` does not accept.
-    """
-    for wav in audio_files(root):
-        try:
-            row = parse(PurePosixPath(wav).stem)
-        except ValueError as error:
-            raise UserError(f"{root / wav}: {error}") from error
-        yield Utterance(wav=wav, **row)

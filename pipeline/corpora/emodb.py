@@ -8,19 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
 NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z]?)")
-
-EMOTIONS = {
-    "W": "angry",
-    "L": "bored",
-    "E": "disgusted",
-    "A": "fearful",
-    "F": "happy",
-    "T": "sad",
-    "N": "neutral",
-}
 
 MALE = {"03", "10", "11", "12", "15"}
 
@@ -38,20 +28,37 @@ TEXTS = {
 }
 
 
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the recordings of EmoDB below `root`.
+class EmoDB(CorpusReader):
+    """Reads EmoDB as it is unpacked."""
 
-    Raises:
-        UserError: a file name does not follow the rule above.
-    """
-    for wav, match in named_files(root, NAME, "an EmoDB file name (speaker, text, emotion, version, as 03a01Fa)"):
-        speaker, text, emotion, _ = match.groups()
-        yield Utterance(
-            wav=wav,
-            key=f"emodb-{match[0]}",
-            raw_emo=emotion,
-            speaker=speaker,
-            gender="male" if speaker in MALE else "female",
-            language="de",
-            text=TEXTS.get(text, ""),
-        )
+    name = "emodb"
+    title = "EmoDB, the Berlin database of emotional speech"
+    licence = "CC0 1.0"
+    source = "http://emodb.bilderbar.info"
+    emotions = {
+        "W": "angry",
+        "L": "bored",
+        "E": "disgusted",
+        "A": "fearful",
+        "F": "happy",
+        "T": "sad",
+        "N": "neutral",
+    }
+
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the recordings of EmoDB below `root`.
+
+        Raises:
+            UserError: a file name does not follow the rule above.
+        """
+        for wav, match in named_files(root, NAME, "an EmoDB file name (speaker, text, emotion, version, as 03a01Fa)"):
+            speaker, text, emotion, _ = match.groups()
+            yield Utterance(
+                wav=wav,
+                key=f"emodb-{match[0]}",
+                raw_emo=emotion,
+                speaker=speaker,
+                gender="male" if speaker in MALE else "female",
+                language="de",
+                text=TEXTS.get(text, ""),
+            )

@@ -7,34 +7,41 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
 NAME = re.compile(r"([a-z]{3})-([fm]\d)-([a-z]\d)")
 
-EMOTIONS = {
-    "dis": "disgusted",
-    "gio": "happy",
-    "neu": "neutral",
-    "pau": "fearful",
-    "rab": "angry",
-    "sor": "surprised",
-    "tri": "sad",
-}
 
+class EMOVO(CorpusReader):
+    """Reads EMOVO as it is unpacked."""
 
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the recordings of EMOVO below `root`.
+    name = "emovo"
+    title = "EMOVO, Italian emotional speech"
+    licence = "none stated; free to download"
+    source = "http://voice.fub.it/activities/corpora/emovo/index.html"
+    emotions = {
+        "dis": "disgusted",
+        "gio": "happy",
+        "neu": "neutral",
+        "pau": "fearful",
+        "rab": "angry",
+        "sor": "surprised",
+        "tri": "sad",
+    }
 
-    Raises:
-        UserError: a file name does not follow the rule above.
-    """
-    for wav, match in named_files(root, NAME, "an EMOVO file name (emotion, speaker, sentence, as rab-m2-l3)"):
-        emotion, speaker, _ = match.groups()
-        yield Utterance(
-            wav=wav,
-            key=f"emovo-{match[0]}",
-            raw_emo=emotion,
-            speaker=speaker,
-            gender="female" if speaker[0] == "f" else "male",
-            language="it",
-        )
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the recordings of EMOVO below `root`.
+
+        Raises:
+            UserError: a file name does not follow the rule above.
+        """
+        for wav, match in named_files(root, NAME, "an EMOVO file name (emotion, speaker, sentence, as rab-m2-l3)"):
+            emotion, speaker, _ = match.groups()
+            yield Utterance(
+                wav=wav,
+                key=f"emovo-{match[0]}",
+                raw_emo=emotion,
+                speaker=speaker,
+                gender="female" if speaker[0] == "f" else "male",
+                language="it",
+            )

@@ -12,35 +12,44 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
 from pipeline.errors import UserError, nearest
 
 COLUMNS = ("path", "emotion", "speaker", "gender", "language", "text", "session")
 
 
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the recordings of a folder, by subfolder names or by its table.
+class Folder(CorpusReader):
+    """Reads a folder whose subfolders, or whose table, name the emotions."""
 
-    Raises:
-        UserError: no audio, a table that does not fit, or a path outside the folder.
-    """
-    for row in _from_table(root, params.table) if params.table else _from_folders(root):
-        speaker = row.get("speaker", "")
-        if not speaker and params.speaker_pattern:
-            match = re.search(params.speaker_pattern, row["path"])
-            if not match or not match[1]:
-                raise UserError(f"{root / row['path']}: speaker_pattern {params.speaker_pattern!r} does not match")
-            speaker = match[1]
-        yield Utterance(
-            wav=row["path"],
-            key=str(PurePosixPath(row["path"]).with_suffix("")),
-            raw_emo=row["emotion"],
-            speaker=speaker,
-            gender=row.get("gender", ""),
-            language=row.get("language", "") or params.language,
-            text=row.get("text", ""),
-            session=row.get("session", ""),
-        )
+    name = "folder"
+    title = "Your own recordings"
+    licence = "yours"
+    source = "a folder with one subfolder per emotion, or with a CSV that lists its files"
+    emotions = {}
+
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the recordings of a folder, by subfolder names or by its table.
+
+        Raises:
+            UserError: no audio, a table that does not fit, or a path outside the folder.
+        """
+        for row in _from_table(root, params.table) if params.table else _from_folders(root):
+            speaker = row.get("speaker", "")
+            if not speaker and params.speaker_pattern:
+                match = re.search(params.speaker_pattern, row["path"])
+                if not match or not match[1]:
+                    raise UserError(f"{root / row['path']}: speaker_pattern {params.speaker_pattern!r} does not match")
+                speaker = match[1]
+            yield Utterance(
+                wav=row["path"],
+                key=str(PurePosixPath(row["path"]).with_suffix("")),
+                raw_emo=row["emotion"],
+                speaker=speaker,
+                gender=row.get("gender", ""),
+                language=row.get("language", "") or params.language,
+                text=row.get("text", ""),
+                session=row.get("session", ""),
+            )
 
 
 def _from_folders(root: Path) -> Iterator[dict[str, str]]:

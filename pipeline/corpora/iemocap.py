@@ -12,58 +12,67 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
 from pipeline.errors import UserError
 
 WAV = re.compile(r"((?:.*/)?Session\d/)sentences/wav/[^/]+/((Ses0(\d)[FM]_\w+)_([FM])\d+)\.\w+")
 EVALUATION = re.compile(r"^\[[^\]]*\]\t(\S+)\t(\w+)\t", re.MULTILINE)
 TRANSCRIPT = re.compile(r"^(\S+) \[[^\]]*\]:\s*(.*?)\s*$", re.MULTILINE)
 
-KINDS = ("EmoEvaluation", "transcriptions")
-
-EMOTIONS = {
-    "ang": "angry",
-    "hap": "happy",
-    "exc": "happy",
-    "sad": "sad",
-    "neu": "neutral",
-    "fea": "fearful",
-    "sur": "surprised",
-    "dis": "disgusted",
-    "fru": "other",
-    "oth": "other",
-    "xxx": "other",
-}
+FOLDERS = ("EmoEvaluation", "transcriptions")
 
 
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the turns of IEMOCAP below `root`; whole dialogues (`dialog/wav`) are left out.
+class IEMOCAP(CorpusReader):
+    """Reads IEMOCAP as it is unpacked."""
 
-    Raises:
-        UserError: there is no session, or a turn has no emotion.
-    """
-    emotions: dict[Path, dict[str, str]] = {}
-    texts: dict[Path, dict[str, str]] = {}
-    turns = [match for wav in audio_files(root) if (match := WAV.fullmatch(wav))]
-    if not turns:
-        raise UserError(f"{root}: holds no Session1/sentences/wav/...; root is the folder with IEMOCAP's sessions")
-    for match in turns:
-        session, turn, dialogue, number, speaker = match.groups()
-        place, said = (root / session / "dialog" / kind / f"{dialogue}.txt" for kind in KINDS)
-        if place not in emotions:
-            emotions[place], texts[said] = _lines(place, EVALUATION), _lines(said, TRANSCRIPT)
-        if turn not in emotions[place]:
-            raise UserError(f"{root / match[0]}: its emotion should be in {place}, and is not; restore that file")
-        yield Utterance(
-            wav=match[0],
-            key=f"iemocap-{turn}",
-            raw_emo=emotions[place][turn],
-            speaker=f"Ses0{number}{speaker}",
-            gender="female" if speaker == "F" else "male",
-            language="en",
-            text=texts[said].get(turn, ""),
-            session=f"Session{number}",
-        )
+    name = "iemocap"
+    title = "IEMOCAP, interactive emotional dyadic motion capture"
+    licence = "research only, on request"
+    source = "https://sail.usc.edu/iemocap/"
+    emotions = {
+        "ang": "angry",
+        "hap": "happy",
+        "exc": "happy",
+        "sad": "sad",
+        "neu": "neutral",
+        "fea": "fearful",
+        "sur": "surprised",
+        "dis": "disgusted",
+        "fru": "other",
+        "oth": "other",
+        "xxx": "other",
+    }
+
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the turns of IEMOCAP below `root`; whole dialogues (`dialog/wav`) are left out.
+
+        Raises:
+            UserError: there is no session, or a turn has no emotion.
+        """
+        labels: dict[Path, dict[str, str]] = {}
+        texts: dict[Path, dict[str, str]] = {}
+        turns = [match for wav in audio_files(root) if (match := WAV.fullmatch(wav))]
+        if not turns:
+            raise UserError(f"{root}: holds no Session1/sentences/wav/...; root is the folder with IEMOCAP's sessions")
+        for match in turns:
+            session, turn, dialogue, number, speaker = match.groups()
+            evaluation, transcript = (root / session / "dialog" / folder / f"{dialogue}.txt" for folder in FOLDERS)
+            if evaluation not in labels:
+                labels[evaluation], texts[transcript] = _lines(evaluation, EVALUATION), _lines(transcript, TRANSCRIPT)
+            if turn not in labels[evaluation]:
+                raise UserError(
+                    f"{root / match[0]}: its emotion should be in {evaluation}, and is not; restore that file"
+                )
+            yield Utterance(
+                wav=match[0],
+                key=f"iemocap-{turn}",
+                raw_emo=labels[evaluation][turn],
+                speaker=f"Ses0{number}{speaker}",
+                gender="female" if speaker == "F" else "male",
+                language="en",
+                text=texts[transcript].get(turn, ""),
+                session=f"Session{number}",
+            )
 
 
 def _lines(path: Path, rule: re.Pattern[str]) -> dict[str, str]:

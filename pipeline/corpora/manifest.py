@@ -54,10 +54,11 @@ def build(name: str, params: CorpusParams) -> list[Row]:
         UserError: the folder is missing or has no audio, a file is empty or unreadable, an emotion code is unknown,
             or two files have one key. The message names the file.
     """
-    reader, emotions = find_reader(params.reader)
+    reader = find_reader(params.reader)
+    emotions = {**reader.emotions, **params.emotions}
     rows: dict[str, Row] = {}
-    for utterance in reader(params.root, params):
-        row = _row(name, params.root, utterance, {**emotions, **params.emotions})
+    for utterance in reader.read(params.root, params):
+        row = _row(name, params.root, utterance, emotions)
         if row.key in rows:
             raise UserError(
                 f"{params.root}: {rows[row.key].wav} and {row.wav} have the same key {row.key!r}; rename one"

@@ -9,35 +9,44 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
 NAME = re.compile(r"([A-Z][a-z]+)_([CFM])_([AB])_(.+)")
-
-EMOTIONS = {
-    "Anger": "angry",
-    "Disgust": "disgusted",
-    "Fear": "fearful",
-    "Happiness": "happy",
-    "Neutral": "neutral",
-    "Sadness": "sad",
-}
 
 GENDERS = {"C": "", "F": "female", "M": "male"}
 
 
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the recordings of MESD below `root`.
+class MESD(CorpusReader):
+    """Reads MESD as it is unpacked."""
 
-    Raises:
-        UserError: a file name does not follow the rule above.
-    """
-    for wav, match in named_files(root, NAME, "a MESD file name (emotion, voice, corpus, word, as Anger_C_A_abajo)"):
-        emotion, voice, _, word = match.groups()
-        yield Utterance(
-            wav=wav,
-            key=f"mesd-{match[0]}",
-            raw_emo=emotion,
-            gender=GENDERS[voice],
-            language="es",
-            text=word.replace("_", " "),
-        )
+    name = "mesd"
+    title = "MESD, the Mexican emotional speech database"
+    licence = "CC BY 4.0"
+    source = "https://doi.org/10.17632/cy34mh68j9"
+    emotions = {
+        "Anger": "angry",
+        "Disgust": "disgusted",
+        "Fear": "fearful",
+        "Happiness": "happy",
+        "Neutral": "neutral",
+        "Sadness": "sad",
+    }
+
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the recordings of MESD below `root`.
+
+        Raises:
+            UserError: a file name does not follow the rule above.
+        """
+        for wav, match in named_files(
+            root, NAME, "a MESD file name (emotion, voice, corpus, word, as Anger_C_A_abajo)"
+        ):
+            emotion, voice, _, word = match.groups()
+            yield Utterance(
+                wav=wav,
+                key=f"mesd-{match[0]}",
+                raw_emo=emotion,
+                gender=GENDERS[voice],
+                language="es",
+                text=word.replace("_", " "),
+            )

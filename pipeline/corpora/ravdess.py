@@ -10,43 +10,52 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
 NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
-
-EMOTIONS = {
-    "01": "neutral",
-    "02": "calm",
-    "03": "happy",
-    "04": "sad",
-    "05": "angry",
-    "06": "fearful",
-    "07": "disgusted",
-    "08": "surprised",
-}
 
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 
 
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the speech recordings of RAVDESS below `root`.
+class RAVDESS(CorpusReader):
+    """Reads RAVDESS as it is unpacked."""
 
-    Raises:
-        UserError: a file name does not follow the rule above.
-    """
-    seen: set[str] = set()
-    for wav, match in named_files(root, NAME, "a RAVDESS file name (seven two-digit codes, as 03-01-05-01-02-01-18)"):
-        modality, channel, emotion, _, statement, repetition, actor = match.groups()
-        if (modality, channel) != ("03", "01") or match[0] in seen:
-            continue
-        seen.add(match[0])
-        yield Utterance(
-            wav=wav,
-            key=f"ravdess-{match[0]}",
-            raw_emo=emotion,
-            speaker=f"actor_{actor}",
-            gender="male" if int(actor) % 2 else "female",
-            language="en",
-            text=STATEMENTS.get(statement, ""),
-            session=repetition,
-        )
+    name = "ravdess"
+    title = "RAVDESS, the Ryerson audio-visual database, speech only"
+    licence = "CC BY-NC-SA 4.0"
+    source = "https://doi.org/10.5281/zenodo.1188976"
+    emotions = {
+        "01": "neutral",
+        "02": "calm",
+        "03": "happy",
+        "04": "sad",
+        "05": "angry",
+        "06": "fearful",
+        "07": "disgusted",
+        "08": "surprised",
+    }
+
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the speech recordings of RAVDESS below `root`.
+
+        Raises:
+            UserError: a file name does not follow the rule above.
+        """
+        seen: set[str] = set()
+        for wav, match in named_files(
+            root, NAME, "a RAVDESS file name (seven two-digit codes, as 03-01-05-01-02-01-18)"
+        ):
+            modality, channel, emotion, _, statement, repetition, actor = match.groups()
+            if (modality, channel) != ("03", "01") or match[0] in seen:
+                continue
+            seen.add(match[0])
+            yield Utterance(
+                wav=wav,
+                key=f"ravdess-{match[0]}",
+                raw_emo=emotion,
+                speaker=f"actor_{actor}",
+                gender="male" if int(actor) % 2 else "female",
+                language="en",
+                text=STATEMENTS.get(statement, ""),
+                session=repetition,
+            )

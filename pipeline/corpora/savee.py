@@ -8,39 +8,48 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.corpora.base import CorpusParams, Utterance, audio_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
 from pipeline.errors import UserError
 
 NAME = re.compile(r"(DC|JE|JK|KL)[_/](sa|su|[adfhn])(\d\d)")
 
-EMOTIONS = {
-    "a": "angry",
-    "d": "disgusted",
-    "f": "fearful",
-    "h": "happy",
-    "n": "neutral",
-    "sa": "sad",
-    "su": "surprised",
-}
 
+class SAVEE(CorpusReader):
+    """Reads SAVEE as it is unpacked."""
 
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the recordings of SAVEE below `root`.
+    name = "savee"
+    title = "SAVEE, Surrey audio-visual expressed emotion"
+    licence = "research only, on registration"
+    source = "http://kahlan.eps.surrey.ac.uk/savee/"
+    emotions = {
+        "a": "angry",
+        "d": "disgusted",
+        "f": "fearful",
+        "h": "happy",
+        "n": "neutral",
+        "sa": "sad",
+        "su": "surprised",
+    }
 
-    Raises:
-        UserError: a file name does not follow the rule above.
-    """
-    for wav in audio_files(root):
-        path = PurePosixPath(wav)
-        match = NAME.fullmatch(path.stem) or NAME.fullmatch(f"{path.parent.name}/{path.stem}")
-        if not match:
-            raise UserError(f"{root / wav}: not a SAVEE file name (speaker, emotion, number, as DC/sa03 or DC_sa03)")
-        speaker, emotion, number = match.groups()
-        yield Utterance(
-            wav=wav,
-            key=f"savee-{speaker}_{emotion}{number}",
-            raw_emo=emotion,
-            speaker=speaker,
-            gender="male",
-            language="en",
-        )
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the recordings of SAVEE below `root`.
+
+        Raises:
+            UserError: a file name does not follow the rule above.
+        """
+        for wav in audio_files(root):
+            path = PurePosixPath(wav)
+            match = NAME.fullmatch(path.stem) or NAME.fullmatch(f"{path.parent.name}/{path.stem}")
+            if not match:
+                raise UserError(
+                    f"{root / wav}: not a SAVEE file name (speaker, emotion, number, as DC/sa03 or DC_sa03)"
+                )
+            speaker, emotion, number = match.groups()
+            yield Utterance(
+                wav=wav,
+                key=f"savee-{speaker}_{emotion}{number}",
+                raw_emo=emotion,
+                speaker=speaker,
+                gender="male",
+                language="en",
+            )

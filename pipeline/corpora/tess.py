@@ -9,39 +9,46 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.corpora.base import CorpusParams, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
 NAME = re.compile(r"(OA|YA)F?_([a-z]+)_([a-z]+)", re.IGNORECASE)
 
-EMOTIONS = {
-    "angry": "angry",
-    "disgust": "disgusted",
-    "fear": "fearful",
-    "happy": "happy",
-    "neutral": "neutral",
-    "ps": "surprised",
-    "sad": "sad",
-}
 
+class TESS(CorpusReader):
+    """Reads TESS as it is unpacked."""
 
-def read(root: Path, params: CorpusParams) -> Iterator[Utterance]:
-    """Yield the recordings of TESS below `root`.
+    name = "tess"
+    title = "TESS, the Toronto emotional speech set"
+    licence = "CC BY-NC-ND 4.0"
+    source = "https://doi.org/10.5683/SP2/E8H2MF"
+    emotions = {
+        "angry": "angry",
+        "disgust": "disgusted",
+        "fear": "fearful",
+        "happy": "happy",
+        "neutral": "neutral",
+        "ps": "surprised",
+        "sad": "sad",
+    }
 
-    Raises:
-        UserError: a file name does not follow the rule above.
-    """
-    seen: set[str] = set()
-    for wav, match in named_files(root, NAME, "a TESS file name (speaker, word, emotion, as OAF_back_angry)"):
-        if match[0] in seen:
-            continue
-        seen.add(match[0])
-        speaker, word, emotion = match.groups()
-        yield Utterance(
-            wav=wav,
-            key=f"tess-{match[0]}",
-            raw_emo=emotion.lower(),
-            speaker=f"{speaker.upper()}F",
-            gender="female",
-            language="en",
-            text=f"Say the word {word.lower()}",
-        )
+    def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
+        """Yield the recordings of TESS below `root`.
+
+        Raises:
+            UserError: a file name does not follow the rule above.
+        """
+        seen: set[str] = set()
+        for wav, match in named_files(root, NAME, "a TESS file name (speaker, word, emotion, as OAF_back_angry)"):
+            if match[0] in seen:
+                continue
+            seen.add(match[0])
+            speaker, word, emotion = match.groups()
+            yield Utterance(
+                wav=wav,
+                key=f"tess-{match[0]}",
+                raw_emo=emotion.lower(),
+                speaker=f"{speaker.upper()}F",
+                gender="female",
+                language="en",
+                text=f"Say the word {word.lower()}",
+            )

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 import soundfile
 from conftest import tone
 
+from pipeline import corpora
 from pipeline.corpora import READERS, CorpusParams, find_reader, manifest
 from pipeline.corpora.emotions import EMOTIONS, canonical
 from pipeline.errors import ParamsError, UserError
@@ -26,11 +29,19 @@ def build(tmp_path):
     return build
 
 
-def test_every_reader_maps_to_canonical_labels():
+def test_every_reader_says_what_it_reads():
     for name in READERS:
-        read, emotions = find_reader(name)
-        assert callable(read)
-        assert set(emotions.values()) <= set(EMOTIONS)
+        reader = find_reader(name)
+        assert reader.name == name
+        assert set(reader.emotions.values()) <= set(EMOTIONS)
+        assert all((reader.title, reader.licence, reader.source))
+
+
+def test_each_reader_is_found_in_its_own_file():
+    modules = [module for module, _ in READERS.values()]
+    assert {module.rpartition(".")[2] for module in modules} == set(READERS)
+    helpers = {"__init__", "base", "emotions", "health", "manifest"}
+    assert {path.stem for path in Path(corpora.__file__).parent.glob("*.py")} - helpers == set(READERS)
 
 
 def test_an_unknown_reader_is_named_with_its_nearest():

@@ -39,8 +39,7 @@ def digest(folder):
 def corpus(request, tmp_path_factory):
     root = tmp_path_factory.mktemp(request.param)
     made = synthesise(root, DemoParams(language=request.param, sentences=3), seed=1)
-    read, _ = find_reader("demo")
-    utterances = list(read(root, CorpusParams(reader="demo", root=root)))
+    utterances = list(find_reader("demo").read(root, CorpusParams(reader="demo", root=root)))
     assert len(utterances) == made == 8 * 4 * 3
     return [(utterance, soundfile.read(root / utterance.wav)) for utterance in utterances]
 
@@ -145,9 +144,8 @@ def test_wrong_names_are_refused(tmp_path, stem, part):
     with pytest.raises(ValueError, match=part):
         parse(stem)
     (tmp_path / f"{stem}.wav").touch()
-    read, _ = find_reader("demo")
     with pytest.raises(UserError, match=part):
-        list(read(tmp_path, CorpusParams(reader="demo", root=tmp_path)))
+        list(find_reader("demo").read(tmp_path, CorpusParams(reader="demo", root=tmp_path)))
 
 
 def test_missing_espeak_names_the_extra(tmp_path, monkeypatch):
