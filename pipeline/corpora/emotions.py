@@ -2,7 +2,21 @@
 
 from pipeline.errors import nearest
 
-EMOTIONS = ("angry", "happy", "sad", "neutral", "calm", "fearful", "disgusted", "surprised", "bored", "other")
+EMOTIONS = (
+    "angry",
+    "happy",
+    "sad",
+    "neutral",
+    "calm",
+    "fearful",
+    "disgusted",
+    "surprised",
+    "bored",
+    "excited",
+    "frustrated",
+    "contempt",
+    "other",
+)
 
 ALIASES = {
     "anger": "angry",
@@ -20,6 +34,13 @@ ALIASES = {
     "disgust": "disgusted",
     "surprise": "surprised",
     "boredom": "bored",
+    "excitement": "excited",
+    "exc": "excited",
+    "frustration": "frustrated",
+    "fru": "frustrated",
+    "contemptuous": "contempt",
+    "others": "other",
+    "oth": "other",
 }
 
 

@@ -4,8 +4,9 @@ Recordings are `SessionN/sentences/wav/DIALOGUE/TURN.wav`; the turn `Ses01F_impr
 `Ses01F_impro03`, spoken by the man. Emotions are in `SessionN/dialog/EmoEvaluation/DIALOGUE.txt`, texts in
 `SessionN/dialog/transcriptions/DIALOGUE.txt`. The two speakers of a session are in no other.
 
-The usual four classes are `keep: [angry, happy, sad, neutral]`, 5531 turns: excitement counts as happiness here, as
-there. Frustration and turns without agreement (xxx) are `other`.
+Excited and frustrated turns have labels of their own; turns without agreement (xxx) are `other`. The usual four
+classes, 5531 turns in which excitement counts as happiness, are the class set of an experiment: `emotions: [angry,
+{happy: [happy, excited]}, neutral, sad]`.
 """
 
 import re
@@ -32,13 +33,13 @@ class IEMOCAP(CorpusReader):
     emotions = {
         "ang": "angry",
         "hap": "happy",
-        "exc": "happy",
+        "exc": "excited",
         "sad": "sad",
         "neu": "neutral",
         "fea": "fearful",
         "sur": "surprised",
         "dis": "disgusted",
-        "fru": "other",
+        "fru": "frustrated",
         "oth": "other",
         "xxx": "other",
     }

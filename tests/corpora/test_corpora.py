@@ -6,7 +6,7 @@ from conftest import tone
 
 from pipeline import corpora
 from pipeline.corpora import READERS, CorpusParams, find_reader, manifest
-from pipeline.corpora.emotions import EMOTIONS, canonical
+from pipeline.corpora.emotions import ALIASES, EMOTIONS, canonical
 from pipeline.errors import ParamsError, UserError
 from pipeline.strict import validate
 
@@ -343,7 +343,23 @@ def test_emotions_must_be_canonical(build):
 
 
 @pytest.mark.parametrize(
-    ("code", "label"), [("ang", "angry"), (" Joy ", "happy"), ("fear", "fearful"), ("CALM", "calm")]
+    ("code", "label"),
+    [
+        ("ang", "angry"),
+        (" Joy ", "happy"),
+        ("fear", "fearful"),
+        ("CALM", "calm"),
+        ("excitement", "excited"),
+        ("fru", "frustrated"),
+        ("Contempt", "contempt"),
+        ("oth", "other"),
+    ],
 )
 def test_common_spellings(code, label):
     assert canonical(code, {}) == label
+
+
+def test_no_spelling_is_a_label_and_all_lead_to_one():
+    assert not set(ALIASES) & set(EMOTIONS)
+    assert set(ALIASES.values()) <= set(EMOTIONS)
+    assert not {code for code in ALIASES if code != code.lower()}

@@ -122,10 +122,17 @@ def test_iemocap_takes_emotions_and_texts_from_the_dialogues(build):
     waves, texts = turns(1, "neu", "exc", "fru", "xxx", "ang")
     rows = build("iemocap", *waves, "Session1/dialog/wav/Ses01F_impro01.wav", texts=texts)
     assert [(row.raw_emo, row.emo) for row in rows.values()] == [
-        ("neu", "neutral"), ("fru", "other"), ("ang", "angry"), ("exc", "happy"), ("xxx", "other"),
+        ("neu", "neutral"), ("fru", "frustrated"), ("ang", "angry"), ("exc", "excited"), ("xxx", "other"),
     ]  # fmt: skip
     man = rows["iemocap-Ses01F_impro01_M001"]
     assert (man.speaker, man.gender, man.session, man.text) == ("Ses01M", "male", "Session1", "Caf\xe9, number 1.")
+
+
+def test_iemocap_with_turns_of_some_emotions_only(build):
+    waves, texts = turns(1, "neu", "exc", "fru", "hap", "xxx")
+    rows = build("iemocap", *waves, texts=texts)
+    kept = manifest.keep([*rows.values()], ["happy", "excited"], "root")
+    assert sorted(row.raw_emo for row in kept) == ["exc", "hap"]
 
 
 def test_iemocap_goes_through_the_session_protocol(build):
