@@ -32,7 +32,7 @@ def stage(tmp_path):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(root / name, samples, rate, **options)
         rows = manifest.build("mine", CorpusParams(reader="folder", root=root))
-        prepare_corpus(rows, root, tmp_path / out, "mine")
+        prepare_corpus({row.key: root / row.wav for row in rows}, tmp_path / out, "mine")
         return FeatureFile(tmp_path / out / "16k.h5"), FeatureFile(tmp_path / out / "48k.h5")
 
     return stage
@@ -221,10 +221,9 @@ def test_one_bad_recording_leaves_no_output(stage, tmp_path):
     stage({"sad/a.wav": (noise(100), 16000)})
     before = {path: path.read_bytes() for path in (tmp_path / "audio").iterdir()}
     soundfile.write(tmp_path / "corpus/sad/b.flac", noise(9000), 16000)
-    rows = manifest.build("mine", CorpusParams(reader="folder", root=tmp_path / "corpus"))
     (tmp_path / "corpus/sad/b.flac").write_bytes((tmp_path / "corpus/sad/b.flac").read_bytes()[:9000])
     with pytest.raises(UserError, match=r"sad/b\.flac"):
-        prepare_corpus(rows, tmp_path / "corpus", tmp_path / "audio", "mine")
+        prepare_corpus({"b": tmp_path / "corpus/sad/b.flac"}, tmp_path / "audio", "mine")
     assert {path: path.read_bytes() for path in (tmp_path / "audio").iterdir()} == before
 
 

@@ -47,7 +47,7 @@ def make_manifest(project):
 
 def make_audio(project):
     root, rows = make_manifest(project)
-    prepare_corpus(rows, root, paths.audio("mine"), "mine")
+    prepare_corpus({row.key: root / row.wav for row in rows}, paths.audio("mine"), "mine")
 
 
 def test_the_commands_run_without_mistakes(project):
