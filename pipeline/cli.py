@@ -123,12 +123,12 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
     MODEL is an experiment or a fusion of the project in the working folder, or a folder of trained models
     (data/models/NAME, or a copy of it). Probabilities are the mean over the folds' models.
     """
-    from pipeline.config import params
+    from pipeline.config import document
     from pipeline.experiments.predictions import csv_text, write_csv
     from pipeline.serving import recordings
     from pipeline.serving.prediction import find_models, predict
 
-    fusions = params.load().fusions if Path("params.yaml").is_file() else {}
+    fusions = document.load().fusions if Path("params.yaml").is_file() else {}
     models, fusion = find_models(model, fusions)
     found = recordings.find(inputs)
     if out is not None:

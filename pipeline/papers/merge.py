@@ -10,7 +10,8 @@ from typing import Any
 from yaml import YAMLError
 
 from pipeline.atomic import atomic_path
-from pipeline.config.params import Params, load
+from pipeline.config.document import load
+from pipeline.config.params import Params
 from pipeline.config.strict_yaml import parse
 from pipeline.errors import ParamsError, UserError
 from pipeline.papers.adapt import Choices, Wanted, adapt

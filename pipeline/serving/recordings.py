@@ -58,7 +58,8 @@ def _listed(given: Path) -> list[tuple[str, Path]]:
 
 def _root(given: Path, row: manifest.Row) -> Path:
     """The corpus folder of a row whose file is not beside the manifest."""
-    from pipeline.config.params import FILE, load
+    from pipeline.config.document import load
+    from pipeline.config.params import FILE
 
     missing = f"{given}: {row.wav} is not in {given.parent}, and {FILE} in the working folder"
     advice = "put the manifest beside the recordings, or run the command in the project's folder"

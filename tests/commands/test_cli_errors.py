@@ -14,7 +14,7 @@ from conftest import REPOSITORY, tone
 from pipeline import paths
 from pipeline.audio.audio_file import prepare_corpus
 from pipeline.cli import main
-from pipeline.config.params import load
+from pipeline.config.document import load
 from pipeline.corpora import manifest
 from pipeline.errors import UserError
 

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from conftest import PARAMS, REPOSITORY
 
 from pipeline.cli import main
-from pipeline.config.params import load
+from pipeline.config.document import load
 
 FILE = "my params.yaml"
 

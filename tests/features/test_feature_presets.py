@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from conftest import REPOSITORY, tone
 
 from pipeline.cli import main
-from pipeline.config import params as project_params
+from pipeline.config import document as project_params
 from pipeline.errors import ParamsError
 from pipeline.features import EXTRACTORS, find_extractor
 from pipeline.features.length import fit

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import params
+from pipeline.config import document
 from pipeline.errors import ParamsError
 from pipeline.features import spectrum
 from pipeline.features.length import fit
@@ -248,7 +248,7 @@ def test_resizing_is_bilinear_over_time():
 )
 @pytest.mark.parametrize("seconds", [0.4, 5.0, 9.0])
 def test_shipped_shapes(name, shape, frame_rate, seconds):
-    cls, chosen = params.load(SHIPPED).feature(name)
+    cls, chosen = document.load(SHIPPED).feature(name)
     extractor = cls(chosen)
     wave = fit(signal(round(seconds * chosen.sample_rate)), chosen)
     found = values(extractor, wave)[0]
@@ -266,7 +266,7 @@ def test_shipped_shapes(name, shape, frame_rate, seconds):
 @pytest.mark.parametrize("name", ["logmel_224", "logmel_278", "mfcc_39", "mfcc_40"])
 @pytest.mark.parametrize("wave", [np.zeros(1), np.ones(1), np.zeros(16000), signal(2), signal(30)], ids=str)
 def test_short_and_silent_utterances_are_finite(name, wave):
-    cls, chosen = params.load(SHIPPED).feature(name)
+    cls, chosen = document.load(SHIPPED).feature(name)
     found = values(cls(chosen), wave.astype(np.float32))[0]
     assert len(found) >= 1
     assert np.isfinite(found).all()

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from conftest import REPOSITORY
 
 from pipeline.cli import main
-from pipeline.config.params import load as load_params
+from pipeline.config.document import load as load_params
 from pipeline.papers.preset import load, names
 from pipeline.strict import validate
 from pipeline.systems import find_system
