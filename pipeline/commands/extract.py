@@ -1,0 +1,90 @@
+"""`ser extract`: features of any recordings, outside DVC."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.commands.command import Command
+from pipeline.commands.options import worker_options
+
+
+def _finite(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    """Refuse NaN, which no range leaves out."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number.", context, option)
+    return value
+
+
+@click.command(cls=Command)
+@click.argument("extractor")
+@click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Feature file to make or bring up to date.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A param, or preset=NAME; repeatable.")
+@click.option("--device", "chosen", help="torch device of a model (SER_DEVICE; default: a GPU where there is one).")
+@click.option(
+    "--batch-seconds", type=click.FloatRange(0, 86400, min_open=True), callback=_finite, help="Audio in one batch (s)."
+)
+@click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Smaller file, slower to read.")
+@worker_options
+def extract(
+    extractor: str,
+    inputs: tuple[Path, ...],
+    out: Path,
+    settings: tuple[str, ...],
+    chosen: str | None,
+    batch_seconds: float | None,
+    compression: str | None,
+    workers: int | None,
+    cluster: str | None,
+) -> None:
+    """Extract the feature EXTRACTOR of files, folders or a manifest (.jsonl), outside DVC.
+
+    Keys are paths relative to the given folder without suffix, the stem of a single file, or the manifest's. Recordings
+    that OUT already has are not computed again.
+    """
+    from pipeline.audio.audio_file import prepare
+    from pipeline.errors import ParamsError
+    from pipeline.extraction.extraction import extract as run
+    from pipeline.features import find_extractor
+    from pipeline.features.presets import resolve
+    from pipeline.jobs.devices import torch_devices
+    from pipeline.serving import recordings
+    from pipeline.storage.feature_file import FeatureFile
+    from pipeline.strict import validate
+
+    kind = find_extractor(extractor)
+    params = validate(kind.Params, resolve(extractor, _assignments(settings), extractor), extractor)
+    found = recordings.find(inputs)
+    recordings.check_output(out, found)
+    if chosen not in (None, "cpu") and not (kind.uses_device or kind.uses_torch):
+        raise ParamsError(f"--device {chosen}: {extractor} is computed on the CPU; leave the option out")
+    devices = torch_devices(chosen, cluster) if kind.uses_device or (kind.uses_torch and chosen) else ["cpu"]
+    made = kind(params, "cpu" if cluster else devices[0])
+    if batch_seconds is not None:
+        made.batch_seconds = batch_seconds
+    audio = out.with_name(out.name + ".audio")
+    corpus = inputs[0].resolve().stem
+    prepare(found, {audio: params.sample_rate}, corpus, workers)
+    try:
+        summary = run(made, FeatureFile(audio), out, corpus, workers, cluster, compression, devices)
+    finally:
+        audio.unlink(missing_ok=True)
+    click.echo(f"{out}: {summary}")
+
+
+def _assignments(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Values given as KEY=VALUE, read as YAML."""
+    from pipeline.config.strict_yaml import parse
+    from pipeline.errors import ParamsError
+
+    values: dict[str, Any] = {}
+    for setting in settings:
+        key, mark, text = setting.partition("=")
+        if not mark or not key:
+            raise ParamsError(f"--set {setting!r}: expected KEY=VALUE, as n_mels=64")
+        if key in values:
+            raise ParamsError(f"--set {setting!r}: {key} is given twice; give it once")
+        values[key] = parse(text, f"--set {key}")
+    return values

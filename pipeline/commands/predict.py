@@ -1,0 +1,44 @@
+"""`ser predict`: emotions of new recordings."""
+
+from pathlib import Path
+
+import click
+
+from pipeline import paths
+from pipeline.commands.command import Command
+
+
+@click.command(cls=Command)
+@click.argument("model")
+@click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="CSV file; default: standard output.")
+@click.option("--device", help="torch device (SER_DEVICE; default: a GPU where there is one).")
+@click.option("--workers", type=click.IntRange(1), help="Worker processes (SER_WORKERS; default: all cores).")
+def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str | None, workers: int | None) -> None:
+    """Predict emotions of files, folders or a manifest (.jsonl) with a trained MODEL, as CSV.
+
+    MODEL is an experiment or a fusion of the project in the working folder, or a folder of trained models
+    (data/models/NAME, or a copy of it). Probabilities are the mean over the folds' models.
+    """
+    from pipeline.config import document
+    from pipeline.experiments.predictions import csv_text, write_csv
+    from pipeline.serving import recordings
+    from pipeline.serving.prediction import find_models, predict
+
+    fusions = document.load().fusions if Path("params.yaml").is_file() else {}
+    models, fusion = find_models(model, fusions)
+    found = recordings.find(inputs)
+    if out is not None:
+        paths.check_writable("--out", out, [*inputs, *found.values()])
+    for each in models:
+        click.echo(each.describe(), err=True)
+    probabilities = predict(model, models, fusion, found, recordings.speakers(inputs), device, workers)
+    classes = models[0].card["classes"]
+    header = ["key", "emotion", *(f"p_{name}" for name in classes)]
+    rows = [
+        [key, classes[row.argmax()], *(f"{p:.6g}" for p in row)] for key, row in zip(found, probabilities, strict=True)
+    ]
+    if out is None:
+        click.echo(csv_text(header, rows), nl=False)
+    else:
+        write_csv(out, header, rows)
