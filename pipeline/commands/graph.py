@@ -21,24 +21,17 @@ def graph(check: bool) -> None:
     Stages that you wrote yourself stay.
     """
     from pipeline.graph import dvc_yaml
+    from pipeline.graph.files import bring_up_to_date
 
     stages, before = _stages(), dvc_yaml.read()
-    text = dvc_yaml.written(stages, before)
-    changes = dvc_yaml.difference(stages, before)
     if check:
-        if text != before.text:
-            _say(changes, "would be ")
+        if dvc_yaml.written(stages, before) != before.text:
+            _say(dvc_yaml.difference(stages, before), "would be ")
             click.echo(f"{dvc_yaml.FILE} is not what `ser graph` writes; run it", err=True)
             raise SystemExit(1)
         click.echo(f"{dvc_yaml.FILE} is current: {len(stages)} stages")
         return
-    if text != before.text:
-        dvc_yaml.write(text)
-    names = [*(stage.name for stage in stages), *before.users()]
-    lock = dvc_yaml.without_dropped(names)
-    if lock is not None:
-        dvc_yaml.write(lock, dvc_yaml.LOCK)
-    _say(changes, "")
+    _say(bring_up_to_date(stages), "")
     users = f", and {len(before.users())} of your own" if before.users() else ""
     click.echo(f"{dvc_yaml.FILE}: {len(stages)} stages{users}; `dvc repro` runs them")
 

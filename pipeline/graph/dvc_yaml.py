@@ -64,6 +64,12 @@ class GraphFile:
         outs = self.own().get(stage, {}).get("outs", [])
         return [out if isinstance(out, str) else next(iter(out)) for out in outs]
 
+    def outs_in_git(self, stage: str) -> list[str]:
+        """The files below metrics/ that a stage of the program's own makes and git keeps."""
+        outs = self.own().get(stage, {}).get("outs", [])
+        named = [next(iter(out.items())) for out in outs if isinstance(out, Mapping)]
+        return [path for path, options in named if options.get("cache") is False and path.startswith("metrics/")]
+
     def users(self) -> dict[str, Block]:
         """The stages that the user wrote."""
         return {name: block for name, block in self.stages.items() if not is_own(block.value)}

@@ -1,0 +1,72 @@
+"""`ser init`: a project of one's own recordings, ready for `dvc repro`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.command import Command
+
+if TYPE_CHECKING:
+    from pipeline.graph.first_params import Corpus, Model
+
+
+@click.command(cls=Command)
+@click.option("--corpus", "corpora", multiple=True, metavar="NAME=ROOT", help="A folder of recordings; repeatable.")
+@click.option("--model", help="A self-supervised model: a hub name, as facebook/hubert-base-ls960, or a local folder.")
+def init(corpora: tuple[str, ...], model: str | None) -> None:
+    """Make a project in this folder: params.yaml and dvc.yaml, ready for `dvc repro`.
+
+    Looks at each corpus, chooses its reader, a protocol that it can serve and a first experiment, and says so. Takes
+    the place of the demo's params.yaml, and of no other.
+    """
+    from pipeline.graph.first_params import first_params, protocol_for
+    from pipeline.graph.project import start_project
+
+    chosen = [_corpus(given) for given in corpora]
+    text = first_params(chosen, _model(model) if model else None)
+    steps = start_project(text)
+    for corpus in chosen:
+        click.echo(f"{corpus.name}: {corpus.recognition.describe()}")
+        click.echo(f"  protocol {protocol_for(corpus.recognition).name}: {protocol_for(corpus.recognition).reason}")
+        click.echo(f"  experiment pooled_{corpus.name}: functionals of log-Mel, MFCC and prosody, logistic regression")
+    for step in steps:
+        click.echo(step)
+    click.echo("next: dvc repro")
+
+
+def _corpus(given: str) -> "Corpus":
+    from pipeline.config.references import name_problem
+    from pipeline.corpora.recognition import recognise
+    from pipeline.errors import ParamsError
+    from pipeline.graph.first_params import Corpus
+
+    name, mark, root = given.partition("=")
+    if not (name and mark and root):
+        raise ParamsError(f"--corpus {given!r}: expected NAME=ROOT, as ravdess=/path/to/ravdess")
+    if problem := name_problem(name):
+        raise ParamsError(f"--corpus {given!r}: {problem}")
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise ParamsError(f"--corpus {given!r}: {str(folder)!r} {what}")
+    return Corpus(name, folder, recognise(folder))
+
+
+def _model(source: str) -> "Model":
+    from pipeline.graph.first_params import Model
+
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in source.rstrip("/").rpartition("/")[2]).strip("_")
+    return Model(name or "model", source, _layers(Path(source).expanduser()))
+
+
+def _layers(folder: Path) -> list[int]:
+    """A low and a middle layer: 1 and 9 of models that have as many blocks, else 1 and half of them."""
+    import json
+
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        depth = int(config.get("encoder_layers") or config.get("num_hidden_layers") or 12)
+    except (OSError, ValueError, AttributeError, TypeError):
+        return [1, 9]
+    return [1, 9] if depth >= 9 else sorted({1, max(1, depth // 2)})

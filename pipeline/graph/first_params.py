@@ -1,0 +1,149 @@
+"""A first params.yaml for corpora as they were found: a protocol they can serve, and an experiment to begin with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.corpora.recognition import Recognition
+from pipeline.graph.stage import flow
+
+FEW_SPEAKERS = 12
+"""up to so many speakers each is left out in turn; more are dealt into folds"""
+FOLDS = 6
+
+FOUR_CLASSES = ["angry", {"happy": ["happy", "excited"]}, "neutral", "sad"]
+"""the class set that IEMOCAP's papers have"""
+
+HEAD = """\
+# What the pipeline does. `ser graph` checks this file and writes dvc.yaml; `dvc repro` runs what a change affects.
+
+seed: 0 # of splits and training
+"""
+
+FEATURES = """\
+# `ser features` lists the extractors, their params and the papers' presets.
+features:
+  logmel_224: {extractor: logmel, preset: caf_logmel}
+  mfcc_39: {extractor: mfcc, preset: hump_cat_mfcc}
+  prosody: {extractor: prosody}
+"""
+
+DEMO = """\
+# Synthetic speech (eSpeak NG), so that everything runs without data. For plumbing only.
+demo:
+  demo_en: {language: en, voices: 8, sentences: 4}
+"""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus as it was found.
+
+    Attributes:
+        name: its name in params.yaml.
+        root: its folder.
+        recognition: what is in it.
+    """
+
+    name: str
+    root: Path
+    recognition: Recognition
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A protocol as params.yaml has it, and why."""
+
+    name: str
+    params: Mapping[str, object]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A self-supervised model, and the layers of it that are kept."""
+
+    name: str
+    source: str
+    layers: list[int]
+
+
+def protocol_for(found: Recognition) -> Protocol:
+    """The protocol that says most of new speakers, of those that a corpus can serve."""
+    count = len(found.speakers)
+    if count < 3:
+        reason = f"{count} speakers are too few to hold out" if count else "nobody knows who speaks"
+        return Protocol(
+            "random",
+            {"scheme": "stratified_split", "validation": 0, "test": 0.2},
+            f"random split, as {reason}: scores are too high for new speakers",
+        )
+    if count <= FEW_SPEAKERS:
+        return Protocol(
+            "speakers",
+            {"scheme": "leave_one_speaker_out", "validation_speakers": 0},
+            f"each of {count} speakers is tested by a model that never heard them",
+        )
+    return Protocol(
+        "speaker_folds",
+        {"scheme": "grouped_kfold", "folds": FOLDS, "validation_speakers": 0},
+        f"{count} speakers in {FOLDS} folds, each tested by a model that never heard them",
+    )
+
+
+def first_params(corpora: list[Corpus], model: Model | None = None) -> str:
+    """The text of params.yaml: `pooled` on each corpus, also on the model's hidden states if there is one.
+
+    Without corpora, on a synthetic one.
+    """
+    parts = [HEAD, *([] if corpora else [DEMO]), _corpora(corpora), FEATURES, *([_embeddings(model)] if model else [])]
+    return "\n".join([*parts, _protocols(corpora), _experiments(corpora, model)])
+
+
+def _corpora(corpora: list[Corpus]) -> str:
+    lines = ["corpora:"]
+    for corpus in corpora:
+        found = corpus.recognition
+        entry: dict[str, object] = {"reader": found.reader, "root": corpus.root.as_posix()}
+        entry |= {"table": found.table} if found.table else {}
+        entry |= {"speaker_pattern": found.speaker_pattern} if found.speaker_pattern else {}
+        lines.append(f"  {corpus.name}: {flow_mapping(entry)}")
+    return "\n".join([*lines, *([] if corpora else ["  demo_en: {reader: demo, root: data/raw/demo_en}"]), ""])
+
+
+def _embeddings(model: Model) -> str:
+    entry = {"model": model.source, "layers": model.layers, "pool": "mean_std"}
+    return f"embeddings:\n  {model.name}: {flow_mapping(entry)}\n"
+
+
+def _protocols(corpora: list[Corpus]) -> str:
+    protocols = {protocol.name: protocol for protocol in (protocol_for(corpus.recognition) for corpus in corpora)}
+    lines = ["# validation_speakers: 1 holds one more speaker out, for systems that stop training early.", "protocols:"]
+    lines += [f"  {name}: {flow_mapping(dict(protocol.params))}" for name, protocol in protocols.items()]
+    if not corpora:
+        lines.append("  speakers: {scheme: leave_one_speaker_out, validation_speakers: 0}")
+    return "\n".join([*lines, ""])
+
+
+def _experiments(corpora: list[Corpus], model: Model | None) -> str:
+    lines = ["# README.md lists the systems; `ser preset list` the papers' tables.", "experiments:"]
+    if not corpora:
+        lines += _experiment("demo_en", "speakers", [], model)
+    for corpus in corpora:
+        classes = FOUR_CLASSES if corpus.recognition.reader == "iemocap" else []
+        lines += _experiment(corpus.name, protocol_for(corpus.recognition).name, classes, model)
+    return "\n".join([*lines, ""])
+
+
+def _experiment(corpus: str, protocol: str, classes: list[object], model: Model | None) -> list[str]:
+    common = {"system": "pooled", "corpus": corpus, "protocol": protocol, **({"emotions": classes} if classes else {})}
+    acoustic = {**common, "logmel": "logmel_224", "mfcc": "mfcc_39", "prosody": "prosody"}
+    lines = [f"  pooled_{corpus}: {flow_mapping(acoustic)}"]
+    if model:
+        lines.append(f"  {model.name}_{corpus}: {flow_mapping({**common, 'ssl': model.name})}")
+    return lines
+
+
+def flow_mapping(entry: Mapping[str, object]) -> str:
+    """A mapping on one line."""
+    return "{" + ", ".join(f"{flow(key)}: {flow(value)}" for key, value in entry.items()) + "}"
