@@ -3,7 +3,8 @@
 A system is a class below `System` with these literals, which are read without importing it (torch takes seconds):
 
 - `name`: the system's name, and its group's in `experiments`;
-- `roles`: the features it reads, of logmel, mfcc, prosody, ssl and waveform;
+- `roles`: the features it must have, of logmel, mfcc, prosody, ssl and waveform;
+- `optional`, where it takes more: those it reads when they are given; one at least where `roles` is empty;
 - `variants`, where it can do with fewer: other system name -> roles;
 - `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors.
 """
@@ -34,7 +35,8 @@ class SystemEntry:
     Attributes:
         module: its module's dotted name.
         symbol: its class's name in there.
-        roles: the features it reads.
+        roles: the features it must have.
+        optional: those it reads when they are given.
         accepts: role -> extractors that may fill it, where these are others than its namesake.
         neural: whether it trains a network, and so has epochs.
     """
@@ -42,6 +44,7 @@ class SystemEntry:
     module: str
     symbol: str
     roles: tuple[str, ...]
+    optional: tuple[str, ...] = ()
     accepts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     neural: bool = False
 
@@ -60,21 +63,31 @@ def systems() -> dict[str, SystemEntry]:
     """Every system and variant by name, in the order of names.
 
     Raises:
-        UserError: a module is not Python, two systems have one name, or a role is not known; the file is named.
+        UserError: a module is not Python, two systems have one name, or one has no roles or unknown ones; the file is
+            named.
     """
     known: dict[str, SystemEntry] = {}
     for name, entry in REGISTRY.items():
-        for system, roles in {name: entry.literals["roles"], **entry.literals.get("variants", {})}.items():
+        for system, roles in {name: entry.literals.get("roles", ()), **entry.literals.get("variants", {})}.items():
             known[system] = _system(system, entry, roles)
     return dict(sorted(known.items()))
 
 
 def _system(name: str, entry: Entry, roles: tuple[str, ...]) -> SystemEntry:
-    if unknown := set(roles) - set(ROLES):
-        path = Path(__file__).parents[2].joinpath(*entry.module.split(".")).with_suffix(".py")
+    optional = entry.literals.get("optional", ())
+    path = Path(__file__).parents[2].joinpath(*entry.module.split(".")).with_suffix(".py")
+    if not (roles or optional):
+        raise UserError(f'{path}: {entry.symbol} has no roles; list the features it reads, as roles = ("mfcc",)')
+    if unknown := {*roles, *optional} - set(ROLES):
         raise UserError(f"{path}: unknown role {min(unknown)!r} of {name}; known: {', '.join(ROLES)}")
-    accepts = entry.literals.get("accepts", {})
-    return SystemEntry(entry.module, entry.symbol, tuple(roles), accepts, "NeuralSystem" in entry.ancestors)
+    return SystemEntry(
+        module=entry.module,
+        symbol=entry.symbol,
+        roles=tuple(roles),
+        optional=tuple(optional),
+        accepts=entry.literals.get("accepts", {}),
+        neural="NeuralSystem" in entry.ancestors,
+    )
 
 
 def find_system(name: str) -> SystemEntry:

@@ -5,7 +5,7 @@ descriptors and of their slopes. They are taken over speech only: how long the s
 is says more about who cut the recording than about who speaks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.header import Header
 from pipeline.systems.view import View
 
 FloatArray = NDArray[np.float64]
@@ -163,7 +164,10 @@ _known: WeakKeyDictionary[FeatureFile, dict[str, FloatArray]] = WeakKeyDictionar
 
 
 def vectors(X: View) -> FloatArray:
-    """The utterances of a view as vectors (N, dims): `describe` of each framed role, prosody as it is.
+    """The utterances of a view as vectors (N, dims), its roles side by side in the view's order.
+
+    Of a framed role it is `describe`; of hidden states mean and standard deviation over the frames, layer after layer;
+    prosody and states that are pooled already are taken as they are.
 
     Raises:
         UserError: a feature is undefined for an utterance.
@@ -177,11 +181,10 @@ def _of_role(X: View, role: str) -> FloatArray:
     header = X.file(role).header
     known = _known.setdefault(X.file(role), {})
     new = [i for i, key in enumerate(X.keys) if key not in known]
-    for i, frames in zip(new, X[np.array(new, np.int64)].arrays(role), strict=True):
-        if header.extractor == "prosody":
-            vector = np.asarray(frames, np.float64).ravel()
-        else:
-            vector = describe(frames, header.extractor, header.params)
+    streams = X.streams(role) if header.extractor == "ssl" else ["values"]
+    arrays = [X[np.array(new, np.int64)].arrays(role, stream) for stream in streams]
+    for i, *own in zip(new, *arrays, strict=True):
+        vector = _vector(own, header)
         if not np.isfinite(vector).all():
             raise UserError(
                 f"{X.file(role).path}: features of {str(X.keys[i])!r} are undefined; "
@@ -189,3 +192,13 @@ def _of_role(X: View, role: str) -> FloatArray:
             )
         known[str(X.keys[i])] = vector
     return np.stack([known[key] for key in X.keys])
+
+
+def _vector(streams: Sequence[NDArray[Any]], header: Header) -> FloatArray:
+    """One utterance's vector of its streams, each (frames, dims)."""
+    if header.extractor not in ("ssl", "prosody"):
+        return describe(streams[0], header.extractor, header.params)
+    values = [np.asarray(rows, np.float64) for rows in streams]  # half precision has no room for sums
+    if header.extractor == "ssl" and header.params.get("pool", "none") == "none":
+        return np.concatenate([part for rows in values for part in (rows.mean(axis=0), rows.std(axis=0))])
+    return np.concatenate([rows.ravel() for rows in values])

@@ -39,10 +39,11 @@ class MLPNetwork(nn.Module):
 
 
 class MLP(NeuralSystem):
-    """The MLP as a scikit-learn classifier over a view with the roles logmel, mfcc and prosody."""
+    """The MLP as a scikit-learn classifier over a view with any of the roles logmel, mfcc, prosody, ssl."""
 
     name = "mlp"
-    roles = ("logmel", "mfcc", "prosody")
+    roles = ()
+    optional = ("logmel", "mfcc", "prosody", "ssl")
     Params = MLPParams
 
     def inputs(self, X: View) -> Inputs:

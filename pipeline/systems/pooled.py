@@ -1,4 +1,4 @@
-"""A strong classical baseline: functionals of log-Mel and MFCC over speech, prosody, and logistic regression."""
+"""A strong classical baseline: functionals of log-Mel and MFCC over speech, prosody, states; logistic regression."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ class Pooled(Classical):
     """
 
     name = "pooled"
-    roles = ("logmel", "mfcc", "prosody")
+    roles = ()
+    optional = ("logmel", "mfcc", "prosody", "ssl")
     Params = PooledParams
 
     def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:

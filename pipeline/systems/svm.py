@@ -34,7 +34,8 @@ class SVM(Classical):
     """
 
     name = "svm"
-    roles = ("logmel", "mfcc", "prosody")
+    roles = ()
+    optional = ("logmel", "mfcc", "prosody", "ssl")
     Params = SVMParams
 
     def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:

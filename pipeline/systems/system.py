@@ -13,7 +13,7 @@ from pipeline.systems.view import View
 
 
 class System(ClassifierMixin, BaseEstimator):
-    """A classifier; subclasses set `name`, `roles` and `Params`.
+    """A classifier; subclasses set `name`, `roles`, `optional` and `Params`.
 
     Args:
         params: a `Params` object; None for its defaults.
@@ -22,6 +22,10 @@ class System(ClassifierMixin, BaseEstimator):
     """
 
     Params: ClassVar[type[SystemParams]]
+    roles: ClassVar[tuple[str, ...]]
+    """the features it must have, of logmel, mfcc, prosody, ssl and waveform"""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """those it takes where they are given"""
     classes_: NDArray[np.str_]
     """sorted"""
 

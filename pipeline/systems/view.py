@@ -93,6 +93,10 @@ class View:
         """The clean feature file of a role."""
         return self._files[role][0]
 
+    def streams(self, role: str) -> list[str]:
+        """The names of a role's streams, sorted: `values`, or its layers in their order."""
+        return sorted(self.file(role).streams)
+
     def arrays(self, role: str, stream: str = "values") -> list[NDArray[Any]]:
         """Each utterance's frames of one stream, (frames, dims)."""
         files = self._files[role]

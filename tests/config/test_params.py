@@ -202,8 +202,17 @@ def test_a_missing_key(mistakes, key):
         ("experiments.pooled.statistics.corpus", "yours", "'yours' is not in corpora; known: mine"),
         ("experiments.pooled.statistics.protocol", "lso", "'lso' is not in protocols (did you mean 'loso'?)"),
         ("experiments.pooled.statistics.mfcc", "mel", "'mel' is not in features.mfcc; known: cepstra"),
-        ("experiments.pooled.statistics.mfcc", "", "is missing; pooled takes logmel, mfcc, prosody"),
-        ("experiments.pooled.statistics.ssl", "tiny", "is not taken by pooled"),
+        ("experiments.spectrogram.picture.logmel", "", "is missing; spectrogram takes logmel"),
+        (
+            "experiments.pooled.statistics.waveform",
+            "tiny",
+            "is not taken by pooled; it takes logmel, mfcc, prosody, ssl",
+        ),
+        (
+            "experiments.pooled.statistics",
+            {"corpus": "mine", "copies": "mine", "protocol": "loso"},
+            "reads no feature; pooled takes any of logmel, mfcc, prosody, ssl",
+        ),
         ("experiments.pooled.statistics.copies", "loud", "'cepstra' is not extracted from copies; add it to copied."),
         (
             "experiments.pooled.picture",

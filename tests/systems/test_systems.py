@@ -68,7 +68,8 @@ ROLES = {CAF: "caf", SpectrogramBranch: "spectrogram", Wav2vecBranch: "wav2vec",
 
 
 def view(files, cls, keys=KEYS):
-    return View(keys, {role: [files[role]] for role in find_system(ROLES[cls]).roles})
+    roles = find_system(ROLES[cls]).roles or ("logmel", "mfcc", "prosody")
+    return View(keys, {role: [files[role]] for role in roles})
 
 
 def make(name, seed=0, **changes):
