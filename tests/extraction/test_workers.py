@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from recorded import record, ser, start
 from toy_extractor import Toy, ToyParams
+from worker_processes import children
 
 from pipeline.audio.audio_file import write_audio
 from pipeline.errors import ParamsError
@@ -187,19 +188,6 @@ def test_a_pool_takes_runs_and_a_cluster_single_batches(audio, tmp_path, monkeyp
 
 
 # Killed workers
-
-
-def children(process):
-    """Process ids of the worker processes of a process, by Linux's process table."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == process and "spawn_main" in (place / "cmdline").read_text():
-                found.append(int(place.name))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's process table")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from feature_files import corpus, write_features
 from recorded import TESTS, record, ser
-from test_workers import children
+from worker_processes import children
 
 from pipeline.config.protocols import LeaveOneSpeakerOut
 from pipeline.experiments.cross_validation import Experiment, cross_validate
