@@ -5,41 +5,25 @@ Every task runs its numeric libraries on a fixed number of threads, so that the 
 two workers do not use four cores.
 """
 
-import logging
 import multiprocessing
 import os
-import re
-import signal
-import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import (
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-    as_completed,
-)
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from typing import Any, TypeVar
 
 from pipeline.errors import ParamsError, UserError
+from pipeline.jobs import interrupts
+from pipeline.jobs.cluster import open_cluster, scheduler_address
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-CONNECT_WAIT = 20.0
-"""how long a cluster's scheduler may take to answer (s)"""
-CLUSTER_WAIT = 120.0
-"""how long a cluster's first worker is waited for (s): a batch system starts workers one after another"""
-
-CLUSTER_ADDRESS = re.compile(r"(tcp|tls)://([^\s/:@\[\]]+|\[[0-9a-fA-F:.]+(%\w+)?\]):\d{1,5}")
 
 _COMPUTING = threading.RLock()
 """held by the task that computes: the number of threads of numeric libraries is that of the whole process"""
@@ -87,11 +71,11 @@ def open_executor(
         ParamsError: the cluster's address is none.
         UserError: the cluster cannot be reached, has no worker, or fails; or the extra is not installed.
     """
-    address = os.environ.get("SER_CLUSTER", "") if cluster is None else cluster
+    address = scheduler_address(cluster)
     if given is not None:
         yield given
     elif address and tasks:
-        with _dask(address, resources) as executor:
+        with open_cluster(address, resources or {}) as executor:
             yield executor
     elif min(workers, tasks) < 2:
         yield None
@@ -122,7 +106,7 @@ class _Pool(ProcessPoolExecutor):
     """Worker processes that leave Ctrl-C to their parent."""
 
     def submit(self, task: Callable[..., Any], /, *values: Any, **named: Any) -> Future[Any]:
-        with _interrupts_later():  # here processes are started
+        with interrupts.postponed():  # here processes are started
             return super().submit(task, *values, **named)
 
     def end(self) -> None:
@@ -132,32 +116,8 @@ class _Pool(ProcessPoolExecutor):
 
 
 @contextmanager
-def _interrupts_later() -> Iterator[None]:
-    """Keep SIGINT from processes started meanwhile, for good, and from this one until the end.
-
-    The terminal sends it to the workers too, and they may be importing, where only a signal mask reaches. A start that
-    is cut short in this process would leave a worker complaining.
-    """
-    came: list[int] = []
-    in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT)
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]) if hasattr(signal, "pthread_sigmask") else set()
-    if in_main and handler is not None:
-        signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    try:
-        yield
-    finally:
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if in_main and handler is not None:
-            signal.signal(signal.SIGINT, handler)
-        if came:
-            signal.raise_signal(signal.SIGINT)
-
-
-@contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
-    pool = _Pool(workers, multiprocessing.get_context("spawn"), initializer=_follow_parent)
+    pool = _Pool(workers, multiprocessing.get_context("spawn"), initializer=interrupts.follow_parent)
     try:
         yield pool
     except Exception:
@@ -167,57 +127,6 @@ def _pool(workers: int) -> Iterator[Executor]:
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _dask(address: str, resources: dict[str, float] | None) -> Iterator[Executor]:
-    """A Dask scheduler's executor. The scheduler itself runs a task again whose worker was lost."""
-    if not CLUSTER_ADDRESS.fullmatch(address):  # Dask's client would ask it, and complain when it is collected
-        raise ParamsError(f"{address!r} is no address of a Dask scheduler; give tcp://HOST:PORT, as tcp://head:8786")
-    try:
-        from distributed import Client, KilledWorker
-        from distributed.comm.core import CommClosedError
-        from distributed.security import Security
-    except ImportError as error:
-        raise UserError("a Dask cluster needs the extra: pip install -c constraints.txt -e '.[cluster]'") from error
-    if address.startswith("tls:") and not Security().get_connection_args("client")["ssl_context"]:
-        raise ParamsError(
-            f"{address}: Dask's configuration names no certificates; see distributed.comm.tls in its manual"
-        )
-    try:
-        client = Client(address, timeout=CONNECT_WAIT, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        said = str(error).splitlines()[0]
-        raise UserError(f"no Dask scheduler answers at {address!r} ({said}); is it running?") from error
-    for name in ("distributed.client", "tornado.application"):  # they say a lost scheduler in forty lines
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    options: dict[str, Any] = {"resources": resources} if resources else {}
-    with client:
-        _wait_for_worker(client, address, resources or {})
-        try:
-            yield client.get_executor(pure=False, **options)
-        except KilledWorker as error:
-            last = f"the last was {error.last_worker.address}; out of memory?"
-            raise UserError(f"{address}: a task lost worker after worker ({last}); run again, to go on") from error
-        except (CancelledError, CommClosedError) as error:
-            raise UserError(f"{address}: the Dask scheduler was lost; start it and run again, to go on") from error
-
-
-def _wait_for_worker(client: Any, address: str, resources: dict[str, float]) -> None:
-    """Wait until the cluster has a worker that can take a task."""
-    told, start = False, time.monotonic()
-    while True:
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        if any(all(worker["resources"].get(name, 0) >= amount for name, amount in resources.items())
-               for worker in workers):  # fmt: skip
-            return
-        wanted = "a worker" + "".join(f" with --resources {name}={amount:g}" for name, amount in resources.items())
-        if time.monotonic() - start > CLUSTER_WAIT:
-            raise UserError(f"{address}: the Dask cluster does not have {wanted}; start one (see README.md)")
-        if not told:
-            print(f"waiting for {wanted} at {address}", file=sys.stderr, flush=True)
-            told = True
-        time.sleep(0.2)
 
 
 @contextmanager
@@ -233,19 +142,6 @@ def _few_threads(count: int) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _follow_parent() -> None:
-    """End this worker when its parent is killed, else it would wait for work for ever; leave Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def wait() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 @contextmanager

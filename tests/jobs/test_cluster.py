@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +21,7 @@ from pipeline.config.protocols import LeaveOneSpeakerOut
 from pipeline.errors import ParamsError, UserError
 from pipeline.experiments.cross_validation import Experiment, cross_validate
 from pipeline.extraction.extraction import extract
-from pipeline.jobs import executors
+from pipeline.jobs import cluster as dask_cluster
 from pipeline.jobs.executors import open_executor, run_all
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.strict import Strict
@@ -29,7 +30,7 @@ distributed = pytest.importorskip("distributed")
 
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}",
+    "PYTHONPATH": os.pathsep.join(map(str, [TESTS, TESTS.parent, Path(__file__).parent])),
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
 }
 
@@ -186,7 +187,7 @@ def use(address, resources=None):
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://[::1]:1"])
 def test_no_scheduler_there(monkeypatch, address):
-    monkeypatch.setattr(executors, "CONNECT_WAIT", 0.5)
+    monkeypatch.setattr(dask_cluster, "CONNECT_WAIT", 0.5)
     with pytest.raises(
         UserError, match=rf"^no Dask scheduler answers at '{re.escape(address)}' \(.*\); is it running\?$"
     ):
@@ -207,7 +208,7 @@ def test_no_certificates():
 
 
 def test_no_worker_that_can(scheduler, monkeypatch, capsys):
-    monkeypatch.setattr(executors, "CLUSTER_WAIT", 0.3)
+    monkeypatch.setattr(dask_cluster, "WORKER_WAIT", 0.3)
     with pytest.raises(UserError, match="the Dask cluster does not have a worker with --resources TPU=1; start one"):
         use(scheduler, {"TPU": 1.0})
     assert capsys.readouterr().err == f"waiting for a worker with --resources TPU=1 at {scheduler}\n"
