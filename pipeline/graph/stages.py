@@ -45,10 +45,8 @@ class _Graph:
 
     def stages(self) -> Iterator[Stage]:
         yield from (self.demo(name) for name in self.params.demo if self.is_read(name))
-        for corpus in self.needs.corpora:
-            yield self.manifest(corpus)
-            if self.needs.rates.get(corpus):
-                yield self.audio(corpus)
+        yield from map(self.manifest, self.needs.corpora)
+        yield from (self.audio(corpus) for corpus in self.needs.corpora if self.needs.rates.get(corpus))
         yield from map(self.copies, self.needs.copies)
         yield from (self.feature(corpus, feature) for corpus, feature in self.needs.pairs())
         yield from map(self.training, self.params.experiments)
@@ -87,7 +85,7 @@ class _Graph:
         params = self.params.corpora[corpus]
         return Stage(
             f"manifest-{corpus}",
-            "list a corpus's recordings, and count them",
+            "list and count the recordings of a corpus",
             f"python -m stages.manifest {corpus}",
             [f"corpora.{corpus}"],
             [str(params.root), code_path("manifest", params.reader)],
@@ -101,7 +99,7 @@ class _Graph:
         rates = self.rates(corpus)
         return Stage(
             f"audio-{corpus}",
-            "decode, mix down and resample to 16 bits",
+            "decode and mix down and resample to 16 bits",
             f"python -m stages.audio {corpus} {' '.join(rates)}",
             deps=[str(self.params.corpora[corpus].root), str(paths.manifest(corpus)), code_path("audio")],
             outs=[str(paths.audio(corpus, rate)) for rate in rates],
@@ -156,7 +154,7 @@ class _Graph:
         fusion = self.params.fusions[name]
         return Stage(
             f"fuse-{name}",
-            f"{fusion.method.replace('_', ' ')} of {len(fusion.of)} branches' decisions",
+            f"{fusion.method.replace('_', ' ')} of {len(fusion.of)} branches",
             f"python -m stages.fuse {name}",
             [*self.given("seed"), *self.keys("fusions", name)],
             [*(str(paths.predictions(branch)) for branch in fusion.of), code_path("fuse")],
@@ -170,7 +168,7 @@ class _Graph:
         folders = ["details", "confusion", *(["curves"] if curves else [])]
         return Stage(
             "evaluate",
-            "check for leaks, and score every experiment and fusion",
+            "check for leaks and score every experiment and fusion",
             "python -m stages.evaluate",
             [key for section in EVALUATED for key in self.given(section)],
             [
