@@ -15,6 +15,8 @@ from pipeline.errors import UserError, nearest
 from pipeline.strict import Strict
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+SURROGATE = re.compile("[\udc80-\udcff]")
+"""what a file name's bytes become that are not UTF-8"""
 
 
 @dataclass(frozen=True)
@@ -125,15 +127,14 @@ def audio_files(root: Path) -> list[str]:
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         over = above.pop(Path(folder))
         above |= {path: (*over, _real_folder(path, over)) for path in (Path(folder, name) for name in subfolders)}
-        found += [
-            (Path(folder) / name).relative_to(root).as_posix()
-            for name in names
-            if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")
-        ]
+        inside = Path(folder).relative_to(root)
+        prefix = f"{inside.as_posix()}/" if inside.parts else ""
+        audio = [name for name in names if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")]
+        found += [prefix + name for name in audio]
     if not found:
         raise UserError(f"corpus folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)})")
     for name in found:
-        if any("\udc80" <= character <= "\udcff" for character in name):
+        if SURROGATE.search(name):
             raise UserError(f"{str(root)!r}: the file name {name!r} is not UTF-8; rename it")
     return sorted(found)
 
