@@ -40,12 +40,20 @@ class CorpusParams(Strict):
     """One entry of `corpora` in params.yaml."""
 
     reader: str = Field(description="which reader knows the corpus's layout: folder, or one of a corpus")
-    root: Path = Field(strict=False, description="the corpus folder")
+    root: Path = Field(strict=False, description="the corpus folder; ~ is the home folder")
     language: str = Field("", description="language of recordings whose reader cannot tell (ISO 639-1)")
     emotions: dict[str, str] = Field({}, description="emotion code -> canonical label, before the reader's own table")
     keep: list[str] = Field([], description="canonical labels to keep, without recordings of others; [] for all")
     table: str = Field("", description="folder reader: CSV file in root with columns path, emotion[, speaker, ...]")
     speaker_pattern: str = Field("", description="folder reader: regular expression whose first group is the speaker")
+
+    @field_validator("root")
+    @classmethod
+    def _home(cls, root: Path) -> Path:
+        try:
+            return root.expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"{root.parts[0]!r} is no user's home folder") from error
 
     @field_validator("emotions")
     @classmethod

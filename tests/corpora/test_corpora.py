@@ -49,6 +49,27 @@ def test_an_unknown_reader_is_named_with_its_nearest():
         find_reader("ravdes")
 
 
+# The folder
+
+
+def test_home_is_expanded(build, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    build("emodb", "03a01Fa.wav")
+    params = validate(CorpusParams, {"reader": "emodb", "root": "~/corpus"})
+    assert params.root == tmp_path / "corpus"
+    assert [row.wav for row in manifest.build("mine", params)] == ["03a01Fa.wav"]
+
+
+@pytest.mark.parametrize("root", ["corpus/~", "data/raw", "../x"])
+def test_relative_folders_stay_as_they_are(root):
+    assert validate(CorpusParams, {"reader": "emodb", "root": root}).root == Path(root)
+
+
+def test_the_home_of_nobody():
+    with pytest.raises(ParamsError, match="root: '~no-such-user' is no user's home folder; it is '~no-such-user/x'"):
+        validate(CorpusParams, {"reader": "emodb", "root": "~no-such-user/x"})
+
+
 # RAVDESS
 
 
