@@ -120,6 +120,14 @@ class CorpusReader(ABC):
             UserError: there is no audio, or a file is not one of this corpus; the message names it.
         """
 
+    def knows(self, wav: str) -> bool:
+        """Whether a file may be this corpus's, for recognition; to be said only where `read` passes over others.
+
+        Args:
+            wav: path relative to the corpus root, with forward slashes.
+        """
+        return True
+
 
 def audio_files(root: Path) -> list[str]:
     """List the audio files below `root`, as sorted relative paths with forward slashes.

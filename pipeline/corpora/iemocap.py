@@ -17,6 +17,7 @@ from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_f
 from pipeline.errors import UserError
 
 WAV = re.compile(r"((?:.*/)?Session\d/)sentences/wav/[^/]+/((Ses0(\d)[FM]_\w+)_([FM])\d+)\.\w+")
+INSIDE = re.compile(r"(?:.*/)?Session\d/(?:sentences|dialog)/.*")
 EVALUATION = re.compile(r"^\[[^\]]*\]\t(\S+)\t(\w+)\t", re.MULTILINE)
 TRANSCRIPT = re.compile(r"^(\S+) \[[^\]]*\]:\s*(.*?)\s*$", re.MULTILINE)
 
@@ -74,6 +75,10 @@ class IEMOCAP(CorpusReader):
                 text=texts[transcript].get(turn, ""),
                 session=f"Session{number}",
             )
+
+    def knows(self, wav: str) -> bool:
+        """Whether a file lies among those of a session."""
+        return bool(INSIDE.fullmatch(wav))
 
 
 def _lines(path: Path, rule: re.Pattern[str]) -> dict[str, str]:

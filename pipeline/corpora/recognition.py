@@ -1,0 +1,255 @@
+"""Which reader knows a folder, and what the folder holds, by file names and tables alone: no audio is decoded."""
+
+import csv
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.corpora import READERS, find_reader
+from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
+from pipeline.corpora.emotions import EMOTIONS, canonical
+from pipeline.errors import UserError
+from pipeline.strict import validate
+
+SPEAKER_PATTERN = "/([^/_-]+)[_-][^/]*$"
+"""the file name up to its first _ or -"""
+
+SHOWN = 5
+"""names in a message, at most"""
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What a corpus folder holds, and the reader that knows it."""
+
+    reader: str
+    title: str
+    recordings: int
+    speakers: tuple[str, ...]
+    """sorted; none when they are unknown"""
+    sessions: tuple[str, ...]
+    """sorted; none when they are unknown"""
+    languages: tuple[str, ...]
+    """ISO 639-1, sorted; none when they are unknown"""
+    emotions: dict[str, int]
+    """canonical label -> recordings, in the order of `EMOTIONS`"""
+    table: str = ""
+    """the CSV that lists the recordings, where one does"""
+    speaker_pattern: str = ""
+    """a proposal, where file names seem to begin with the speaker"""
+    notes: tuple[str, ...] = ()
+    """what the user should look at, a sentence each"""
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The corpus's entry of params.yaml, without `root`."""
+        entry = {"reader": self.reader, "table": self.table, "speaker_pattern": self.speaker_pattern}
+        return {key: value for key, value in entry.items() if value}
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """What a reader made of a folder."""
+
+    params: CorpusParams
+    reader: CorpusReader
+    utterances: list[Utterance]
+    emotions: list[str]
+    """canonical label of each utterance"""
+    error: str
+    """why it stopped; "" when it knows the folder"""
+
+
+def recognise(root: Path) -> Recognition:
+    """Find the reader that knows a folder: one of a corpus, else the folder reader, by subfolders or by a table.
+
+    Args:
+        root: the corpus folder; `~` is the home folder.
+
+    Raises:
+        UserError: the folder is missing or has no audio, no reader knows it, or two do. The message says what was
+            looked for and what to do.
+    """
+    root = _params(root).root
+    files = audio_files(root)
+    attempts = [_attempt(_params(root, name), files) for name in READERS if name != "folder"]
+    knowing = [attempt for attempt in attempts if not attempt.error]
+    if len(knowing) > 1:
+        names = " and ".join(attempt.reader.name for attempt in knowing)
+        raise UserError(f"{root}: the readers {names} both know this folder; name the right one in params.yaml")
+    if knowing:
+        return _recognition(knowing[0], files)
+    return _own(root, files, max(attempts, key=lambda attempt: len(attempt.utterances), default=None))
+
+
+def _params(root: Path, reader: str = "folder", **others: str) -> CorpusParams:
+    return validate(CorpusParams, {"reader": reader, "root": root, **others})
+
+
+def _attempt(params: CorpusParams, files: Sequence[str]) -> _Attempt:
+    """Read a folder as far as the reader goes."""
+    reader = find_reader(params.reader)
+    utterances: list[Utterance] = []
+    emotions: list[str] = []
+    fault = ""
+    try:
+        _check_known(reader, params.root, files)
+        for utterance in reader.read(params.root, params):
+            emotions.append(_emotion(params.root, utterance, reader))
+            utterances.append(utterance)
+        fault = "" if utterances else f"{params.root}: has no recording that the {reader.name} reader takes"
+    except (UserError, ValueError, OSError) as error:
+        fault = str(error)
+    return _Attempt(params, reader, utterances, emotions, fault)
+
+
+def _check_known(reader: CorpusReader, root: Path, files: Sequence[str]) -> None:
+    for wav in files:
+        if not reader.knows(wav):
+            raise UserError(f"{root / wav}: not a file of {reader.title}")
+
+
+def _emotion(root: Path, utterance: Utterance, reader: CorpusReader) -> str:
+    try:
+        return canonical(utterance.raw_emo, dict(reader.emotions))
+    except ValueError as error:
+        raise UserError(f"{root / utterance.wav}: {error}") from error
+
+
+def _recognition(attempt: _Attempt, files: Sequence[str], notes: Iterable[str] = ()) -> Recognition:
+    """What a reader that knows the folder found in it."""
+    utterances, counts = attempt.utterances, Counter(attempt.emotions)
+    return Recognition(
+        reader=attempt.reader.name,
+        title=attempt.reader.title,
+        recordings=len(utterances),
+        speakers=_names(utterance.speaker for utterance in utterances),
+        sessions=_names(utterance.session for utterance in utterances),
+        languages=_names(utterance.language for utterance in utterances),
+        emotions={emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]},
+        table=attempt.params.table,
+        speaker_pattern=attempt.params.speaker_pattern,
+        notes=(*notes, *_left_out(attempt, files)),
+    )
+
+
+def _left_out(attempt: _Attempt, files: Sequence[str]) -> list[str]:
+    """A note on audio files that are no recording of the corpus, if there are any."""
+    count = len(set(files) - {utterance.wav for utterance in attempt.utterances})
+    table = attempt.params.table
+    why = f"{table} does not list them" if table else "second copies, or no utterances of speech"
+    return [f"{count} of {len(files)} audio files are left out: {why}"] if count else []
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({name for name in names if name}))
+
+
+def _own(root: Path, files: Sequence[str], nearest: _Attempt | None) -> Recognition:
+    """Recognise the user's own recordings: emotion folders, else one table.
+
+    Args:
+        root: the corpus folder.
+        files: its audio files, relative to it.
+        nearest: the reader of a corpus that went farthest, for the error.
+    """
+    tables = _tables(root)
+    if not _loose(files) and not _strange_folders(files):
+        return _by_folders(root, files, tables)
+    if len(tables) == 1:
+        attempt = _attempt(_params(root, table=tables[0]), files)
+        if attempt.error:
+            raise UserError(attempt.error)
+        return _recognition(attempt, files)
+    if nearest is not None and nearest.utterances:
+        raise UserError(
+            f"{nearest.error}; {len(nearest.utterances)} other files are of {nearest.reader.title}: mend or move this "
+            "one, give a folder with one corpus, or use the `folder` reader with a `table`"
+        )
+    raise UserError(_unknown(root, files, tables))
+
+
+def _by_folders(root: Path, files: Sequence[str], tables: Sequence[str]) -> Recognition:
+    speakers = _speakers(files)
+    pattern = SPEAKER_PATTERN if speakers else ""
+    notes = [f"{table} lists recordings too; `table: {table}` takes them from there" for table in tables]
+    if speakers:
+        notes.append(
+            f"speakers are taken from file names, up to the first _ or -: {_shown(speakers)}; "
+            "if these are no speakers, take `speaker_pattern` out"
+        )
+    return _recognition(_attempt(_params(root, speaker_pattern=pattern), files), files, notes)
+
+
+def _loose(files: Sequence[str]) -> int:
+    """How many files lie in no folder."""
+    return sum("/" not in wav for wav in files)
+
+
+def _strange_folders(files: Sequence[str]) -> list[str]:
+    """The first folders of the files that are named by no emotion, sorted."""
+    folders = {wav.partition("/")[0] for wav in files if "/" in wav}
+    return sorted(folder for folder in folders if not _is_emotion(folder))
+
+
+def _is_emotion(name: str) -> bool:
+    try:
+        return bool(canonical(name, {}))
+    except ValueError:
+        return False
+
+
+def _speakers(files: Sequence[str]) -> list[str]:
+    """What every file name begins with, if that looks like speakers: several, each in at least two emotions."""
+    emotions: dict[str, Counter[str]] = defaultdict(Counter)
+    for wav in files:
+        match = re.search(SPEAKER_PATTERN, wav)
+        if not match:
+            return []
+        emotions[match[1]][canonical(wav.partition("/")[0], {})] += 1
+    if len(emotions) < 2 or any(len(counts) < 2 or _is_number(token, counts) for token, counts in emotions.items()):
+        return []
+    return sorted(emotions)
+
+
+def _is_number(token: str, counts: Counter[str]) -> bool:
+    """Whether a token seems to number an emotion's recordings: 01_x, 02_x, ... in each of them."""
+    return token.isdigit() and max(counts.values()) == 1
+
+
+def _tables(root: Path) -> list[str]:
+    """Names of the CSV files with the columns `path` and `emotion`."""
+    paths = sorted(path for path in root.iterdir() if path.suffix.lower() == ".csv" and path.is_file())
+    return [path.name for path in paths if {"path", "emotion"} <= set(_columns(path))]
+
+
+def _columns(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+
+
+def _unknown(root: Path, files: Sequence[str], tables: Sequence[str]) -> str:
+    """Say what was looked for in a folder that no reader knows, and what to do."""
+    corpora = ", ".join(name for name in READERS if name not in ("folder", "demo"))
+    folders, loose = _strange_folders(files), _loose(files)
+    faults = [f"{_shown(folders)} {'is none' if len(folders) == 1 else 'are none'}"] if folders else []
+    faults += [f"{loose} of {len(files)} audio files lie in none"] if loose else []
+    example = folders[0] if folders else "NAME"
+    return (
+        f"{root}: no reader knows this folder. Looked for file names of {corpora}; for subfolders named by emotions "
+        f"({', '.join(EMOTIONS)}), but {' and '.join(faults)}; for one CSV file with the columns path and emotion, "
+        f"but there {f'are {_shown(tables)}' if tables else 'is none'}. Rename the subfolders, or take the `folder` "
+        f"reader with `emotions: {{{example}: LABEL}}` (and with `speaker_pattern` where file names hold the "
+        "speaker) or with a CSV file as its `table`"
+    )
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
