@@ -48,6 +48,16 @@ def models(experiment: str) -> Path:
     return DATA / "models" / experiment
 
 
+def check_regular(path: Path) -> None:
+    """Refuse a device or a pipe, which may keep a reader waiting for ever.
+
+    Raises:
+        UserError: the path is there, and is neither a file nor a folder.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path}: is no regular file; remove it, or save the audio to a file")
+
+
 def check_writable(option: str, path: Path, inputs: Iterable[Path] = ()) -> None:
     """Refuse a place for a command's output, before the work whose result would be lost; nothing is left there.
 

@@ -4,7 +4,7 @@ import click
 
 from pipeline import paths
 from pipeline.commands.command import Command
-from pipeline.corpora import health, manifest
+from pipeline.corpora import health, listing, manifest
 from pipeline.experiments.predictions import write_json
 from pipeline.graph.current import params_for
 from pipeline.report.summary import counts_table
@@ -15,9 +15,9 @@ from pipeline.report.summary import counts_table
 def main(corpus: str) -> None:
     """Write the manifest of CORPUS."""
     settings = params_for(f"manifest-{corpus}").entry("corpora", corpus)
-    every = manifest.build(corpus, settings)
-    rows = manifest.keep(every, settings.keep, settings.root)
-    counts = manifest.counts(rows)
+    every = listing.build(corpus, settings)
+    rows = listing.keep(every, settings.keep, settings.root)
+    counts = listing.counts(rows)
     outliers = health.find(rows, settings.root)
     manifest.write(paths.manifest(corpus), rows)
     write_json(paths.corpus_report(corpus), {**counts, "outliers": outliers})

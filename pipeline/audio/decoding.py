@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
+from pipeline.paths import check_regular
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -53,16 +54,6 @@ def decode(path: Path) -> tuple[NDArray[np.float64], int]:
         raise UserError(f"{path}: is too long to be read into memory; mend or remove the file") from error
     _check_samples(path, samples, expected, cut)
     return samples.mean(axis=1), rate
-
-
-def check_regular(path: Path) -> None:
-    """Refuse a device or a pipe, which may keep a reader waiting for ever.
-
-    Raises:
-        UserError: the path is there, and is neither a file nor a folder.
-    """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise UserError(f"{path}: is no regular file; remove it, or save the audio to a file")
 
 
 def measure(path: Path) -> tuple[int, int, int]:

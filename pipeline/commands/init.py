@@ -27,8 +27,12 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
     text = first_params(chosen, _model(model) if model else None)
     steps = start_project(text)
     for corpus in chosen:
-        click.echo(f"{corpus.name}: {corpus.recognition.describe()}")
-        click.echo(f"  protocol {protocol_for(corpus.recognition).name}: {protocol_for(corpus.recognition).reason}")
+        found, protocol = corpus.recognition, protocol_for(corpus.recognition)
+        emotions = ", ".join(f"{label} {count}" for label, count in found.emotions.items())
+        click.echo(f"{corpus.name}: read as {found.title}: {found.recordings} recordings ({emotions})")
+        for note in found.notes:
+            click.echo(f"  note: {note}")
+        click.echo(f"  protocol {protocol.name}: {protocol.reason}")
         click.echo(f"  experiment pooled_{corpus.name}: functionals of log-Mel, MFCC and prosody, logistic regression")
     for step in steps:
         click.echo(step)

@@ -12,7 +12,7 @@ from pipeline.config.experiments import ExperimentParams
 from pipeline.config.fusions import FusionParams
 from pipeline.config.protocols import ProtocolParams
 from pipeline.config.scoring import ScoringParams
-from pipeline.corpora import CorpusParams
+from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.synthesis.speech import DemoParams
 from pipeline.errors import ParamsError, nearest
 from pipeline.features.base import Extractor, FeatureParams

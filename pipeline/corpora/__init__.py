@@ -1,15 +1,18 @@
 """Corpus readers, by name. A new corpus is a module in this folder with a `CorpusReader`; nothing else lists it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.corpora.base import CorpusParams, CorpusReader
 from pipeline.registry import Registry
+
+if TYPE_CHECKING:
+    from pipeline.corpora.base import CorpusReader
 
 READERS = Registry(Path(__file__).parent, __name__, "CorpusReader", "reader", skipped=("synthesis",))
 """name -> entry"""
 
 
-def find_reader(name: str) -> CorpusReader:
+def find_reader(name: str) -> "CorpusReader":
     """Return the reader of that name.
 
     Raises:
@@ -18,6 +21,3 @@ def find_reader(name: str) -> CorpusReader:
     """
     reader: CorpusReader = READERS.find(name).load()()
     return reader
-
-
-__all__ = ["READERS", "CorpusParams", "CorpusReader", "find_reader"]

@@ -1,6 +1,6 @@
 """A first params.yaml for corpora as they were found: a protocol they can serve, and an experiment to begin with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,10 +103,8 @@ def first_params(corpora: list[Corpus], model: Model | None = None) -> str:
 def _corpora(corpora: list[Corpus]) -> str:
     lines = ["corpora:"]
     for corpus in corpora:
-        found = corpus.recognition
-        entry: dict[str, object] = {"reader": found.reader, "root": corpus.root.as_posix()}
-        entry |= {"table": found.table} if found.table else {}
-        entry |= {"speaker_pattern": found.speaker_pattern} if found.speaker_pattern else {}
+        reader, *others = corpus.recognition.params.items()
+        entry = dict([reader, ("root", corpus.root.as_posix()), *others])
         lines.append(f"  {corpus.name}: {flow_mapping(entry)}")
     return "\n".join([*lines, *([] if corpora else ["  demo_en: {reader: demo, root: data/raw/demo_en}"]), ""])
 
@@ -130,13 +128,14 @@ def _experiments(corpora: list[Corpus], model: Model | None) -> str:
     if not corpora:
         lines += _experiment("demo_en", "speakers", [], model)
     for corpus in corpora:
-        classes = FOUR_CLASSES if corpus.recognition.reader == "iemocap" else []
+        classes: Sequence[object] = FOUR_CLASSES if corpus.recognition.reader == "iemocap" else []
         lines += _experiment(corpus.name, protocol_for(corpus.recognition).name, classes, model)
     return "\n".join([*lines, ""])
 
 
-def _experiment(corpus: str, protocol: str, classes: list[object], model: Model | None) -> list[str]:
-    common = {"system": "pooled", "corpus": corpus, "protocol": protocol, **({"emotions": classes} if classes else {})}
+def _experiment(corpus: str, protocol: str, classes: Sequence[object], model: Model | None) -> list[str]:
+    common: dict[str, object] = {"system": "pooled", "corpus": corpus, "protocol": protocol}
+    common |= {"emotions": list(classes)} if classes else {}
     acoustic = {**common, "logmel": "logmel_224", "mfcc": "mfcc_39", "prosody": "prosody"}
     lines = [f"  pooled_{corpus}: {flow_mapping(acoustic)}"]
     if model:

@@ -14,7 +14,7 @@ from pipeline.audio import decoding
 from pipeline.audio.audio_file import prepare_corpus, write_audio
 from pipeline.audio.decoding import decode, measure
 from pipeline.audio.samples import resample, to_float, to_pcm16
-from pipeline.corpora import CorpusParams, manifest
+from pipeline.corpora import CorpusParams, listing
 from pipeline.errors import UserError
 from pipeline.features.base import FeatureParams
 from pipeline.features.length import fit, fitted_length
@@ -31,7 +31,7 @@ def stage(tmp_path):
         for name, (samples, rate) in recordings.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(root / name, samples, rate, **options)
-        rows = manifest.build("mine", CorpusParams(reader="folder", root=root))
+        rows = listing.build("mine", CorpusParams(reader="folder", root=root))
         prepare_corpus({row.key: root / row.wav for row in rows}, tmp_path / out, "mine")
         return FeatureFile(tmp_path / out / "16k.h5"), FeatureFile(tmp_path / out / "48k.h5")
 

@@ -15,7 +15,7 @@ from pipeline import paths
 from pipeline.audio.audio_file import prepare_corpus
 from pipeline.cli import main
 from pipeline.config.document import load
-from pipeline.corpora import manifest
+from pipeline.corpora import listing, manifest
 from pipeline.errors import UserError
 
 STAGES = sorted(path.stem for path in (REPOSITORY / "stages").glob("[a-z]*.py"))
@@ -40,7 +40,7 @@ def fails(project):
 
 def make_manifest(project):
     settings = load().corpora["mine"]
-    rows = manifest.build("mine", settings)
+    rows = listing.build("mine", settings)
     manifest.write(paths.manifest("mine"), rows)
     return settings.root, rows
 

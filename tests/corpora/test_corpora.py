@@ -5,7 +5,7 @@ import soundfile
 from conftest import tone
 
 from pipeline import corpora
-from pipeline.corpora import READERS, CorpusParams, find_reader, manifest
+from pipeline.corpora import READERS, CorpusParams, find_reader, listing, manifest
 from pipeline.corpora.emotions import ALIASES, EMOTIONS, canonical
 from pipeline.errors import ParamsError, UserError
 from pipeline.strict import validate
@@ -24,7 +24,7 @@ def build(tmp_path):
             (tmp_path / "corpus" / "labels.csv").write_bytes(labels if isinstance(labels, bytes) else labels.encode())
             params["table"] = "labels.csv"
         settings = validate(CorpusParams, {"reader": reader, "root": tmp_path / "corpus", **params})
-        return {row.wav: row for row in manifest.build("mine", settings)}
+        return {row.wav: row for row in listing.build("mine", settings)}
 
     return build
 
@@ -57,7 +57,7 @@ def test_home_is_expanded(build, tmp_path, monkeypatch):
     build("emodb", "03a01Fa.wav")
     params = validate(CorpusParams, {"reader": "emodb", "root": "~/corpus"})
     assert params.root == tmp_path / "corpus"
-    assert [row.wav for row in manifest.build("mine", params)] == ["03a01Fa.wav"]
+    assert [row.wav for row in listing.build("mine", params)] == ["03a01Fa.wav"]
 
 
 @pytest.mark.parametrize("root", ["corpus/~", "data/raw", "../x"])

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from conftest import tone
 
-from pipeline.corpora import CorpusParams, health, manifest
+from pipeline.corpora import CorpusParams, health, listing
 from pipeline.errors import UserError
 
 RATE = 16000
@@ -21,7 +21,7 @@ def found(tmp_path):
         (tmp_path / "c/sad").mkdir(parents=True, exist_ok=True)
         for name, samples in recordings.items():
             soundfile.write(tmp_path / f"c/sad/{name}.{suffix}", samples, rate)
-        rows = manifest.build("mine", CorpusParams(reader="folder", root=tmp_path / "c"))
+        rows = listing.build("mine", CorpusParams(reader="folder", root=tmp_path / "c"))
         said = health.find(rows, tmp_path / "c")
         return (
             said

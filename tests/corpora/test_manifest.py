@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from conftest import tone
 
-from pipeline.corpora import CorpusParams, manifest
+from pipeline.corpora import CorpusParams, listing, manifest
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 
@@ -21,7 +21,7 @@ FIELDS = [
 
 
 def build(root, **params):
-    return manifest.build("mine", CorpusParams(reader="folder", root=root, **params))
+    return listing.build("mine", CorpusParams(reader="folder", root=root, **params))
 
 
 @pytest.fixture
@@ -76,14 +76,14 @@ def test_the_same_corpus_gives_the_same_bytes(corpus, tmp_path):
 
 
 def test_counts(corpus):
-    assert manifest.counts(build(corpus, speaker_pattern="^(happy|sad)")) == {
+    assert listing.counts(build(corpus, speaker_pattern="^(happy|sad)")) == {
         "utterances": 3,
         "speakers": 2,
         "seconds": 0.6,
         "by_emotion": {"happy": 1, "sad": 2},
         "by_speaker": {"happy": 1, "sad": 2},
     }
-    assert manifest.counts(build(corpus))["by_speaker"] == {"unknown": 3}
+    assert listing.counts(build(corpus))["by_speaker"] == {"unknown": 3}
 
 
 def test_two_files_with_one_key(corpus):

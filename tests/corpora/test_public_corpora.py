@@ -5,7 +5,7 @@ import soundfile
 from conftest import tone
 
 from pipeline.config.protocols import LeaveOneSessionOut
-from pipeline.corpora import CorpusParams, manifest
+from pipeline.corpora import CorpusParams, listing
 from pipeline.errors import UserError
 from pipeline.experiments.protocols import split
 from pipeline.strict import validate
@@ -23,7 +23,7 @@ def build(tmp_path):
         for name, text in (texts or {}).items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-        rows = manifest.build("mine", validate(CorpusParams, {"reader": reader, "root": root, **params}))
+        rows = listing.build("mine", validate(CorpusParams, {"reader": reader, "root": root, **params}))
         return {row.key: row for row in rows}
 
     return build
@@ -131,7 +131,7 @@ def test_iemocap_takes_emotions_and_texts_from_the_dialogues(build):
 def test_iemocap_with_turns_of_some_emotions_only(build):
     waves, texts = turns(1, "neu", "exc", "fru", "hap", "xxx")
     rows = build("iemocap", *waves, texts=texts)
-    kept = manifest.keep([*rows.values()], ["happy", "excited"], "root")
+    kept = listing.keep([*rows.values()], ["happy", "excited"], "root")
     assert sorted(row.raw_emo for row in kept) == ["exc", "hap"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from test_public_corpora import turns
 
-from pipeline.corpora import CorpusParams
+from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.recognition import Recognition, recognise
 from pipeline.errors import UserError
 from pipeline.strict import validate
