@@ -14,7 +14,8 @@ from pipeline.audio import decoding
 from pipeline.audio.audio_file import prepare_corpus, write_audio
 from pipeline.audio.decoding import decode, measure
 from pipeline.audio.samples import resample, to_float, to_pcm16
-from pipeline.corpora import CorpusParams, listing
+from pipeline.corpora import listing
+from pipeline.corpora.base import CorpusParams
 from pipeline.errors import UserError
 from pipeline.features.base import FeatureParams
 from pipeline.features.length import fit, fitted_length

@@ -5,7 +5,8 @@ import soundfile
 from conftest import tone
 
 from pipeline import corpora
-from pipeline.corpora import READERS, CorpusParams, find_reader, listing, manifest
+from pipeline.corpora import READERS, find_reader, listing, manifest
+from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.emotions import ALIASES, EMOTIONS, canonical
 from pipeline.errors import ParamsError, UserError
 from pipeline.strict import validate

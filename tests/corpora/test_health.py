@@ -7,7 +7,8 @@ import pytest
 import soundfile
 from conftest import tone
 
-from pipeline.corpora import CorpusParams, health, listing
+from pipeline.corpora import health, listing
+from pipeline.corpora.base import CorpusParams
 from pipeline.errors import UserError
 
 RATE = 16000

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 from conftest import tone
 
-from pipeline.corpora import CorpusParams, listing, manifest
+from pipeline.corpora import listing, manifest
+from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 

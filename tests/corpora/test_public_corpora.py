@@ -5,7 +5,8 @@ import soundfile
 from conftest import tone
 
 from pipeline.config.protocols import LeaveOneSessionOut
-from pipeline.corpora import CorpusParams, listing
+from pipeline.corpora import listing
+from pipeline.corpora.base import CorpusParams
 from pipeline.errors import UserError
 from pipeline.experiments.protocols import split
 from pipeline.strict import validate
