@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from pipeline.audio import decoding
 from pipeline.audio.audio_file import prepare_corpus, write_audio
 from pipeline.audio.decoding import decode, measure
-from pipeline.audio.samples import resample, to_float, to_pcm16
+from pipeline.audio.samples import RATES, resample, to_float, to_pcm16
 from pipeline.corpora import listing
 from pipeline.corpora.base import CorpusParams
 from pipeline.errors import UserError
@@ -33,7 +33,8 @@ def stage(tmp_path):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(root / name, samples, rate, **options)
         rows = listing.build("mine", CorpusParams(reader="folder", root=root))
-        prepare_corpus({row.key: root / row.wav for row in rows}, tmp_path / out, "mine")
+        files = {tmp_path / out / f"{name}.h5": rate for name, rate in RATES.items()}
+        prepare_corpus({row.key: root / row.wav for row in rows}, files, "mine")
         return FeatureFile(tmp_path / out / "16k.h5"), FeatureFile(tmp_path / out / "48k.h5")
 
     return stage
@@ -224,7 +225,7 @@ def test_one_bad_recording_leaves_no_output(stage, tmp_path):
     soundfile.write(tmp_path / "corpus/sad/b.flac", noise(9000), 16000)
     (tmp_path / "corpus/sad/b.flac").write_bytes((tmp_path / "corpus/sad/b.flac").read_bytes()[:9000])
     with pytest.raises(UserError, match=r"sad/b\.flac"):
-        prepare_corpus({"b": tmp_path / "corpus/sad/b.flac"}, tmp_path / "audio", "mine")
+        prepare_corpus({"b": tmp_path / "corpus/sad/b.flac"}, {tmp_path / "audio/16k.h5": 16000}, "mine")
     assert {path: path.read_bytes() for path in (tmp_path / "audio").iterdir()} == before
 
 

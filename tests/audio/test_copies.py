@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.audio.audio_file import write_audio
 from pipeline.audio.copies import CopiesParams, add_noise, change_speed, make_copies, shift_pitch
 from pipeline.audio.keys import source_key
-from pipeline.audio.samples import resample, to_float, to_pcm16
+from pipeline.audio.samples import RATES, resample, to_float, to_pcm16
 from pipeline.errors import ParamsError
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.strict import validate
@@ -54,7 +54,8 @@ def copies(tmp_path):
         rows = [(key, to_pcm16(samples)) for key, samples in recordings.items()]
         write_audio(tmp_path / "48k.h5", "mine", 48000, rows)
         chosen = CopiesParams(source="mine", **(params or {"snr": [10, 2.5]}))
-        make_copies(FeatureFile(tmp_path / "48k.h5"), chosen, tmp_path / out, "copies", seed)
+        files = {tmp_path / out / f"{name}.h5": rate for name, rate in RATES.items()}
+        make_copies(FeatureFile(tmp_path / "48k.h5"), chosen, files, "copies", seed)
         return FeatureFile(tmp_path / out / "16k.h5"), FeatureFile(tmp_path / out / "48k.h5")
 
     return copies
