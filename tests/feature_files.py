@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.corpora.manifest import Row
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
-from pipeline.storage.header import Header
+from pipeline.storage.header import Header, Outline
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 
@@ -29,16 +29,15 @@ def write_features(path, utterances, extractor="logmel", **params):
     streams = {key: value if isinstance(value, dict) else {"values": value} for key, value in utterances.items()}
     first = next(iter(streams.values()))
     name = next(iter(first))
-    writer = FeatureWriter(
-        path,
+    outline = Outline(
         Header(extractor=extractor, version="1", params=params, frame_rate=50.0, corpus="toy"),
         list(streams),
         np.zeros((len(streams), 32), np.uint8),
-        np.array([len(value[name]) for value in streams.values()], np.int64),
         {stream: values.shape[1] for stream, values in first.items()},
         {stream: values.dtype for stream, values in first.items()},
     )
-    with writer:
+    lengths = np.array([len(value[name]) for value in streams.values()], np.int64)
+    with FeatureWriter(path, outline, lengths) as writer:
         for i, value in enumerate(streams.values()):
             for stream, values in value.items():
                 writer.put(i, stream, values)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ from pipeline.audio.samples import RATES, resample, to_pcm16
 from pipeline.errors import UserError
 from pipeline.jobs.executors import in_threads, worker_count
 from pipeline.jobs.progress import Progress
+from pipeline.storage.atomic_writer import AtomicWriter
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
-from pipeline.storage.header import Header
+from pipeline.storage.header import Header, Outline
 from pipeline.storage.identity import canonical_json, row_digest
 
 VERSION = "1"
@@ -33,7 +33,7 @@ def audio_file(folder: Path, sample_rate: int) -> FeatureFile:
     return FeatureFile(folder / f"{names[sample_rate]}.h5")
 
 
-class AudioWriter:
+class AudioWriter(AtomicWriter):
     """Write utterances to a feature file with the stream `values`, (samples, 1); it appears when the block ends well.
 
     Samples wait in a scratch file beside it, so that a corpus need not fit in memory.
@@ -53,11 +53,8 @@ class AudioWriter:
         self._digests: list[NDArray[np.uint8]] = []
         self._lengths: list[int] = []
 
-    def __enter__(self) -> "AudioWriter":
-        with ExitStack() as stack:
-            self._scratch = stack.enter_context(scratch_file(self._path))
-            self._stack = stack.pop_all()
-        return self
+    def _open(self) -> None:
+        self._scratch = self._stack.enter_context(scratch_file(self._path))
 
     def add(self, key: str, pcm: PCM) -> None:
         """Add the next utterance."""
@@ -67,19 +64,14 @@ class AudioWriter:
         self._digests.append(row_digest("audio", VERSION, canonical_json(self._params), data))
         self._lengths.append(len(pcm))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        with self._stack:
-            if error is not None:
-                raise error
-            self._scratch.seek(0)
-            lengths, streams = np.array(self._lengths, np.int64), ({"values": 1}, {"values": np.dtype(np.int16)})
-            digests = np.array(self._digests, np.uint8)
-            with FeatureWriter(self._path, self._header, self._keys, digests, lengths, *streams) as writer:
-                for i, length in enumerate(self._lengths):
-                    data = self._scratch.read(2 * length)
-                    writer.put(i, "values", np.frombuffer(data, np.int16)[:, None])
+    def _finish(self) -> None:
+        digests = np.array(self._digests, np.uint8)
+        outline = Outline(self._header, self._keys, digests, {"values": 1}, {"values": np.dtype(np.int16)})
+        self._scratch.seek(0)
+        with FeatureWriter(self._path, outline, np.array(self._lengths, np.int64)) as writer:
+            for i, length in enumerate(self._lengths):
+                data = self._scratch.read(2 * length)
+                writer.put(i, "values", np.frombuffer(data, np.int16)[:, None])
 
 
 def write_audio(path: Path, corpus: str, rate: int, rows: Iterable[tuple[str, PCM]], **params: Any) -> None:
@@ -104,8 +96,8 @@ def prepare(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: s
         writers = [stack.enter_context(AudioWriter(path, corpus, rate)) for path, rate in files.items()]
         progress = stack.enter_context(Progress(len(recordings), f"audio of {corpus}"))
         ready = in_threads(at_every_rate, recordings.values(), worker_count(workers))
-        for key, found in zip(recordings, ready, strict=True):
-            for writer, pcm in zip(writers, found, strict=True):
+        for key, samples in zip(recordings, ready, strict=True):
+            for writer, pcm in zip(writers, samples, strict=True):
                 writer.add(key, pcm)
             progress.update()
 

@@ -14,7 +14,7 @@ from pipeline.bench.timing import Figure, Skipped, interleaved, table, write_jso
 from pipeline.errors import ParamsError, nearest
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
-from pipeline.storage.header import Header
+from pipeline.storage.header import Header, Outline
 
 DIMS = 768
 """of the states read, as those of a base model"""
@@ -98,16 +98,14 @@ def reads(folder: Path, quick: bool) -> list[Figure]:
 
 def _write_states(path: Path, states: Sequence[NDArray[np.float16]]) -> FeatureFile:
     count = len(states)
-    writer = FeatureWriter(
-        path,
+    outline = Outline(
         Header("ssl", "1", {}, 50.0, "synthetic"),
         [f"{i:06d}" for i in range(count)],
         np.zeros((count, 32), np.uint8),
-        np.array([len(values) for values in states], np.int64),
         {"values": DIMS},
         {"values": np.dtype(np.float16)},
     )
-    with writer:
+    with FeatureWriter(path, outline, np.array([len(values) for values in states], np.int64)) as writer:
         for i, values in enumerate(states):
             writer.put(i, "values", values)
     return FeatureFile(path)

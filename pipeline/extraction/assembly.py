@@ -4,70 +4,61 @@ Pieces go into it in the plan's order, each as soon as it and those before it ar
 computed; so the bytes do not depend on which is finished first.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.storage.atomic_writer import AtomicWriter
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
-from pipeline.storage.header import Header
+from pipeline.storage.header import Outline
 from pipeline.storage.journal import Journal
 
 Plan = list[list[str]]
 """the digests (hex) of each piece's utterances"""
 
 
-class Assembly:
+@dataclass(frozen=True)
+class Sources:
+    """Where the rows of a feature file come from.
+
+    Attributes:
+        previous: a file whose rows of the digests asked for are copied, or None.
+        plan: the digests of what each piece of the journal holds.
+        journal: where the pieces are.
+    """
+
+    previous: FeatureFile | None
+    plan: Plan
+    journal: Journal
+
+
+class Assembly(AtomicWriter):
     """Write a feature file as its pieces are finished; it appears when the block ends without an error.
 
     Args:
         out: the file to make.
-        header: its root attributes.
-        keys: N utterance keys.
-        digests: (N, 32) uint8, what identifies each row's values; rows with one digest are computed once.
+        outline: all of it but its frames; rows with one digest are computed once.
         lengths: (N,) frames of each utterance; None when they are not known before all is computed.
-        dims: stream name -> number of dimensions.
-        dtypes: stream name -> dtype.
-        previous: a file whose rows of these digests are copied, or None.
-        plan: the digests of what each piece of the journal holds.
-        journal: where the pieces are.
-        compression: None, or an HDF5 filter.
+        sources: where its rows come from.
     """
 
-    def __init__(
-        self,
-        out: Path,
-        header: Header,
-        keys: Sequence[str],
-        digests: NDArray[np.uint8],
-        lengths: NDArray[np.int64] | None,
-        dims: Mapping[str, int],
-        dtypes: Mapping[str, np.dtype[Any]],
-        previous: FeatureFile | None,
-        plan: Plan,
-        journal: Journal,
-        compression: str | None = None,
-    ) -> None:
-        self._places: dict[str, list[int]] = {}
-        for place, digest in enumerate(digests):
-            self._places.setdefault(digest.tobytes().hex(), []).append(place)
-        self._make = (out, header, keys, digests)
-        self._streams = (dims, dtypes, compression)
-        self._lengths, self._previous, self._plan, self._journal = lengths, previous, plan, journal
+    def __init__(self, out: Path, outline: Outline, lengths: NDArray[np.int64] | None, sources: Sources) -> None:
+        self._out, self._outline, self._lengths = out, outline, lengths
+        self._previous, self._plan, self._journal = sources.previous, sources.plan, sources.journal
+        self._rows: dict[str, list[int]] = {}
+        for row, digest in enumerate(outline.digests):
+            self._rows.setdefault(digest.tobytes().hex(), []).append(row)
         self._finished: set[int] = set()
         self._next = 0
-        self._stack = ExitStack()
         self._writer: FeatureWriter | None = None
 
-    def __enter__(self) -> "Assembly":
+    def _open(self) -> None:
         if self._lengths is not None:
             self._begin(self._lengths)
-        return self
 
     def add(self, number: int) -> None:
         """Piece `number` is in the journal: write it, and those that waited for it."""
@@ -76,60 +67,53 @@ class Assembly:
             self._put(self._writer, self._next)
             self._next += 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        with self._stack:
-            if error is not None:
-                raise error
-            if self._writer is None:
-                writer = self._begin(self._lengths_of_pieces())
-                for number in range(len(self._plan)):
-                    self._put(writer, number)
+    def _finish(self) -> None:
+        if self._writer is None:
+            writer = self._begin(self._lengths_of_pieces())
+            for number in range(len(self._plan)):
+                self._put(writer, number)
 
     def _begin(self, lengths: NDArray[np.int64]) -> FeatureWriter:
-        self._writer = writer = FeatureWriter(*self._make, lengths, *self._streams)
+        self._writer = writer = FeatureWriter(self._out, self._outline, lengths)
         self._stack.enter_context(writer)
-        for i, places in self._kept():
-            for stream in self._streams[0]:
-                values = self._previous.row(i, stream)  # type: ignore[union-attr]
-                for place in places:
-                    writer.put(place, stream, values)
+        for file, i, rows in self._kept():
+            for stream in self._outline.dims:
+                values = file.row(i, stream)
+                for row in rows:
+                    writer.put(row, stream, values)
         return writer
 
-    def _kept(self) -> list[tuple[int, list[int]]]:
-        """Rows of the previous file that serve, and their places here."""
-        if self._previous is None:
-            return []
-        names = [digest.tobytes().hex() for digest in self._previous.digests]
-        known = {name: i for i, name in enumerate(names)}
-        return [(i, self._places[name]) for name, i in known.items() if name in self._places]
+    def _kept(self) -> Iterator[tuple[FeatureFile, int, list[int]]]:
+        """Rows of the previous file that serve, and their rows here."""
+        if self._previous is not None:
+            known = {digest.tobytes().hex(): i for i, digest in enumerate(self._previous.digests)}
+            yield from ((self._previous, i, self._rows[name]) for name, i in known.items() if name in self._rows)
 
     def _put(self, writer: FeatureWriter, number: int) -> None:
         piece = self._journal.load(number)
         bounds = np.concatenate([[0], np.cumsum(piece["frames"])]).tolist()
-        for first, count, place in self._runs(self._plan[number]):
-            for stream in self._streams[0]:
+        for first, count, row in self._runs(self._plan[number]):
+            for stream in self._outline.dims:
                 values = piece[f"stream {stream}"][bounds[first] : bounds[first + count]]
-                writer.put(place, stream, values, count)
+                writer.put(row, stream, values, count)
 
     def _runs(self, names: list[str]) -> Iterator[tuple[int, int, int]]:
-        """Rows of a piece that lie together in the file, too: the first, how many, and the first's place there."""
-        first, count, place = 0, 0, 0
+        """Utterances of a piece that lie together in the file, too: the first, how many, and the first's row there."""
+        first, count, start = 0, 0, 0
         for i, name in enumerate(names):
-            for other in self._places[name]:
-                if (i, other) != (first + count, place + count):
+            for row in self._rows[name]:
+                if (i, row) != (first + count, start + count):
                     if count:
-                        yield first, count, place
-                    first, count, place = i, 0, other
+                        yield first, count, start
+                    first, count, start = i, 0, row
                 count += 1
-        yield first, count, place
+        yield first, count, start
 
     def _lengths_of_pieces(self) -> NDArray[np.int64]:
-        lengths = np.zeros(len(self._make[2]), np.int64)
-        for i, places in self._kept():
-            lengths[places] = self._previous.lengths[i]  # type: ignore[union-attr]
+        lengths = np.zeros(len(self._outline.keys), np.int64)
+        for file, i, rows in self._kept():
+            lengths[rows] = file.lengths[i]
         for number, names in enumerate(self._plan):
             for name, frames in zip(names, self._journal.load(number)["frames"], strict=True):
-                lengths[self._places[name]] = frames
+                lengths[self._rows[name]] = frames
         return lengths

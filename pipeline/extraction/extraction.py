@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from pipeline.audio.samples import Wave, to_float
 from pipeline.errors import UserError
-from pipeline.extraction.assembly import Assembly, Plan
+from pipeline.extraction.assembly import Assembly, Plan, Sources
 from pipeline.features.base import Extractor, Streams
 from pipeline.features.length import fit, fitted_length
 from pipeline.jobs.devices import torch_devices
 from pipeline.jobs.executors import open_each, open_executor, run_all, single_thread, undisturbed, worker_count
 from pipeline.jobs.progress import Progress
 from pipeline.storage.feature_file import FeatureFile
-from pipeline.storage.header import Header
+from pipeline.storage.header import Header, Outline
 from pipeline.storage.identity import canonical_json, row_digest
 from pipeline.storage.journal import Journal, left_plan, save_piece
 
@@ -111,10 +111,12 @@ def extract(
         first_frame=extractor.first_frame,
     )
     table = np.array(digests, np.uint8).reshape(-1, 32)
-    lengths, streams = _lengths(extractor, audio), (extractor.dims, extractor.dtypes)
-    with Assembly(
-        out, header, audio.keys, table, lengths, *streams, previous, plan, journal, compression
-    ) as assembly, Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress:  # fmt: skip
+    outline = Outline(header, audio.keys, table, extractor.dims, extractor.dtypes, compression)
+    sources = Sources(previous, plan, journal)
+    with (
+        Assembly(out, outline, _lengths(extractor, audio), sources) as assembly,
+        Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress,
+    ):
         for number in journal.resumed:
             assembly.add(number)
         for number in _compute_all(extractor, audio, todo, journal.folder, workers, cluster, devices, executor):

@@ -1,10 +1,7 @@
 """Write feature files."""
 
 import io
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import h5py
@@ -12,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
-from pipeline.storage.header import SCHEMA, Header, checksum
+from pipeline.storage.atomic_writer import AtomicWriter
+from pipeline.storage.header import SCHEMA, Header, Outline, checksum
 from pipeline.storage.identity import canonical_json
 
 CHUNK_FRAMES = 1024
@@ -21,76 +19,50 @@ BLOCK_BYTES = 1 << 18
 """rows are gathered up to this much before a write: one write costs about as much as copying 256 KiB"""
 
 
-class FeatureWriter:
+class FeatureWriter(AtomicWriter):
     """Write a feature file in one go; it appears under its name only when the block ends without an error.
 
     Args:
         path: the file to make.
-        header: its root attributes.
-        keys: N utterance keys, in manifest order.
-        digests: (N, 32) uint8.
+        outline: all of it but its frames.
         lengths: (N,) frames of each utterance.
-        dims: stream name -> number of dimensions.
-        dtypes: stream name -> dtype.
-        compression: None, or an HDF5 filter (gzip, lzf): smaller, but no longer read through a memory map.
+
+    Attributes:
+        offsets: (N + 1,) int64, row boundaries.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        header: Header,
-        keys: Sequence[str],
-        digests: NDArray[np.uint8],
-        lengths: NDArray[np.int64],
-        dims: Mapping[str, int],
-        dtypes: Mapping[str, np.dtype[Any]],
-        compression: str | None = None,
-    ) -> None:
+    def __init__(self, path: Path, outline: Outline, lengths: NDArray[np.int64]) -> None:
         self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         self._path = path
-        self._header = header
-        self._keys = [key.encode() for key in keys]
-        self._digests = digests.reshape(-1, 32)
-        self._dims = dims
-        self._dtypes = dtypes
-        self._compression = compression
+        self._outline = outline
+        self._keys = [key.encode() for key in outline.keys]
+        self._digests = outline.digests.reshape(-1, 32)
+        self._attributes = root_attributes(outline.header)
         self._bounds: list[int] = self.offsets.tolist()
         self._blocks: dict[str, _Block] = {}
 
-    def __enter__(self) -> "FeatureWriter":
-        with ExitStack() as stack:
-            temporary = stack.enter_context(atomic_path(self._path))
-            self._sink = stack.enter_context(_Sink(temporary, "w+"))
-            self._file = stack.enter_context(h5py.File(self._sink, "w", libver="v110"))
-            self._begin()
-            self._stack = stack.pop_all()
-        return self
+    def _open(self) -> None:
+        temporary = self._stack.enter_context(atomic_path(self._path))
+        self._sink = self._stack.enter_context(_Sink(temporary, "w+"))
+        self._file = self._stack.enter_context(h5py.File(self._sink, "w", libver="v110"))
+        self._begin()
 
     def _begin(self) -> None:
-        header = self._header
-        attributes: dict[str, str | float] = {
-            "schema": SCHEMA,
-            "extractor": header.extractor,
-            "version": header.version,
-            "params": canonical_json(dict(header.params)),
-            "frame_rate": float(header.frame_rate),
-            "first_frame": float(header.first_frame),
-            "corpus": header.corpus,
-            **header.notes,
-        }
-        self._said = attributes
-        for name, value in attributes.items():
+        """Write all but the frames, and make room for these."""
+        for name, value in self._attributes.items():
             self._set(name, value)
         width = max((len(key) for key in self._keys), default=1)
         self._file.create_dataset("key", data=np.array(self._keys, f"S{width}"), track_times=False)
         self._file.create_dataset("digest", data=self._digests, track_times=False)
         self._file.create_dataset("offsets", data=self.offsets, track_times=False)
-        for name, dim in sorted(self._dims.items()):
-            shape = (int(self.offsets[-1]), dim)
-            packed = {"compression": self._compression, "chunks": (min(CHUNK_FRAMES, shape[0]), dim)}
-            options = packed if self._compression and shape[0] else {}
-            dataset = self._file.create_dataset(name, shape, self._dtypes[name], track_times=False, **options)
-            self._blocks[name] = _Block(dataset)
+        for name, dim in sorted(self._outline.dims.items()):
+            self._blocks[name] = _Block(self._create_stream(name, dim))
+
+    def _create_stream(self, name: str, dim: int) -> h5py.Dataset:
+        shape, dtype, compression = (self._bounds[-1], dim), self._outline.dtypes[name], self._outline.compression
+        packed = {"compression": compression, "chunks": (min(CHUNK_FRAMES, shape[0]), dim)}
+        options = packed if compression and shape[0] else {}
+        return self._file.create_dataset(name, shape, dtype, track_times=False, **options)
 
     def _set(self, name: str, value: str | float) -> None:
         """Set a root attribute; text of fixed length, as HDF5 may loop in a damaged heap of the other kind."""
@@ -103,24 +75,34 @@ class FeatureWriter:
     def put(self, i: int, stream: str, frames: NDArray[Any], count: int = 1) -> None:
         """Write the frames of `count` utterances from i on, (frames, dims); in the order of the file is fastest."""
         start, stop = self._bounds[i], self._bounds[i + count]
-        if frames.shape != (stop - start, self._dims[stream]):
-            raise ValueError(f"{stream}: shape {frames.shape}, expected {(stop - start, self._dims[stream])}")
+        shape = (stop - start, self._outline.dims[stream])
+        if frames.shape != shape:
+            raise ValueError(f"{stream}: shape {frames.shape}, expected {shape}")
         self._blocks[stream].put(start, frames)
         self._sink.check()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        with self._stack:
-            if error is not None:
-                raise error
-            for block in self._blocks.values():
-                block.flush()
-            self._sink.check()
-            streams = {name: self._blocks[name].dataset for name in sorted(self._dims)}
-            self._set("sha256", checksum(self._said, self._keys, self._digests, self.offsets, streams))
-            self._file.close()
-            self._sink.check()
+    def _finish(self) -> None:
+        for block in self._blocks.values():
+            block.flush()
+        self._sink.check()
+        streams = {name: self._blocks[name].dataset for name in sorted(self._outline.dims)}
+        self._set("sha256", checksum(self._attributes, self._keys, self._digests, self.offsets, streams))
+        self._file.close()
+        self._sink.check()
+
+
+def root_attributes(header: Header) -> dict[str, str | float]:
+    """A header as the file's attributes, without the checksum."""
+    return {
+        "schema": SCHEMA,
+        "extractor": header.extractor,
+        "version": header.version,
+        "params": canonical_json(dict(header.params)),
+        "frame_rate": float(header.frame_rate),
+        "first_frame": float(header.first_frame),
+        "corpus": header.corpus,
+        **header.notes,
+    }
 
 
 class _Sink(io.FileIO):

@@ -37,15 +37,36 @@ class Header:
     """checksum of the contents, made by the writer"""
 
 
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """All of a feature file but its frames.
+
+    Attributes:
+        header: its root attributes.
+        keys: N utterance keys, in manifest order.
+        digests: (N, 32) uint8, what each row was computed from.
+        dims: stream name -> number of dimensions.
+        dtypes: stream name -> dtype.
+        compression: None, or an HDF5 filter (gzip, lzf): smaller, but no longer read through a memory map.
+    """
+
+    header: Header
+    keys: Sequence[str]
+    digests: NDArray[np.uint8]
+    dims: Mapping[str, int]
+    dtypes: Mapping[str, np.dtype[Any]]
+    compression: str | None = None
+
+
 def checksum(
-    said: Mapping[str, Any],
+    attributes: Mapping[str, Any],
     keys: Sequence[bytes],
     digests: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     streams: Mapping[str, Any],
 ) -> str:
-    """Hex SHA-256 of all that a feature file holds; `said` are its other attributes, `streams` are sorted by name."""
-    state = hashlib.sha256(repr(sorted((name, str(value)) for name, value in said.items())).encode())
+    """Hex SHA-256 of all that a feature file holds; `attributes` are its others, `streams` are sorted by name."""
+    state = hashlib.sha256(repr(sorted((name, str(value)) for name, value in attributes.items())).encode())
     state.update(b"\0".join(keys))
     state.update(digests.tobytes())
     state.update(offsets.tobytes())

@@ -19,7 +19,7 @@ from pipeline.features.stft import STFT
 from pipeline.features.waveform import Waveform, WaveformParams
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
-from pipeline.storage.header import Header
+from pipeline.storage.header import Header, Outline
 
 many = settings(max_examples=50, deadline=None)
 
@@ -31,7 +31,8 @@ def feature_file(path, frame_rate, first_frame, lengths, **streams):
     dims = {name: values.shape[1] for name, values in streams.items()}
     dtypes = {name: values.dtype for name, values in streams.items()}
     header = Header("toy", "1", {}, frame_rate, "mine", first_frame=first_frame)
-    with FeatureWriter(path, header, keys, digests, np.array(lengths, np.int64), dims, dtypes) as writer:
+    outline = Outline(header, keys, digests, dims, dtypes)
+    with FeatureWriter(path, outline, np.array(lengths, np.int64)) as writer:
         for i, (start, stop) in enumerate(zip(writer.offsets[:-1], writer.offsets[1:], strict=True)):
             for name, values in streams.items():
                 writer.put(i, name, values[start:stop])

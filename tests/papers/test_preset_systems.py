@@ -8,7 +8,7 @@ from pipeline.features.presets import resolve
 from pipeline.papers.preset import load, names
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
-from pipeline.storage.header import Header
+from pipeline.storage.header import Header, Outline
 from pipeline.strict import validate
 from pipeline.systems import ROLES, find_system
 from pipeline.systems.view import View
@@ -47,10 +47,8 @@ def noise_file(path, kind, values, keys):
     count = extractor.frames(round(params.sample_rate * max(0.25, params.pad_to or 0))) or 1
     scale = {name: 1000 if dtype.kind == "i" else 1 for name, dtype in extractor.dtypes.items()}
     header = Header(kind, extractor.version, params.model_dump(mode="json"), extractor.frame_rate, "toy")
-    lengths = np.full(len(keys), count, np.int64)
-    with FeatureWriter(
-        path, header, keys, np.zeros((len(keys), 32), np.uint8), lengths, extractor.dims, extractor.dtypes
-    ) as out:
+    outline = Outline(header, keys, np.zeros((len(keys), 32), np.uint8), extractor.dims, extractor.dtypes)
+    with FeatureWriter(path, outline, np.full(len(keys), count, np.int64)) as out:
         for i in range(len(keys)):
             for name, dims in extractor.dims.items():
                 values = scale[name] * rng.standard_normal((count, dims))

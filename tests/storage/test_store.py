@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.errors import UserError
 from pipeline.storage.feature_file import FeatureFile, may_be_replaced
 from pipeline.storage.feature_writer import FeatureWriter
-from pipeline.storage.header import SCHEMA, Header
+from pipeline.storage.header import SCHEMA, Header, Outline
 from pipeline.storage.identity import canonical_json
 
 KEYS = ["a", "b/ü", "empty", "d@10dB"]
@@ -33,8 +33,8 @@ def digests(count):
 
 
 def write(path, keys=KEYS, lengths=LENGTHS, header=HEADER):
-    writer = FeatureWriter(path, header, keys, digests(len(keys)), np.array(lengths, np.int64), DIMS, DTYPES)
-    with writer:
+    outline = Outline(header, keys, digests(len(keys)), DIMS, DTYPES)
+    with FeatureWriter(path, outline, np.array(lengths, np.int64)) as writer:
         for i, length in enumerate(lengths):
             for stream in DIMS:
                 writer.put(i, stream, frames(i, stream, length))
@@ -150,7 +150,7 @@ def test_the_order_of_params_does_not_change_the_bytes(path, tmp_path):
 
 def write_half(path, error):
     before = path.exists()
-    with FeatureWriter(path, HEADER, ["x"], digests(1), np.array([2]), DIMS, DTYPES) as writer:
+    with FeatureWriter(path, Outline(HEADER, ["x"], digests(1), DIMS, DTYPES), np.array([2])) as writer:
         writer.put(0, "values", frames(0, "values", 2))
         assert path.exists() == before
         raise error
@@ -173,7 +173,7 @@ def test_an_error_while_writing_leaves_nothing(tmp_path):
 
 @pytest.mark.parametrize("shape", [(2, 2), (1, 3), (6,)])
 def test_frames_of_another_shape_are_refused(tmp_path, shape):
-    writer = FeatureWriter(tmp_path / "f.h5", HEADER, ["x"], digests(1), np.array([2]), DIMS, DTYPES)
+    writer = FeatureWriter(tmp_path / "f.h5", Outline(HEADER, ["x"], digests(1), DIMS, DTYPES), np.array([2]))
     with pytest.raises(ValueError, match=r"values: shape .*, expected \(.*2.*, 3\)"), writer:
         writer.put(0, "values", np.zeros(shape, np.float32))
 

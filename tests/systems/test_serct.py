@@ -8,7 +8,7 @@ from feature_files import EMOTIONS
 from pipeline.errors import ParamsError, UserError
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
-from pipeline.storage.header import Header
+from pipeline.storage.header import Header, Outline
 from pipeline.strict import validate
 from pipeline.systems import find_system
 from pipeline.systems.layers.deformable_attention import DeformableAttention
@@ -38,7 +38,8 @@ def write_waveforms(path, waves, rate=16000):
     header = Header(extractor="waveform", version="1", params={}, frame_rate=float(rate), corpus="toy")
     lengths = np.array([len(wave) for wave in waves.values()], np.int64)
     digests = np.zeros((len(waves), 32), np.uint8)
-    with FeatureWriter(path, header, list(waves), digests, lengths, {"values": 1}, {"values": np.dtype(np.int16)}) as w:
+    outline = Outline(header, list(waves), digests, {"values": 1}, {"values": np.dtype(np.int16)})
+    with FeatureWriter(path, outline, lengths) as w:
         for i, wave in enumerate(waves.values()):
             w.put(i, "values", wave.astype(np.int16)[:, None])
     return FeatureFile(path)
