@@ -1,0 +1,161 @@
+"""params.yaml -> stages: one for each thing that is asked for, and for nothing else."""
+
+import yaml
+
+from pipeline.config.document import validated
+from pipeline.graph.stages import graph_stages, name_clashes
+
+BASE = """
+corpora:
+  ravdess: {reader: ravdess, root: recordings}
+  other: {reader: emodb, root: elsewhere}
+copies:
+  noisy: {source: ravdess, snr: [10]}
+features:
+  mel: {extractor: logmel, n_mels: 64}
+  mel_48k: {extractor: logmel, sample_rate: 48000}
+  cepstra: {extractor: mfcc}
+  melody: {extractor: prosody}
+embeddings:
+  tiny: {model: tiny, layers: [1, 9]}
+protocols:
+  loso: {scheme: leave_one_speaker_out}
+  dealt: {scheme: grouped_kfold, folds: 2}
+"""
+
+
+def graph(text):
+    """The stages of BASE and more, by name."""
+    data = yaml.safe_load(BASE + text)
+    params, problems = validated(data)
+    assert problems == []
+    stages = graph_stages(params, data)
+    assert name_clashes(stages) == []
+    return {stage.name: stage for stage in stages}
+
+
+def test_nothing_is_asked_for():
+    assert graph("") == {}
+    params, problems = validated({})
+    assert problems == []
+    assert graph_stages(params, {}) == []
+
+
+def test_an_experiment_brings_what_it_reads_and_nothing_else():
+    stages = graph("experiments: {one: {system: svm, corpus: ravdess, protocol: loso, mfcc: cepstra}}")
+    assert list(stages) == [
+        "code",
+        "manifest-ravdess",
+        "audio-ravdess",
+        "features-ravdess-cepstra",
+        "train-one",
+        "evaluate",
+    ]
+    assert stages["audio-ravdess"].cmd == "python -m stages.audio ravdess 16k"
+    train = stages["train-one"]
+    assert train.deps == [
+        "data/manifests/ravdess.jsonl",
+        "data/features/ravdess/cepstra.h5",
+        "data/code/train-svm.txt",
+    ]
+    assert train.params == [
+        "experiments.one.system",
+        "experiments.one.corpus",
+        "experiments.one.protocol",
+        "experiments.one.mfcc",
+        "protocols.loso",
+    ]
+    assert stages["features-ravdess-cepstra"].outs == [{"data/features/ravdess/cepstra.h5": {"persist": True}}]
+
+
+def test_copies_bring_the_features_of_who_trains_on_them():
+    stages = graph(
+        "experiments: {one: {system: cnn, corpus: ravdess, copies: noisy, protocol: dealt, mfcc: cepstra}}\nseed: 1"
+    )
+    assert {"copies-noisy", "features-noisy-cepstra", "features-ravdess-cepstra"} <= set(stages)
+    assert stages["audio-ravdess"].cmd.endswith(" 16k 48k")  # copies are made at 48 kHz
+    assert stages["copies-noisy"].cmd == "python -m stages.copies noisy 16k"
+    assert stages["copies-noisy"].params == ["seed", "copies.noisy"]
+    assert "data/features/noisy/cepstra.h5" in stages["train-one"].deps
+
+
+def test_features_alone_are_kept_when_asked_for():
+    stages = graph("keep: {other: [melody, tiny], noisy: [mel_48k]}")
+    assert {"features-other-melody", "features-other-tiny", "features-noisy-mel_48k", "copies-noisy"} <= set(stages)
+    assert "evaluate" not in stages
+    assert not [name for name in stages if name.startswith("train")]
+    assert stages["features-other-tiny"].outs == [{"data/embeddings/other/tiny.h5": {"persist": True}}]
+
+
+def test_a_corpus_alone_is_listed():
+    assert list(graph("keep: {ravdess: []}")) == ["code", "manifest-ravdess"]
+
+
+def test_a_published_figure_is_of_the_evaluation_alone():
+    with_figure = graph(
+        "experiments: {one: {system: svm, corpus: ravdess, protocol: loso, mfcc: cepstra, published: {WA: 50}}}"
+    )
+    assert not [key for key in with_figure["train-one"].params if "published" in key]
+    assert "experiments" in with_figure["evaluate"].params
+
+
+def test_the_evaluation_reads_each_prediction_by_name():
+    text = """
+experiments:
+  one: {system: pooled, corpus: ravdess, protocol: dealt, mfcc: cepstra}
+  two: {system: pooled, corpus: ravdess, protocol: dealt, logmel: mel}
+  three: {system: mlp, corpus: ravdess, protocol: dealt, ssl: tiny}
+fusions:
+  pair: {of: [one, two], fit_on: other_folds}
+  all: {of: [pair, three], fit_on: other_folds}
+"""
+    stages = graph(text)
+    evaluate = stages["evaluate"]
+    assert [dep for dep in evaluate.deps if "predictions" in dep] == [
+        f"data/predictions/{name}" for name in ("one", "two", "three", "pair", "all")
+    ]
+    assert stages["fuse-all"].deps == ["data/predictions/pair", "data/predictions/three", "data/code/fuse.txt"]
+    assert "metrics/curves" in evaluate.paths()
+
+
+def test_curves_are_promised_only_where_something_has_epochs():
+    stages = graph("experiments: {one: {system: pooled, corpus: ravdess, protocol: loso, prosody: melody}}")
+    assert "metrics/curves" not in stages["evaluate"].paths()
+
+
+def test_a_local_model_is_a_dependency(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").mkdir()
+    data = yaml.safe_load(BASE.replace("model: tiny,", "model: weights,") + "keep: {ravdess: [tiny]}")
+    params, _ = validated(data)
+    stages = {stage.name: stage for stage in graph_stages(params, data)}
+    assert "weights" in stages["features-ravdess-tiny"].deps
+
+
+def test_a_demo_corpus_is_made_only_where_it_is_read():
+    text = """
+demo: {spoken: {voices: 2}, unread: {}}
+corpora:
+  spoken: {reader: demo, root: data/raw/spoken}
+features: {cepstra: {extractor: mfcc}}
+keep: {spoken: [cepstra]}
+"""
+    data = yaml.safe_load(text)
+    params, problems = validated(data)
+    assert problems == []
+    names = [stage.name for stage in graph_stages(params, data)]
+    assert "demo-spoken" in names
+    assert "demo-unread" not in names
+
+
+def test_names_that_meet_in_one_stage_are_said():
+    text = """
+corpora: {a: {reader: folder, root: x}, a-b: {reader: folder, root: y}}
+features: {c: {extractor: mfcc}, b-c: {extractor: mfcc}}
+keep: {a: [b-c], a-b: [c]}
+"""
+    data = yaml.safe_load(text)
+    params, problems = validated(data)
+    assert problems == []
+    (clash,) = name_clashes(graph_stages(params, data))
+    assert "features-a-b-c" in clash
