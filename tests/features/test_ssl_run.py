@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from ssl_checkpoints import CHECKPOINTS, build, build_whisper, save, save_whisper
+from ssl_checkpoints import CHECKPOINTS, build, save
 
 from pipeline.audio.audio_file import write_audio
 from pipeline.errors import UserError
@@ -15,9 +15,10 @@ from pipeline.storage.feature_file import FeatureFile
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from pipeline.features.ssl.batches import check_compute, cut, out_of_memory, passes, within_memory  # noqa: E402
+from pipeline.features.ssl.batches import cut, passes, within_memory  # noqa: E402
 from pipeline.features.ssl.convolutions import convolve, moments, normalises_over_time  # noqa: E402
 from pipeline.features.ssl.wav2vec import frames, hidden_states, normalise  # noqa: E402
+from pipeline.jobs.torch_errors import out_of_memory  # noqa: E402
 
 RATE = 16000
 
@@ -284,47 +285,3 @@ def test_gradients_reach_the_model():
     reached = [p.grad is not None and p.grad.isfinite().all() for p in model.feature_extractor.parameters()]
     assert all(reached)
     assert model.feature_projection.projection.weight.grad.abs().max() > 0
-
-
-# --- number formats ---
-
-
-def test_bfloat16_is_near_and_says_so(folder):
-    waves = noise(9000, 16000)
-    half = make(folder, compute="bfloat16", layers=(1,))
-    for one, other in zip(half.extract(waves), make(folder, layers=(1,)).extract(waves), strict=True):
-        near, exact = one["layer_01"], other["layer_01"]
-        assert near.dtype == np.float32
-        assert not np.array_equal(near, exact)
-        assert np.linalg.norm(near - exact) < 0.05 * np.linalg.norm(exact)
-    assert half.params.model_dump()["compute"] == "bfloat16"
-
-
-def test_bfloat16_of_whisper(tmp_path):
-    folder = save_whisper(build_whisper(), tmp_path)
-    (near,), (exact,) = (
-        make(folder, compute=compute, chunk_seconds=5).extract(noise(9000)) for compute in ("bfloat16", "float32")
-    )
-    assert not np.array_equal(near["layer_02"], exact["layer_02"])
-    assert np.linalg.norm(near["layer_02"] - exact["layer_02"]) < 0.05 * np.linalg.norm(exact["layer_02"])
-
-
-def test_a_device_without_the_format_is_refused_before_loading():
-    with pytest.raises(UserError, match="float16 needs a GPU; on the CPU use bfloat16 or float32"):
-        SSL(SSLParams(model="./nothing/here", compute="float16")).extract(noise(400))
-    with pytest.raises(UserError, match="the device 'meta' has no bfloat16"):
-        check_compute("bfloat16", "meta")
-    check_compute("float32", "meta")
-
-
-@pytest.mark.parametrize("emulated", [True, False])
-def test_gpus_without_bfloat16_are_refused(monkeypatch, emulated):
-    monkeypatch.setattr(
-        torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or not emulated
-    )
-    if emulated:
-        with pytest.raises(UserError, match="the device 'cuda:0' has no bfloat16"):
-            check_compute("bfloat16", "cuda:0")
-    else:
-        check_compute("bfloat16", "cuda:0")
-    check_compute("float16", "cuda:0")

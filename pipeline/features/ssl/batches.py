@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
@@ -21,6 +22,8 @@ from torch.nn.utils import parametrize
 from pipeline.audio.samples import Wave
 from pipeline.errors import UserError
 from pipeline.features.ssl.pooling import Keep, Rows
+from pipeline.jobs.number_format import NETWORK, check_near
+from pipeline.jobs.torch_errors import first_line, lower_format, out_of_memory
 
 CONTEXT = 2.0
 """Audio that a window sees on either side of the frames kept of it (s)."""
@@ -174,7 +177,7 @@ def encode(
         pieces += [(Piece(wave[window.start : window.stop], whole), window) for window in windows[-1]]
 
     def run(chosen: Sequence[int]) -> list[dict[int, Any]]:
-        with _format(compute, device):
+        with lower_format(_said(compute)), _format(compute, device):
             states, _ = encoder.states([pieces[i][0] for i in chosen], layers)
         counts = [pieces[i][1].last - pieces[i][1].first for i in chosen]
         found: list[dict[int, Any]] = [{} for _ in chosen]
@@ -221,19 +224,12 @@ def within_memory(
         if len(chosen) == 1:
             raise UserError(
                 f"{samples(chosen[0]) / 16000:.1f} s of audio do not fit in the device's memory, even alone: lower "
-                f"chunk_seconds (or clip), or take a smaller model or another device ({_line(error)})"
+                f"chunk_seconds (or clip), or take a smaller model or another device ({first_line(error)})"
             ) from error
     if torch.cuda.is_available():
         torch.cuda.empty_cache()  # what was cached in pieces of the larger batch's sizes
     half = len(chosen) // 2
     return within_memory(compute, chosen[:half], samples) + within_memory(compute, chosen[half:], samples)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory, a GPU's or the computer's, did not suffice: only CUDA has an error class of its own for that."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return any(said in str(error) for said in ("can't allocate memory", "out of memory"))
 
 
 def check_compute(compute: Compute, device: str) -> None:
@@ -254,12 +250,37 @@ def check_compute(compute: Compute, device: str) -> None:
         raise UserError(f"compute: the device {device!r} has no {compute}; use float32")
 
 
+def check_states(encoder: Encoder, last: int, compute: Compute, device: str) -> None:
+    """Refuse a number format that gives other hidden states of a second of noise than float32.
+
+    Args:
+        encoder: the model, on `device`.
+        last: the last layer that is needed; those before it are checked too.
+        compute: number format of convolutions and products.
+        device: torch device.
+
+    Raises:
+        UserError: the device cannot compute in the format, or not rightly.
+    """
+    if compute == "float32":
+        return
+    wave = encoder.prepare(np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32))
+    pieces = [Piece(wave, encoder.measure(wave))]
+
+    def states(chosen: Compute) -> list[Tensor]:
+        with torch.inference_mode(), _format(chosen, device):
+            found, counts = encoder.states(pieces, range(last + 1))
+        return [found[layer][0, : counts[0]] for layer in range(last + 1)]
+
+    check_near(_said(compute), "hidden states", states("float32"), lambda: states(compute), NETWORK)
+
+
+def _said(compute: Compute) -> str:
+    return "" if compute == "float32" else f"compute: {compute}"
+
+
 def _format(compute: Compute, device: str) -> AbstractContextManager[Any]:
     """Convolutions and products in `compute`; norms, sums over blocks and the first convolution in single precision."""
     if compute == "float32":
         return nullcontext()
     return torch.autocast(torch.device(device).type, getattr(torch, compute))
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")

@@ -86,10 +86,11 @@ class SSL(Extractor[SSLParams]):
 
         Raises:
             UserError: the model cannot be had (see `load_backbone`), has too few layers or takes shorter windows than
-                asked for, or the device cannot hold it or compute in the number format asked for.
+                asked for, or the device cannot hold it or compute in the number format asked for, or not rightly.
         """
-        from pipeline.features.ssl.batches import check_compute, out_of_memory
+        from pipeline.features.ssl.batches import check_compute, check_states
         from pipeline.features.ssl.wav2vec import check_layers
+        from pipeline.jobs.torch_errors import out_of_memory
 
         params = self.params
         check_compute(params.compute, self.device)
@@ -102,6 +103,8 @@ class SSL(Extractor[SSLParams]):
         blocks.layers = blocks.layers[: max(params.layers)]
         try:
             backbone.to(self.device)  # type: ignore[arg-type]
+            with self._exact():
+                check_states(encoder, max(params.layers), params.compute, self.device)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise

@@ -238,24 +238,32 @@ def run_blocks(
 
 
 def _embed(encoder: Any, hidden: Tensor, valid: Tensor, stable: bool, flat: Tensor | None) -> Tensor:
-    """Add the convolutional position embedding: the input of block 1, (batch, frames, hidden size)."""
+    """Add the convolutional position embedding: the input of block 1, (batch, frames, hidden size).
+
+    The embedding is float32 always: on processors with AMX, oneDNN's grouped convolution in bfloat16 is wrong where a
+    group has few channels.
+    """
     padded = ~valid[..., None]
     hidden = hidden.masked_fill(padded, 0)
-    embedding = encoder.pos_conv_embed
+    with torch.autocast(hidden.device.type, enabled=False):
+        hidden = hidden + _positions(encoder.pos_conv_embed, hidden.float(), padded, flat)
+    return encoder.dropout(hidden if stable else encoder.layer_norm(hidden))
+
+
+def _positions(embedding: Any, hidden: Tensor, padded: Tensor, flat: Tensor | None) -> Tensor:
+    """The convolutional position embedding of states (batch, frames, hidden size), zero where padded."""
     if hasattr(embedding, "layers"):
         # data2vec: a stack, whose biases and norms make padded frames non-zero before the next convolution.
-        positions = hidden
         for layer in embedding.layers:
-            positions = layer(positions.transpose(1, 2)).transpose(1, 2).masked_fill(padded, 0)
-    else:
-        shifted = hidden.transpose(1, 2)
-        if getattr(embedding, "batch_norm", None) is not None:
-            # Some HuBERT: a batch norm before the convolution shifts padded frames from zero.
-            shifted = embedding.batch_norm(shifted).masked_fill(padded.transpose(1, 2), 0)
-        convolved = embedding.conv(shifted) if flat is None else _convolve_flat(embedding.conv, flat, shifted)
-        positions = embedding.activation(embedding.padding(convolved)).transpose(1, 2)
-    hidden = hidden + positions
-    return encoder.dropout(hidden if stable else encoder.layer_norm(hidden))
+            hidden = layer(hidden.transpose(1, 2)).transpose(1, 2).masked_fill(padded, 0)
+        return hidden
+    shifted = hidden.transpose(1, 2)
+    if getattr(embedding, "batch_norm", None) is not None:
+        # Some HuBERT: a batch norm before the convolution shifts padded frames from zero.
+        shifted = embedding.batch_norm(shifted).masked_fill(padded.transpose(1, 2), 0)
+    convolved = embedding.conv(shifted) if flat is None else _convolve_flat(embedding.conv, flat, shifted)
+    positions: Tensor = embedding.activation(embedding.padding(convolved)).transpose(1, 2)
+    return positions
 
 
 def _convolve_flat(conv: Any, flat: Tensor, hidden: Tensor) -> Tensor:

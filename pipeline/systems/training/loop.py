@@ -13,6 +13,8 @@ from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from pipeline.jobs.number_format import check_network
+from pipeline.jobs.torch_errors import lower_format
 from pipeline.systems.training.augmentation import mixup, spec_augment
 from pipeline.systems.training.batches import Batches
 from pipeline.systems.training.params import TrainingParams
@@ -28,6 +30,7 @@ class Loop(NeuralNetClassifier):
         super().__init__(*args, **kwargs)
         self.settings = settings
         self.batches = batches
+        self._proven = False
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> "Loop":
         """Train. skorch's own takes Ctrl-C for the end of training, and half a training must not pass for a whole."""
@@ -53,9 +56,16 @@ class Loop(NeuralNetClassifier):
         return step
 
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
-        """Logits of a batch, in the settings' precision; they are float32."""
-        kind, lower = torch.device(self.device).type, self.settings.precision == "bfloat16"
-        with torch.autocast(kind, torch.bfloat16, enabled=lower):
+        """Logits of a batch, in the settings' precision; they are float32.
+
+        Raises:
+            UserError: of the first batch, the precision does not give here what float32 gives.
+        """
+        said, kind = self._lower(), torch.device(self.device).type
+        if said and not self._proven:
+            check_network(said, self.module_, lambda: super(Loop, self).infer(x), kind, torch.bfloat16)
+            self._proven = True
+        with lower_format(said), torch.autocast(kind, torch.bfloat16, enabled=bool(said)):
             logits: Tensor = super().infer(x, **fit_params)
         return logits.float()
 
@@ -72,8 +82,13 @@ class Loop(NeuralNetClassifier):
         if order is not None:
             other = self.get_loss(logits, y[order.to(y.device)], X=inputs, training=True)
             loss = share * loss + (1 - share) * other
-        (loss / together).backward()
+        with lower_format(self._lower()):
+            (loss / together).backward()
         return {"loss": loss, "y_pred": logits}
+
+    def _lower(self) -> str:
+        """The precision, where it is below float32, as errors say it."""
+        return "" if self.settings.precision == "float32" else f"precision: {self.settings.precision}"
 
 
 def make_loop(

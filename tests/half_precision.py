@@ -1,0 +1,22 @@
+"""Whether half precision can be had here: it is the processor's to say, and the program's to say in one line."""
+
+import os
+import re
+
+from pipeline.errors import UserError
+
+SAID = r"(compute|precision): bfloat16 (cannot be had|is wrong) on this machine: [^\n]*use float32[^\n]*"
+
+
+def or_refused(run):
+    """What `run` gives; None where the processor has no right bfloat16, and that was said in one line."""
+    import torch
+
+    try:
+        return run()
+    except UserError as error:
+        said = str(error)
+    able = torch.backends.cpu.get_cpu_capability() == "AVX512" and "ONEDNN_MAX_CPU_ISA" not in os.environ
+    assert re.fullmatch(SAID, said)
+    assert not able, f"with AVX-512 it can be had: {said}"
+    return None
