@@ -1,136 +1,120 @@
-"""Decision-level fusion of two branches' class probabilities (Wei et al. 2025, eqs. 8-10, and their table 5)."""
+"""Decision-level fusion of the class probabilities of two branches or more (Wei et al. 2025, table 5)."""
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.fusions import FusionParams
 from pipeline.errors import UserError
-from pipeline.experiments.gate import fit_gate
+from pipeline.experiments.fusion_methods import Fused, Probabilities, fit
 from pipeline.experiments.predictions import Predictions
 
-Probabilities = NDArray[np.float64]
-Labels = NDArray[np.int64]
-Fused = Callable[[Probabilities, Probabilities], Probabilities]
+Indices = NDArray[np.int64]
 
 
-def logistic_regression(first: Probabilities, second: Probabilities, y: Labels, c: float) -> Fused:
-    """Fit softmax(W [p1; p2] + b), W of shape (C, 2C), on probabilities (N, C) of both branches and labels (N,)."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=c, max_iter=1000).fit(np.hstack([first, second]), y)
-    classes = first.shape[1]
-
-    def fused(first: Probabilities, second: Probabilities) -> Probabilities:
-        out = np.zeros((len(first), classes))
-        out[:, model.classes_] = model.predict_proba(np.hstack([first, second]))
-        return out
-
-    return fused
-
-
-def weighted_average(first: Probabilities, second: Probabilities, y: Labels) -> Fused:
-    """Fit w p1 + (1 - w) p2: the w of 0, 0.05, ..., 1 with the best accuracy (nearest 0.5 among equals)."""
-    weights = np.linspace(0, 1, 21)
-    accuracy = [np.mean((w * first + (1 - w) * second).argmax(axis=1) == y) for w in weights]
-    weight = max(zip(accuracy, -np.abs(weights - 0.5), weights, strict=True))[2]
-    return lambda first, second: weight * first + (1 - weight) * second
-
-
-def gated(first: Probabilities, second: Probabilities, y: Labels, c: float, units: int = 0, seed: int = 0) -> Fused:
-    """Fit w p1 + (1 - w) p2, in which a gate (see `gate.py`) chooses w for each utterance from [p1; p2], (N, 2 C).
+def fuse(name: str, params: FusionParams, branches: Mapping[str, Predictions]) -> Predictions:
+    """Fit the fusion fold by fold on what `params.fit_on` names, and fuse the test part.
 
     Args:
-        first: probabilities (N, C) of one branch.
-        second: probabilities (N, C) of the other.
-        y: labels (N,).
-        c: inverse regularisation strength.
-        units: hidden units of the gate; 0 for a logistic one.
-        seed: of the hidden units' start.
-    """
-    rows, chance = np.arange(len(y)), 1 / first.shape[1]
-
-    def inputs(first: Probabilities, second: Probabilities) -> Probabilities:
-        return np.hstack([first, second]) - chance
-
-    gate = fit_gate(inputs(first, second), first[rows, y], second[rows, y], c, units, seed)
-
-    def fused(first: Probabilities, second: Probabilities) -> Probabilities:
-        weight = gate.weigh(inputs(first, second))[0][:, None]
-        return np.asarray(weight * first + (1 - weight) * second)
-
-    return fused
-
-
-def fit(params: FusionParams, first: Probabilities, second: Probabilities, y: Labels, seed: int = 0) -> Fused:
-    """Fit the fusion that `params.method` names."""
-    if params.method == "logistic_regression":
-        return logistic_regression(first, second, y, params.c)
-    if params.method == "gated":
-        return gated(first, second, y, params.c, params.gate_units, seed)
-    return weighted_average(first, second, y)
-
-
-def fuse(name: str, params: FusionParams, first: Predictions, second: Predictions) -> Predictions:
-    """Fit the fusion fold by fold on what `params.fit_on` names, and fuse the test part.
+        name: the fusion's.
+        params: its params.
+        branches: name -> predictions, of all that `params.of` names; rows go in the order of the first.
 
     Raises:
         UserError: the branches were not tested on the same utterances in the same folds, or have no probabilities of
             the part to fit on.
     """
-    same = first.classes == second.classes and [sorted(fold["test"]) for fold in first.folds] == [
-        sorted(fold["test"]) for fold in second.folds
-    ]
-    if not same:
-        raise UserError(f"{name}: its branches {params.first} and {params.second} differ in emotions or folds")
-    found = Predictions(first.classes, folds=[_parts(*pair) for pair in zip(first.folds, second.folds, strict=True)])
-    for number in range(len(first.folds)):
-        fused = fitted(name, params, first, second, number)
-        tested = first.where("test", number)
-        rows = fused(first.probabilities(tested), second.probabilities(_align(first, second, tested)))
-        found.add(number, "test", [first.keys[i] for i in tested], [first.emotions[i] for i in tested], rows)
-    found.card = {
-        **{key: first.card[key] for key in ("corpus", "protocol", "speaker_dependent", "seed")},
-        "name": name,
-        "system": f"fusion ({params.method})",
-        "random_backbone": first.card["random_backbone"] or second.card["random_backbone"],
-        "transductive": any(branch.card.get("transductive", False) for branch in (first, second)),
-        "params": params.model_dump(mode="json", exclude={"published"}),
-        "inputs": {"first": params.first, "second": params.second},
-    }
+    _check_alike(name, {branch: branches[branch] for branch in params.of})
+    members = [branches[branch] for branch in params.of]
+    found = Predictions(members[0].classes, folds=_folds(members), card=_card(name, params, members))
+    for number in range(len(found.folds)):
+        fused = fitted(name, params, branches, number)
+        tested = members[0].where("test", number)
+        _add(found, members[0], tested, fused(_aligned(members, tested)))
     return found
 
 
-def fitted(name: str, params: FusionParams, first: Predictions, second: Predictions, number: int) -> Fused:
+def fitted(name: str, params: FusionParams, branches: Mapping[str, Predictions], number: int) -> Fused:
     """Fit the fusion of one fold on what `params.fit_on` names.
 
     Raises:
-        UserError: the branches have no probabilities of that part.
+        UserError: the branches have no probabilities of that part, or the part has one emotion only.
     """
-    rows = _fit_rows(params, first, number)
+    members = [branches[branch] for branch in params.of]
+    rows = _fit_rows(params, members[0], number)
     if not len(rows):
         need = "a protocol with inner_folds" if params.fit_on == "training" else "a protocol with more folds"
         raise UserError(f"{name}: no {params.fit_on} probabilities to fit on; take {need}, or fit_on: validation")
-    pair = first.probabilities(rows), second.probabilities(_align(first, second, rows))
-    return fit(params, *pair, first.labels(rows), first.card["seed"])
+    y = members[0].labels(rows)
+    if params.method == "logistic_regression" and len(set(y)) < 2:
+        raise UserError(f"{name}: a logistic regression cannot be fitted on one emotion, all that {params.fit_on} has")
+    return fit(params, _aligned(members, rows), y, members[0].card["seed"])
 
 
-def _fit_rows(params: FusionParams, first: Predictions, number: int) -> NDArray[np.int64]:
+def _fit_rows(params: FusionParams, first: Predictions, number: int) -> Indices:
     if params.fit_on == "other_folds":
         tested = first.where("test")
         return tested[np.array(first.fold)[tested] != number]
     return first.where(params.fit_on, number)
 
 
-def _align(first: Predictions, second: Predictions, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows of `second` for the same fold, part and utterance as these rows of `first`."""
-    places = {place: i for i, place in enumerate(zip(second.fold, second.part, second.keys, strict=True))}
+def _add(found: Predictions, first: Predictions, rows: Indices, probabilities: Probabilities) -> None:
+    """Add the fusion's probabilities of what these rows of the first branch are about."""
+    for i, row in zip(rows, probabilities, strict=True):
+        found.add(first.fold[i], first.part[i], [first.keys[i]], [first.emotions[i]], row[None])
+
+
+def _aligned(members: Sequence[Predictions], rows: Indices) -> list[Probabilities]:
+    """Each branch's probabilities for the fold, part and utterance of these rows of the first."""
+    first = members[0]
+    return [branch.probabilities(_align(first, branch, rows)) for branch in members]
+
+
+def _align(first: Predictions, other: Predictions, rows: Indices) -> Indices:
+    """The rows of `other` for the same fold, part and utterance as these rows of `first`."""
+    places = {place: i for i, place in enumerate(zip(other.fold, other.part, other.keys, strict=True))}
     wanted = [(first.fold[i], first.part[i], first.keys[i]) for i in rows]
     for fold, part, key in (place for place in wanted if place not in places):
-        raise UserError(f"{second.card.get('name')}: has no {part} probabilities of {key!r} in fold {fold}")
+        raise UserError(f"{other.card.get('name')}: has no {part} probabilities of {key!r} in fold {fold}")
     return np.array([places[place] for place in wanted], np.int64)
 
 
-def _parts(first: dict[str, list[str]], second: dict[str, list[str]]) -> dict[str, list[str]]:
-    return {part: sorted({*first[part], *second[part]}) for part in ("train", "validation", "test")}
+def _check_alike(name: str, branches: Mapping[str, Predictions]) -> None:
+    (first, reference), *others = branches.items()
+    known = _traits(reference)
+    for other, predictions in others:
+        different = [trait for trait, value in _traits(predictions).items() if value != known[trait]]
+        if different:
+            raise UserError(f"{name}: its branches {first} and {other} differ in {different[0]}")
+
+
+def _traits(branch: Predictions) -> dict[str, Any]:
+    """What branches must have in common, the most telling difference first."""
+    return {
+        "corpus": branch.card["corpus"],
+        "protocol": branch.card["protocol"],
+        "emotions": branch.classes,
+        "folds": [sorted(fold["test"]) for fold in branch.folds],
+    }
+
+
+def _folds(members: Sequence[Predictions]) -> list[dict[str, list[str]]]:
+    """Who is in each part of each fold, in any branch: a branch may train on copies, and another not."""
+    return [
+        {part: sorted(set().union(*(fold[part] for fold in same))) for part in ("train", "validation", "test")}
+        for same in zip(*(branch.folds for branch in members), strict=True)
+    ]
+
+
+def _card(name: str, params: FusionParams, members: Sequence[Predictions]) -> dict[str, Any]:
+    marks = ("random_backbone", "transductive", "speaker_dependent")
+    return {
+        **{key: members[0].card[key] for key in ("corpus", "protocol", "seed")},
+        **{mark: any(branch.card.get(mark, False) for branch in members) for mark in marks},
+        "name": name,
+        "system": f"fusion ({params.method})",
+        "params": params.model_dump(mode="json", exclude={"of", "published"}),
+        "inputs": params.of,
+    }

@@ -106,7 +106,7 @@ class Model:
 
 
 def find_models(name: str, fusions: Mapping[str, FusionParams]) -> tuple[list[Model], FusionParams | None]:
-    """The models that a folder, an experiment or a fusion of this project has: one, or a fusion's two.
+    """The models that a folder, an experiment or a fusion of this project has: one, or a fusion's branches.
 
     Raises:
         ParamsError: there is nothing of that name.
@@ -116,7 +116,7 @@ def find_models(name: str, fusions: Mapping[str, FusionParams]) -> tuple[list[Mo
             return [Model.read(folder)], None
     if name in fusions:
         params = fusions[name]
-        return [Model.read(paths.models(branch)) for branch in (params.first, params.second)], params
+        return [Model.read(paths.models(branch)) for branch in params.of], params
     trained = sorted(path.parent.name for path in paths.models("").glob(f"*/{CARD}"))
     known = [*trained, *fusions]
     raise ParamsError(
@@ -138,7 +138,7 @@ def predict(
 
     Args:
         name: of the experiment or fusion.
-        models: an experiment's, or a fusion's two.
+        models: an experiment's, or a fusion's branches'.
         fusion: the fusion's params, or None.
         recordings: key -> file.
         speakers: key -> speaker, for models that standardise each speaker; who is not there is unknown.
@@ -160,11 +160,8 @@ def predict(
             found.append(model.probabilities(X, devices[0]))
     if fusion is None:
         return np.asarray(found[0].mean(axis=0))
-    first, second = (Predictions.read(paths.predictions(name)) for name in (fusion.first, fusion.second))
-    fused = [
-        fitted(name, fusion, first, second, number)(one, other)
-        for number, (one, other) in enumerate(zip(*found, strict=True))
-    ]
+    branches = {branch: Predictions.read(paths.predictions(branch)) for branch in fusion.of}
+    fused = [fitted(name, fusion, branches, number)(same) for number, same in enumerate(zip(*found, strict=True))]
     return np.asarray(np.mean(fused, axis=0))
 
 

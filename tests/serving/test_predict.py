@@ -16,7 +16,7 @@ from pipeline.config.fusions import FusionParams
 from pipeline.experiments.fusion import fitted
 from pipeline.experiments.predictions import Predictions
 
-FUSION = "first: picture, second: again, fit_on: other_folds"
+FUSION = "of: [picture, again], fit_on: other_folds"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def trained(tmp_path_factory):
     project = Project(folder)
     for number, path in enumerate(project.recordings):
         soundfile.write(path, tone(0.3 + 0.02 * number, 200 + 90 * (number // 3) + 7 * number), 16000)
-    project.edit("first: statistics, second: again, fit_on: validation", FUSION)
+    project.edit("of: [statistics, again], fit_on: validation", FUSION)
     project.edit("copies: loud, protocol: dealt", "copies: mine, protocol: loso")
     project.edit("n_mels: 20}\n  mfcc", "n_mels: 32, clip: 0.5, pad_to: 0.5, hop_length: 100}\n  mfcc")
     project.edit("statistics: {corpus: mine,", "statistics: {params: {normalisation: per_speaker}, corpus: mine,")
@@ -100,15 +100,15 @@ def test_each_folds_model_gives_what_it_gave_in_training_and_together_their_mean
 
 
 def test_a_fusion_fuses_fold_by_fold(trained, ser, tmp_path):
-    branches = [Predictions.read(trained.folder / "data/predictions" / name) for name in ("picture", "again")]
-    params = FusionParams(first="picture", second="again", fit_on="other_folds")
+    branches = {name: Predictions.read(trained.folder / "data/predictions" / name) for name in ("picture", "again")}
+    params = FusionParams(of=["picture", "again"], fit_on="other_folds")
     wanted = []
     for fold in range(3):
         pair = []
         for name in ("picture", "again"):
             rows, _ = ser(single(trained, name, fold, tmp_path / f"{name}{fold}"), "recordings")
             pair.append(np.array([probabilities(row) for row in rows.values()]))
-        wanted.append(fitted("both", params, *branches, fold)(*pair))
+        wanted.append(fitted("both", params, branches, fold)(pair))
     rows, said = ser("both", "recordings")
     assert "picture: spectrogram" in said
     assert "again: pooled" in said
