@@ -43,7 +43,7 @@ experiments:
   spectrogram:
     picture: {corpus: mine, copies: loud, protocol: dealt, logmel: mel, params: {epochs: 1}}
 fusions:
-  both: {first: statistics, second: again, fit_on: validation}
+  both: {of: [statistics, again], fit_on: validation}
 scoring:
   bootstrap: 100
 """

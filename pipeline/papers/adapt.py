@@ -90,7 +90,7 @@ class _Adapted:
                 if not self.choices.only or entry["corpus"] in self.choices.only:
                     self.experiment(system, name, entry)
         for name, entry in self.preset.fusions.items():
-            if entry["first"] in self.renamed and entry["second"] in self.renamed:
+            if all(branch in self.renamed for branch in entry["of"]):
                 self.fusion(name, entry)
         copied = {role: list(names) for role, names in self.copied.items()}
         return Wanted(self.sections, copied, self.named, self.corpora)
@@ -112,13 +112,12 @@ class _Adapted:
         return [name for name in self.preset.embeddings if model and self.preset.embedding(name)["model"] == model][:1]
 
     def fusion(self, name: str, entry: dict[str, Any]) -> None:
-        branches = [self.branches[entry[key]] for key in ("first", "second")]
-        names = {key: self.renamed[entry[key]] for key in ("first", "second")}
+        branches = [self.branches[branch] for branch in entry["of"]]
         embeddings = [name for branch in branches for name in self.embeddings(branch)]
         self.add(
             ("fusions",),
             self.suffixed(name, branches[0]["corpus"], embeddings, self.choices.protocol),
-            {**entry, **names},
+            {**entry, "of": [self.renamed[branch] for branch in entry["of"]]},
         )
 
     def experiment(self, system: str, name: str, entry: dict[str, Any]) -> None:

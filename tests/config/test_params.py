@@ -182,7 +182,7 @@ def test_a_wrong_value_is_named_with_what_is_right(mistakes, key, value, expecte
         "copies.loud.source",
         "protocols.loso.scheme",
         "experiments.pooled.statistics.corpus",
-        "fusions.both.first",
+        "fusions.both.of",
     ],
 )
 def test_a_missing_key(mistakes, key):
@@ -223,10 +223,18 @@ def test_a_missing_key(mistakes, key):
         ("experiments.spectrogram.picture.copies", "", "'' is not in copies; known: loud"),
         ("experiments.spectrogram.picture.copies", "loude", "'loude' is not in copies (did you mean 'loud'?)"),
         ("copied.logmel", [], "'mel' is not extracted from copies; add it to copied.logmel"),
-        ("fusions.both.second", "agaain", "'agaain' is not in experiments (did you mean 'again'?)"),
-        ("fusions.both.second", "picture", "fusions.both: its branches have not one corpus and one protocol"),
-        ("fusions.both.second", "statistics", "fusions.both.second: 'statistics' is the first branch too; expected an"),
-        ("fusions.again", {"first": "again", "second": "again"}, "is the name of an experiment too"),
+        (
+            "fusions.both.of",
+            ["statistics", "agaain"],
+            "'agaain' is not in experiments or fusions (did you mean 'again'?)",
+        ),
+        (
+            "fusions.both.of",
+            ["statistics", "picture"],
+            "fusions.both: its branches have not one corpus and one protocol",
+        ),
+        ("fusions.both.of", ["statistics", "both"], "a fusion cannot rest on itself: both of both"),
+        ("fusions.again", {"of": ["again", "statistics"]}, "is the name of an experiment too"),
         ("corpora.my corpus", {"reader": "folder", "root": "x"}, "name 'my corpus' may hold only"),
         ("features.mfcc.a/b", {}, "name 'a/b' may hold only"),
         ("experiments.pooled.ä", {"corpus": "mine", "copies": "mine", "protocol": "loso"}, "name 'ä' may hold only"),

@@ -198,9 +198,9 @@ def test_fusions_copies_and_models_follow_the_choices(own):
     apply("dual-branch-table5", "--corpus=ravdess=toy", "--embedding=dual_branch_wav2vec2=tiny")
     settings = load_params(own)
     fusion = settings.fusions["dual_branch_logistic_toy_tiny"]
-    assert (fusion.first, fusion.second) == ("dual_branch_wav2vec_toy_tiny", "dual_branch_spectrogram_toy")
+    assert fusion.of == ["dual_branch_wav2vec_toy_tiny", "dual_branch_spectrogram_toy"]
     assert fusion.published["WA"] == 92.67
-    branch = settings.experiment(fusion.first)[1]
+    branch = settings.experiment(fusion.of[0])[1]
     assert branch.params["model"] == "tiny"
     assert branch.copies == "ravdess_awgn_toy"
     assert settings.copies["ravdess_awgn_toy"].source == "toy"
