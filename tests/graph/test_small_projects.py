@@ -52,8 +52,8 @@ def project(tmp_path):
             "  one: {system: svm, corpus: mine, protocol: loso, mfcc: cepstra}\n"
             "  two: {system: pooled, corpus: mine, protocol: loso, logmel: mel, emotions: [angry, happy, sad]}\n"
             "  three: {system: pooled, corpus: mine, protocol: loso, prosody: melody}\n"
-            "  four: {system: pooled, corpus: mine, protocol: loso, prosody: melody, emotions: {low: sad, up: [angry, happy]}}"
-            "\n"
+            "  four:\n"
+            "    {system: pooled, corpus: mine, protocol: loso, prosody: melody, emotions: [sad, {up: [angry, happy]}]}\n"
             "fusions:\n"
             "  both: {of: [one, three], fit_on: other_folds}\n",
             {"features-mine-cepstra", "features-mine-mel", "features-mine-melody", "fuse-both", "evaluate"}
