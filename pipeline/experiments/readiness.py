@@ -1,15 +1,40 @@
-"""Whether the disk has what params.yaml asks for, before anything runs: folders, speakers, sessions, emotions."""
+"""Whether the disk has what params.yaml asks for, before anything runs: folders, emotions, speakers, sessions."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import paths
+from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
+from pipeline.corpora import READERS, find_reader
+from pipeline.corpora.base import CorpusParams
+from pipeline.corpora.emotions import canonical
+from pipeline.errors import UserError
+from pipeline.experiments.classes import class_set
+from pipeline.experiments.feasibility import protocol_problem
+
+
+@dataclass(frozen=True)
+class ListedRow:
+    """What is known of a recording by its name and the corpus's tables; no audio is decoded."""
+
+    key: str
+    dataset: str
+    speaker: str
+    session: str
+    emo: str
 
 
 def readiness_problems(params: Params) -> list[str]:
     """What is missing on the disk, as `key: problem`."""
-    return [*_roots(params)]
+    problems = [*_roots(params)]
+    missing = {problem.split(".")[1] for problem in problems}
+    for name, corpus in params.corpora.items():
+        experiments = {key: e for key, e in params.experiments.items() if e.corpus == name}
+        if name not in missing and experiments and corpus.reader in READERS and Path(corpus.root).is_dir():
+            problems += _corpus(params, name, corpus, experiments)
+    return problems
 
 
 def _roots(params: Params) -> Iterator[str]:
@@ -19,3 +44,39 @@ def _roots(params: Params) -> Iterator[str]:
             continue
         what = "is no folder" if Path(corpus.root).exists() else "does not exist"
         yield f"corpora.{name}.root: {str(corpus.root)!r} {what}"
+
+
+def _corpus(params: Params, name: str, corpus: CorpusParams, experiments: dict[str, ExperimentParams]) -> Iterator[str]:
+    try:
+        rows = listed(name, corpus)
+    except UserError as error:
+        yield f"corpora.{name}: {error}"
+        return
+    for key, experiment in experiments.items():
+        try:
+            chosen = class_set(rows, experiment.emotions)
+        except UserError as error:
+            yield f"experiments.{key}.emotions: {error}"
+            continue
+        protocol = params.protocols.get(experiment.protocol)
+        if protocol and (problem := protocol_problem(chosen, protocol, params.seed)):
+            yield f"experiments.{key}.protocol: {problem}"
+
+
+def listed(name: str, corpus: CorpusParams) -> list[ListedRow]:
+    """A corpus's recordings as its reader lists them, sorted by key.
+
+    Raises:
+        UserError: the folder does not follow the reader's rules, or an emotion code is not known.
+    """
+    reader = find_reader(corpus.reader)
+    emotions = {**reader.emotions, **corpus.emotions}
+    rows = []
+    for utterance in reader.read(corpus.root, corpus):
+        try:
+            emotion = canonical(utterance.raw_emo, emotions)
+        except ValueError as error:
+            raise UserError(f"{corpus.root / utterance.wav}: {error}; map it in corpora.{name}.emotions") from error
+        if not corpus.keep or emotion in corpus.keep:
+            rows.append(ListedRow(utterance.key, name, utterance.speaker, utterance.session, emotion))
+    return sorted(rows, key=lambda row: row.key)

@@ -53,7 +53,7 @@ def project(tmp_path):
             "  two: {system: pooled, corpus: mine, protocol: loso, logmel: mel, emotions: [angry, happy, sad]}\n"
             "  three: {system: pooled, corpus: mine, protocol: loso, prosody: melody}\n"
             "  four:\n"
-            "    {system: pooled, corpus: mine, protocol: loso, prosody: melody, emotions: [sad, {up: [angry, happy]}]}\n"
+            "    {system: pooled, corpus: mine, protocol: loso, mfcc: cepstra, emotions: [sad, {up: [angry, happy]}]}\n"
             "fusions:\n"
             "  both: {of: [one, three], fit_on: other_folds}\n",
             {"features-mine-cepstra", "features-mine-mel", "features-mine-melody", "fuse-both", "evaluate"}
