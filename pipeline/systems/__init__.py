@@ -5,7 +5,6 @@ A system is a class below `System` with these literals, which are read without i
 - `name`: the system's name, and its group's in `experiments`;
 - `roles`: the features it must have, of logmel, mfcc, prosody, ssl and waveform;
 - `optional`, where it takes more: those it reads when they are given; one at least where `roles` is empty;
-- `variants`, where it can do with fewer: other system name -> roles;
 - `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors.
 """
 
@@ -16,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ParamsError, UserError, nearest
+from pipeline.errors import UserError
 from pipeline.registry import Entry, Registry
 
 if TYPE_CHECKING:
@@ -60,21 +59,17 @@ class SystemEntry:
 
 @cache
 def systems() -> dict[str, SystemEntry]:
-    """Every system and variant by name, in the order of names.
+    """Every system by name, in the order of names.
 
     Raises:
         UserError: a module is not Python, two systems have one name, or one has no roles or unknown ones; the file is
             named.
     """
-    known: dict[str, SystemEntry] = {}
-    for name, entry in REGISTRY.items():
-        for system, roles in {name: entry.literals.get("roles", ()), **entry.literals.get("variants", {})}.items():
-            known[system] = _system(system, entry, roles)
-    return dict(sorted(known.items()))
+    return {name: _system(name, entry) for name, entry in REGISTRY.items()}
 
 
-def _system(name: str, entry: Entry, roles: tuple[str, ...]) -> SystemEntry:
-    optional = entry.literals.get("optional", ())
+def _system(name: str, entry: Entry) -> SystemEntry:
+    roles, optional = entry.literals.get("roles", ()), entry.literals.get("optional", ())
     path = Path(__file__).parents[2].joinpath(*entry.module.split(".")).with_suffix(".py")
     if not (roles or optional):
         raise UserError(f'{path}: {entry.symbol} has no roles; list the features it reads, as roles = ("mfcc",)')
@@ -96,7 +91,4 @@ def find_system(name: str) -> SystemEntry:
     Raises:
         ParamsError: there is none; the message lists those there are.
     """
-    known = systems()
-    if name not in known:
-        raise ParamsError(f"unknown system {name!r}{nearest(name, known)}; known: {', '.join(known)}")
-    return known[name]
+    return _system(name, REGISTRY.find(name))

@@ -15,13 +15,11 @@ Where it is silent or wrong, a default is ours:
 - Slips: prosody + MFCC is 74.26 in the text, 74.58 in table 4; EMOVO is 79.48 in table 6, 75.48 in table 7; the mean of
   table 6 is 78.33, the text says 78.75.
 
-Tables 3, 4 and 7 are variants with fewer roles. The role mfcc takes LPCC and spectrograms too; `hump_cat_spectral` has
-two such streams, the second in the role logmel: R_pm = CAT(logmel, mfcc). One stream beside HuBERT is R_pm itself;
-without HuBERT, R_pm is R; HuBERT alone is R.
+Tables 3, 4 and 7 have fewer streams: `hump_cat_variants`. The role mfcc takes LPCC and spectrograms too.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -50,32 +48,50 @@ ACOUSTIC = ("prosody", "logmel", "mfcc")
 SEVEN_SECONDS = "extract with `clip: 7`, `pad_to: 7` and `pad: repeat`"
 
 
-class HuMPCATParams(TrainingParams):
-    """Params of HuMP-CAT; the training's are the paper's: Adam 1e-3, batches of 32, at most 50 epochs."""
+class HuMPCATBaseParams(TrainingParams):
+    """Params with any streams; the training's are the paper's: Adam 1e-3, batches of 32, 50 epochs at most."""
 
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     patience: int = Field(10, ge=0)
     monitor: Literal["valid_loss", "valid_acc"] = "valid_acc"
-    layers: tuple[StrictInt, ...] = Field(
-        (1, 9), min_length=1, strict=False, description="hidden states of the self-supervised model that are fused"
-    )
     width: int = Field(
         32, ge=2, multiple_of=2, description="d, the width of all sequences; the statistics have twice it"
     )
-    heads: int = Field(4, ge=1, description="of every cross-attention; a divisor of width")
-    feed_forward: int = Field(128, ge=1, description="width inside the feed-forward networks")
-    dropout: float = Field(0.1, ge=0, lt=1, description="in the cross-attention blocks")
     scale: float = Field(30.0, gt=0, description="s, what AM-softmax multiplies cosines by")
     margin: float = Field(0.2, ge=0, lt=2, description="m, what AM-softmax takes off the target's cosine in training")
 
+
+class HuMPCATStateParams(HuMPCATBaseParams):
+    """Params of HuMP-CAT with a self-supervised stream."""
+
+    layers: tuple[StrictInt, ...] = Field(
+        (1, 9), min_length=1, strict=False, description="hidden states of the self-supervised model that are fused"
+    )
+
     @model_validator(mode="after")
-    def _consistent(self) -> "HuMPCATParams":
-        if self.width % self.heads:
-            raise ValueError(f"heads {self.heads} does not divide width {self.width}")
+    def _layers_differ(self) -> Self:
         if len(set(self.layers)) < len(self.layers) or min(self.layers) < 0:
             raise ValueError(f"layers must be from 0, each once: {list(self.layers)}")
         return self
+
+
+class HuMPCATFusionParams(HuMPCATBaseParams):
+    """Params of HuMP-CAT with two streams at least."""
+
+    heads: int = Field(4, ge=1, description="of every cross-attention; a divisor of width")
+    feed_forward: int = Field(128, ge=1, description="width inside the feed-forward networks")
+    dropout: float = Field(0.1, ge=0, lt=1, description="in the cross-attention blocks")
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"heads {self.heads} does not divide width {self.width}")
+        return self
+
+
+class HuMPCATParams(HuMPCATFusionParams, HuMPCATStateParams):
+    """Params of HuMP-CAT."""
 
 
 class LayerFusion(nn.Module):
@@ -145,10 +161,10 @@ class HuMPCATNetwork(nn.Module):
     Args:
         dims: stream (prosody, logmel, mfcc, ssl) -> width of its features; of the first three two at most.
         classes: number of emotions.
-        params: HuMP-CAT's.
+        params: of HuMP-CAT with these streams; those of others are not looked at.
     """
 
-    def __init__(self, dims: Mapping[str, int], classes: int, params: HuMPCATParams) -> None:
+    def __init__(self, dims: Mapping[str, int], classes: int, params: Any) -> None:
         super().__init__()
         width = params.width
         acoustic = [stream for stream in ACOUSTIC if stream in dims]
@@ -167,7 +183,7 @@ class HuMPCATNetwork(nn.Module):
         self.classifier = CosineClassifier(2 * width, classes, params.scale)
 
     @staticmethod
-    def _transformer(params: HuMPCATParams) -> CrossAttentionTransformer:
+    def _transformer(params: HuMPCATFusionParams) -> CrossAttentionTransformer:
         return CrossAttentionTransformer(params.width, params.heads, params.feed_forward, params.dropout)
 
     def forward(self, **inputs: Tensor) -> Tensor:
@@ -198,20 +214,10 @@ def state_input(layer: int) -> str:
     return f"ssl_{layer:02d}"
 
 
-class HuMPCAT(NeuralSystem):
-    """HuMP-CAT as a scikit-learn classifier over a view of recordings of one length, 7 s in the paper."""
+class HuMPCATSystem(NeuralSystem):
+    """HuMP-CAT over a view of recordings of one length, 7 s in the paper; subclasses set their streams and `Params`."""
 
-    name = "hump_cat"
-    roles = ("mfcc", "prosody", "ssl")
-    variants = {
-        "hump_cat_ssl": ("ssl",),
-        "hump_cat_ssl_mfcc": ("mfcc", "ssl"),
-        "hump_cat_ssl_prosody": ("prosody", "ssl"),
-        "hump_cat_acoustic": ("mfcc", "prosody"),
-        "hump_cat_spectral": ("logmel", "mfcc"),
-    }
     accepts = {"mfcc": ("mfcc", "lpcc", "stft", "logmel"), "logmel": ("logmel", "stft", "lpcc", "mfcc")}
-    Params = HuMPCATParams
 
     def inputs(self, X: View) -> Inputs:
         """Prosodic features, frames and hidden states, each of one shape."""
@@ -234,7 +240,7 @@ class HuMPCAT(NeuralSystem):
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""
-        settings: HuMPCATParams = self.settings()
+        settings = self.settings()
         dims = {}
         for role in X.roles:
             stream = layer_stream(X.file("ssl"), settings.layers[0]) if role == "ssl" else "values"
@@ -248,7 +254,7 @@ class HuMPCAT(NeuralSystem):
 
     def loss(self, weight: Tensor | None, label_smoothing: float) -> nn.Module:
         """AM-softmax; the margin is for training and validation losses, probabilities have none."""
-        settings: HuMPCATParams = self.settings()
+        settings: HuMPCATBaseParams = self.settings()
         return AMSoftmaxLoss(settings.scale, settings.margin, weight, label_smoothing)
 
     def _of_one_length(self, X: View, role: str, stream: str) -> list[NDArray[Any]]:
@@ -265,3 +271,11 @@ class HuMPCAT(NeuralSystem):
                 f"{path}: {min(lengths)} frames; HuMP-CAT needs {least} at least (349 in the paper): {SEVEN_SECONDS}"
             )
         return arrays
+
+
+class HuMPCAT(HuMPCATSystem):
+    """HuMP-CAT as a scikit-learn classifier over a view with the roles mfcc, prosody and ssl."""
+
+    name = "hump_cat"
+    roles = ("mfcc", "prosody", "ssl")
+    Params = HuMPCATParams

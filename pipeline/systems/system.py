@@ -1,7 +1,7 @@
 """What every system is: a scikit-learn classifier over a `View`."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,10 +22,13 @@ class System(ClassifierMixin, BaseEstimator):
     """
 
     Params: ClassVar[type[SystemParams]]
+    name: ClassVar[str]
     roles: ClassVar[tuple[str, ...]]
     """the features it must have, of logmel, mfcc, prosody, ssl and waveform"""
     optional: ClassVar[tuple[str, ...]] = ()
     """those it takes where they are given"""
+    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """role -> extractors that may fill it, where these are others than its namesake"""
     classes_: NDArray[np.str_]
     """sorted"""
 

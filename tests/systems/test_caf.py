@@ -12,6 +12,8 @@ from pipeline.features.ssl.loading import load_backbone
 from pipeline.strict import validate
 from pipeline.systems import find_system
 from pipeline.systems.caf import CAF, CAFNetwork, CAFParams
+from pipeline.systems.caf_logmel import CAFLogMel, CAFLogMelNetwork, CAFLogMelParams
+from pipeline.systems.caf_ssl import CAFSSL, CAFSSLParams
 from pipeline.systems.layers.dpcnn import DPCNN
 from pipeline.systems.layers.feature_fusion import FUSIONS, SequenceAttention
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks, layer_stream
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 KEYS = [f"u{i:02d}" for i in range(16)]
 LABELS = list(EMOTIONS) * 4
 BOTH = ("logmel", "ssl")
+SYSTEMS = {BOTH: CAF, ("logmel",): CAFLogMel, ("ssl",): CAFSSL}
 FAST = {"epochs": 15, "batch_size": 8, "learning_rate": 1e-3, "dropout": 0.0, "backbone_dropout": 0.0}
 KINDS = {
     "dpcnn": (BOTH, {}),
@@ -60,7 +63,10 @@ def view(files, roles=BOTH, model="wav2vec2"):
 
 
 def make(name, seed=0, **changes):
-    return CAF(CAFParams(**{**FAST, **KINDS[name][1], **changes}), seed=seed)
+    roles, options = KINDS[name]
+    system = SYSTEMS[roles]
+    chosen = {**FAST, **options, **changes}
+    return system(system.Params(**{k: v for k, v in chosen.items() if k in system.Params.model_fields}), seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +154,10 @@ def test_sequence_attention_by_hand():
 @pytest.mark.parametrize("fusion", [*FUSIONS, "attention", None])
 @pytest.mark.parametrize("encoder", ["dpcnn", "textrcnn"])
 def test_networks_at_the_papers_size(encoder, fusion):
-    params = CAFParams(encoder=encoder, fusion=fusion or "caf")
-    network = CAFNetwork(224, 224, 768 if fusion else 0, 7, params).eval()
+    if fusion:
+        network = CAFNetwork(224, 224, 768, 7, CAFParams(encoder=encoder, fusion=fusion)).eval()
+    else:
+        network = CAFLogMelNetwork(224, 224, 7, CAFLogMelParams(encoder=encoder)).eval()
     region, one = 250 * 224 * 3 + 250, 250 * 250 * 3 + 250
     encoders = {"dpcnn": (250, region + 16 * one), "textrcnn": (768, sum(p.numel() for p in TextRCNN().parameters()))}
     width, wanted = encoders[encoder]
@@ -190,7 +198,8 @@ def test_each_single_row_of_the_papers_tables_takes_a_step(files, roles, model, 
 def takes_a_step(files, roles, model, **options):
     """One step changes every trained parameter."""
     X = view(files, roles, model)
-    caf = CAF(CAFParams(epochs=1, layer=1 if model == "hubert" else 9, **options))
+    layer = {"layer": 1 if model == "hubert" else 9} if "ssl" in roles else {}
+    caf = SYSTEMS[roles](SYSTEMS[roles].Params(epochs=1, **layer, **options))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         before = dict(caf.network(X, 4).named_parameters())
@@ -206,11 +215,25 @@ def takes_a_step(files, roles, model, **options):
     assert [name for name in still if "k_proj.bias" not in name] == []  # which no softmax over keys depends on
 
 
-def test_the_roles_decide_which_system_it_is():
-    for name, roles in {"caf": BOTH, "caf_logmel": ("logmel",), "caf_ssl": ("ssl",)}.items():
-        entry = find_system(name)
+def test_the_registry_finds_them():
+    for roles, system in SYSTEMS.items():
+        entry = find_system(system.name)
         assert entry.roles == roles
-        assert entry.load() is CAF
+        assert entry.load() is system
+
+
+@pytest.mark.parametrize(
+    ("params", "others"),
+    [
+        (CAFLogMelParams, ["layer", "top_blocks", "backbone_dropout", "fusion", "heads", "fused_dim"]),
+        (CAFSSLParams, ["encoder", "pool", "shared_convolutions", "fusion", "heads", "fused_dim"]),
+    ],
+)
+def test_params_of_what_a_single_stream_lacks_are_refused(params, others):
+    for other in others:
+        with pytest.raises(ParamsError, match=rf"^params\.{other}: unknown key.*; known: .*stream_dim"):
+            validate(params, {other: CAFParams().model_dump()[other]}, "params")
+    assert set(CAFParams.model_fields) == set(params.model_fields) | set(others)
 
 
 # --- the self-supervised stream ---

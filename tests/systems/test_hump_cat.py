@@ -12,7 +12,7 @@ from pipeline.errors import ParamsError, UserError
 from pipeline.features.presets import PRESETS
 from pipeline.strict import validate
 from pipeline.systems import find_system, systems
-from pipeline.systems.hump_cat import HuMPCAT, HuMPCATNetwork, HuMPCATParams, LayerFusion
+from pipeline.systems.hump_cat import HuMPCATNetwork, HuMPCATParams, LayerFusion
 from pipeline.systems.layers.am_softmax import AMSoftmaxLoss, CosineClassifier
 from pipeline.systems.layers.cross_attention import CrossAttentionTransformer
 from pipeline.systems.layers.pooling import mean_and_variance
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 KEYS = [f"u{i:02d}" for i in range(16)]
 LABELS = list(EMOTIONS) * 4
 PAPER = {"prosody": 103, "mfcc": 39, "ssl": 768}
-FAST = HuMPCATParams(epochs=40, batch_size=8, learning_rate=3e-3, patience=0, dropout=0.0)
+FAST = {"epochs": 40, "batch_size": 8, "learning_rate": 3e-3, "patience": 0, "dropout": 0.0}
 VARIANTS = {name: entry.roles for name, entry in systems().items() if name.startswith("hump_cat")}
 
 
@@ -48,13 +48,15 @@ def view(files, variant="hump_cat", keys=KEYS):
     return View(keys, {role: [files[role]] for role in VARIANTS[variant]})
 
 
-def make(seed=0, **changes):
-    return HuMPCAT(FAST.model_copy(update=changes), seed=seed)
+def make(seed=0, variant="hump_cat", **changes):
+    system = find_system(variant).load()
+    chosen = {**FAST, **changes}
+    return system(system.Params(**{k: v for k, v in chosen.items() if k in system.Params.model_fields}), seed=seed)
 
 
 @pytest.fixture(scope="module")
 def fitted(files):
-    return {variant: make().fit(view(files, variant), LABELS) for variant in VARIANTS}
+    return {variant: make(variant=variant).fit(view(files, variant), LABELS) for variant in VARIANTS}
 
 
 def paper_inputs(roles=("prosody", "mfcc", "ssl"), batch=2):
@@ -219,7 +221,7 @@ def test_probabilities_are_of_the_plain_cosines(files, fitted):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_gradients_reach_every_parameter(files, variant):
-    model = make()
+    model = make(variant=variant)
     X = view(files, variant)
     network = model.network(X, 4).train()
     batch, y = model._batches(X, np.arange(16) % 4).__getitems__(list(range(16)))
@@ -290,9 +292,26 @@ def test_the_variants_are_those_of_tables_3_4_and_7():
         "hump_cat_ssl_prosody": ("prosody", "ssl"),
     }
     entry = find_system("hump_cat_acoustic")
-    assert entry.load() is HuMPCAT
     assert {"mfcc", "lpcc", "stft"} <= set(entry.extractors("mfcc"))
     assert {"lpcc", "stft"} <= set(entry.extractors("logmel"))
+
+
+@pytest.mark.parametrize(
+    ("variant", "others"),
+    [
+        ("hump_cat_ssl", ["heads", "feed_forward", "dropout"]),
+        ("hump_cat_ssl_mfcc", []),
+        ("hump_cat_ssl_prosody", []),
+        ("hump_cat_acoustic", ["layers"]),
+        ("hump_cat_spectral", ["layers"]),
+    ],
+)
+def test_params_of_what_a_variant_lacks_are_refused(variant, others):
+    params = find_system(variant).load().Params
+    for other in others:
+        with pytest.raises(ParamsError, match=rf"^params\.{other}: unknown key.*; known: .*width"):
+            validate(params, {other: HuMPCATParams().model_dump()[other]}, "params")
+    assert set(HuMPCATParams.model_fields) == set(params.model_fields) | set(others)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +341,7 @@ def test_other_backbones_are_taken(ssl_dim):
 
 def test_one_layer_alone_is_read(files):
     X = view(files, "hump_cat_ssl")
-    model = make(layers=(9,), epochs=1).fit(X, LABELS)
+    model = make(variant="hump_cat_ssl", layers=(9,), epochs=1).fit(X, LABELS)
     assert set(model.inputs(X)) == {"ssl_09"}
     np.testing.assert_array_equal(model.inputs(X)["ssl_09"][3], files["ssl"].row(3, "layer_09"))
 

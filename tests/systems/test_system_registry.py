@@ -13,10 +13,13 @@ from conftest import REPOSITORY
 from feature_files import corpus, write_features
 
 from pipeline.corpora import manifest
-from pipeline.errors import ParamsError
+from pipeline.errors import ParamsError, UserError
 from pipeline.experiments.predictions import Predictions
+from pipeline.registry import Entry
 from pipeline.strict import Strict
 from pipeline.systems import ROLES, find_system, systems
+from pipeline.systems import _system as system_entry
+from pipeline.systems.neural import NeuralSystem
 
 EXAMPLE = Path(__file__).parents[1] / "examples/attentive_mfcc.py"
 
@@ -40,10 +43,10 @@ def test_every_system_is_a_classifier_of_its_name_and_roles():
     assert {"caf", "pooled", "spectrogram", "wav2vec"} <= set(known)
     for name, entry in known.items():
         kind = entry.load()
-        variants = getattr(kind, "variants", {})
-        assert entry.roles == tuple(variants.get(name, kind.roles))
-        assert kind.name == name or name in variants
-        assert set(entry.roles) <= set(ROLES)
+        assert (kind.name, kind.roles, kind.optional) == (name, entry.roles, entry.optional)
+        assert kind.accepts == entry.accepts
+        assert issubclass(kind, NeuralSystem) == entry.neural
+        assert {*entry.roles, *entry.optional} <= set(ROLES)
         assert issubclass(kind.Params, Strict)
         for method in ("fit", "predict_proba", "predict", "save", "load", "parameter_count"):
             assert callable(getattr(kind, method)), f"{name}.{method}"
@@ -118,3 +121,16 @@ def test_two_systems_of_one_name_are_refused(package, tmp_path):
     done = package("pipeline.cli", "check")
     assert (done.returncode, done.stdout) == (1, "")
     assert "has the name 'attentive_mfcc' of AttentiveMFCC in again.py; rename one" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("literals", "message"),
+    [
+        ({}, r"mine\.py: Mine has no roles; list the features it reads, as roles = "),
+        ({"roles": ("mfc",)}, r"mine\.py: unknown role 'mfc' of mine; known: logmel, mfcc"),
+        ({"roles": ("mfcc",), "optional": ("text",)}, r"mine\.py: unknown role 'text' of mine"),
+    ],
+)
+def test_a_system_reads_some_known_roles(literals, message):
+    with pytest.raises(UserError, match=message):
+        system_entry("mine", Entry("pipeline.systems.mine", "Mine", literals, ("System",)))
