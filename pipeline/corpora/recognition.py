@@ -48,6 +48,14 @@ class Recognition:
         entry = {"reader": self.reader, "table": self.table, "speaker_pattern": self.speaker_pattern}
         return {key: value for key, value in entry.items() if value}
 
+    def describe(self) -> str:
+        """What is there, on one line, and each note on another."""
+        counts = [_count(self.recordings, "recording"), _count(len(self.speakers), "speaker")]
+        counts += [_count(len(self.sessions), "session")] if self.sessions else []
+        emotions = ", ".join(f"{emotion} {count}" for emotion, count in self.emotions.items())
+        facts = [", ".join(counts), *([", ".join(self.languages)] if self.languages else []), emotions]
+        return "\n".join([f"{self.title} (reader {self.reader}): {'; '.join(facts)}", *(f"  {n}" for n in self.notes)])
+
 
 @dataclass(frozen=True)
 class _Attempt:
@@ -247,6 +255,11 @@ def _unknown(root: Path, files: Sequence[str], tables: Sequence[str]) -> str:
         f"reader with `emotions: {{{example}: LABEL}}` (and with `speaker_pattern` where file names hold the "
         "speaker) or with a CSV file as its `table`"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    """`1 speaker`, `12 speakers`, `speakers unknown`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}" if number else f"{noun}s unknown"
 
 
 def _shown(names: Sequence[str]) -> str:

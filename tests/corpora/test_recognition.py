@@ -96,6 +96,21 @@ def test_one_file_that_is_not_the_corpuss_is_named(known, stray):
     assert "`folder` reader with a `table`" in str(caught.value)
 
 
+def test_what_is_there_is_described(known):
+    said = known(
+        "Actor_18/03-01-05-01-02-01-18.wav", "Actor_18/03-01-02-01-02-02-18.wav", "Actor_18/03-02-05-01-02-01-18.wav"
+    )
+    assert said.describe().splitlines() == [
+        "RAVDESS, the Ryerson audio-visual database, speech only (reader ravdess): "
+        "2 recordings, 1 speaker, 2 sessions; en; angry 1, calm 1",
+        "  1 of 3 audio files are left out: second copies, or no utterances of speech",
+    ]
+
+
+def test_unknown_speakers_are_described(known):
+    assert known("sad/1.wav").describe() == "Your own recordings (reader folder): 1 recording, speakers unknown; sad 1"
+
+
 # Emotion folders
 
 
