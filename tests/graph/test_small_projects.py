@@ -1,9 +1,11 @@
 """Projects of any shape finish with `dvc repro`, and are up to date afterwards."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
-from projects import code_project, ran, ser, sh
+from projects import REPOSITORY, code_project, ran, ser, sh
 
 pytestmark = pytest.mark.slow
 
@@ -68,3 +70,35 @@ def test_a_project_finishes_and_is_up_to_date(project, params, stages):
     assert ran(sh(folder, "dvc", "repro")) == set()
     assert "up to date" in sh(folder, "dvc", "status")
     assert "is current" in ser(folder, "graph", "--check")
+
+
+def test_the_examples_of_contributing_run_through_the_graph(tmp_path):
+    """A feature, a system and a corpus, each one file put into its folder, and no list of modules anywhere."""
+    for actor in ("01", "02", "03"):
+        for letter in "CT":
+            for sentence in (1, 2, 3):
+                noise = np.random.default_rng(ord(letter) + sentence).standard_normal(4000)
+                path = tmp_path / "cafe" / letter / f"{actor}-{letter}-1-{sentence}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, 0.1 * noise * (1 + (letter == "T")) / abs(noise).max(), 16000)
+    folder = code_project(
+        tmp_path,
+        "corpora: {cafe: {reader: cafe, root: cafe}}\n"
+        "features:\n"
+        "  crossings: {extractor: zero_crossings, hop_length: 320}\n"
+        "  cepstra: {extractor: mfcc}\n"
+        "protocols: {loso: {scheme: leave_one_speaker_out, validation_speakers: 0}}\n"
+        "experiments:\n"
+        "  attentive: {system: attentive_mfcc, corpus: cafe, protocol: loso, mfcc: cepstra, params: {epochs: 2}}\n"
+        "keep: {cafe: [crossings]}\n"
+        "scoring: {bootstrap: 100}\n",
+    )
+    for name, room in (("zero_crossings", "features"), ("attentive_mfcc", "systems"), ("cafe", "corpora")):
+        shutil.copy(REPOSITORY / f"tests/examples/{name}.py", folder / f"pipeline/{room}")
+    ser(folder, "graph")
+    stages = {"manifest-cafe", "audio-cafe", "features-cafe-crossings", "features-cafe-cepstra", "train-attentive"}
+    assert ran(sh(folder, "dvc", "repro")) == {"code", *stages, "evaluate"}
+    assert "pipeline/systems/attentive_mfcc.py" in (folder / "data/code/train-attentive_mfcc.txt").read_text()
+    path = folder / "pipeline/features/zero_crossings.py"
+    path.write_text(path.read_text().replace('version = "1"', 'version = "2"'))
+    assert ran(sh(folder, "dvc", "repro")) == {"code", "features-cafe-crossings"}
