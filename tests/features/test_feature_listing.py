@@ -1,4 +1,4 @@
-"""A feature is one file: how extractors are found, what `ser features` says of them, and the example of CONTRIBUTING.md."""
+"""A feature is one file: how extractors are found, what `ser features` says of them, and CONTRIBUTING.md's example."""
 
 import os
 import re
