@@ -6,7 +6,7 @@ Adding a file adds a preset; nothing else lists it.
 from importlib.resources import files
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from pipeline.config.strict_yaml import parse
 from pipeline.errors import ParamsError, nearest
@@ -14,13 +14,14 @@ from pipeline.features.presets import resolve
 from pipeline.strict import Strict, validate
 
 Entries = dict[str, dict[str, Any]]
+"""name -> an entry as params.yaml would have it"""
 
 
 class Preset(Strict):
     """The experiments of one table of a paper, in the words of params.yaml.
 
     Experiments name corpora and embeddings by the names the paper's would have here; `Choices` may put others in
-    their place.
+    their place. Where a paper takes only some of a corpus's labels, or merges some, its experiments have the class set.
     """
 
     title: str
@@ -29,20 +30,12 @@ class Preset(Strict):
     notes: list[str] = Field(description="what to know before comparing: what the paper really did, what differs here")
     corpora: dict[str, str] = Field(min_length=1, description="corpus -> what of it the paper used")
     common: dict[str, Any] = Field({}, description="what rows share, for YAML's anchors")
-    features: dict[str, Entries] = {}
+    features: Entries = {}
     embeddings: Entries = {}
     protocols: Entries = {}
-    copies: Entries = {}
-    experiments: dict[str, Entries]
+    copies: Entries = Field({}, description="without `source`, which is the corpus of the experiment that names them")
+    experiments: Entries
     fusions: Entries = {}
-
-    @model_validator(mode="after")
-    def _no_name_twice(self) -> "Preset":
-        names = [name for group in self.experiments.values() for name in group] + list(self.fusions)
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ValueError(f"the name {min(twice)!r} is given twice")
-        return self
 
     def embedding(self, name: str) -> dict[str, Any]:
         """The params of one of its embeddings, written out."""
@@ -51,13 +44,13 @@ class Preset(Strict):
     @property
     def count(self) -> int:
         """How many experiments and fusions it has."""
-        return sum(map(len, self.experiments.values())) + len(self.fusions)
+        return len(self.experiments) + len(self.fusions)
 
 
 def names() -> list[str]:
     """The names of all presets, sorted."""
-    found = [path.name.removesuffix(".yaml") for path in files(__package__).iterdir() if path.name.endswith(".yaml")]
-    return sorted(found)
+    file_names = [path.name for path in files(__package__).iterdir()]
+    return sorted(name.removesuffix(".yaml") for name in file_names if name.endswith(".yaml"))
 
 
 def load(name: str) -> Preset:
