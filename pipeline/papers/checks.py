@@ -1,99 +1,106 @@
-"""What putting a preset into a params.yaml must not pass over: what is missing there, and what is there already."""
+"""What putting a preset into a params.yaml must not pass over: what is missing there, and what is there already.
+
+Problems are lines that begin with a key of the file, as everywhere in `config`.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 from pipeline.config.params import Params
 from pipeline.corpora import READERS
-from pipeline.errors import ParamsError, nearest
+from pipeline.errors import nearest
 from pipeline.features.ssl.extractor import SSLParams
-from pipeline.papers.adapt import Choices, Wanted
+from pipeline.papers.adaptation import Choices
 from pipeline.papers.preset import Preset
 
-Place = tuple[tuple[str, ...], str]
-"""path of a mapping, and the name of an entry in it"""
 
-
-def missing(name: str, wanted: Wanted, params: Params) -> list[str]:
-    """A line for each corpus, embedding and protocol that only the user can give, and did not.
+def missing_entries(name: str, preset: Preset, choices: Choices, params: Params) -> list[str]:
+    """A problem for each corpus, embedding and protocol that only the user can give, and did not.
 
     Args:
         name: the preset's name.
-        wanted: its entries.
+        preset: the preset.
+        choices: what stands in for what.
         params: what the file has.
     """
-    found = []
-    for corpus, role in wanted.corpora.items():
-        if corpus not in params.corpora:
-            reader = next((known for known in READERS if role == known or role.startswith(f"{known}_")), "folder")
-            found.append(
-                f"corpora has no entry {corpus!r}{nearest(corpus, params.corpora)}, which preset {name} needs; add "
-                f"`{corpus}: {{reader: {reader}, root: /path/to/{role}}}`, or name another: --corpus {role}=NAME"
+    corpora = {choices.corpora.get(own, own): own for own in preset.corpora if choices.takes(own)}
+    chosen = [("embeddings", embedding) for embedding in dict.fromkeys(choices.embeddings.values())]
+    chosen += [("protocols", choices.protocol)] if choices.protocol else []
+    return [
+        *(
+            _missing_corpus(name, corpus, own, params)
+            for corpus, own in corpora.items()
+            if corpus not in params.corpora
+        ),
+        *(_missing(section, entry, params) for section, entry in chosen if entry not in getattr(params, section)),
+    ]
+
+
+def _missing_corpus(name: str, corpus: str, own: str, params: Params) -> str:
+    reader = next((reader for reader in READERS if own == reader or own.startswith(f"{reader}_")), "folder")
+    return (
+        f"corpora: has no entry {corpus!r}{nearest(corpus, params.corpora)}, which preset {name} needs; add "
+        f"`{corpus}: {{reader: {reader}, root: /path/to/{own}}}`, or name another: --corpus {own}=NAME"
+    )
+
+
+def _missing(section: str, entry: str, params: Params) -> str:
+    table = getattr(params, section)
+    return f"{section}: has no entry {entry!r}{nearest(entry, table)}; known: {', '.join(table) or 'none'}"
+
+
+def missing_layers(preset: Preset, choices: Choices, params: Params) -> list[str]:
+    """A problem for each embedding chosen that lacks layers which the preset reads."""
+    problems = []
+    for name, chosen in choices.embeddings.items():
+        needed, present = preset.embedding(name)["layers"], _meaning(params, "embeddings", chosen)["layers"]
+        if set(needed) - set(present):
+            problems.append(
+                f"embeddings.{chosen}.layers: {list(present)} lack some of {needed}, which the preset reads; "
+                f"make it {sorted({*needed, *present})}"
             )
-    for (section,), names in wanted.named.items():
-        table = getattr(params, section)
-        for entry in names:
-            if entry not in table:
-                known = ", ".join(table) or "none"
-                found.append(f"{section} has no entry {entry!r}{nearest(entry, table)}; known: {known}")
-    return found
+    return problems
 
 
-def refuse_others(present: Iterable[Place], preset: Params, params: Params) -> None:
-    """Refuse entries that are there with other contents; what counts is what they mean, not how they are written.
+def differences(present: Iterable[tuple[str, str]], merged: Params, params: Params) -> list[str]:
+    """A problem for each entry that is there with other contents; what they mean counts, not how they are written.
+
+    More layers of an embedding than the preset reads are no difference.
 
     Args:
-        present: entries that both have.
-        preset: the file's params, with the preset's entries in the place of its own.
+        present: section and name of the entries that both have.
+        merged: the file's params, with the preset's entries in the place of its own.
         params: what the file has.
-
-    Raises:
-        ParamsError: an entry differs. More layers of an embedding than the preset reads are no difference.
     """
-    for where, name in present:
-        mine, theirs = (_meaning(settings, where, name) for settings in (preset, params))
-        if where == ("embeddings",) and set(mine["layers"]) <= set(theirs["layers"]):
-            theirs["layers"] = mine["layers"]
-        differing = [key for key in mine if mine[key] != theirs.get(key)]
-        if differing:
-            own = f", or take yours: --embedding {name}={name}" if where == ("embeddings",) else ""
-            raise ParamsError(
-                f"{'.'.join([*where, name])}: is there already and differs from the preset's in "
-                f"{', '.join(differing)}; rename yours{own}"
+    problems = []
+    for section, name in present:
+        theirs, own = (_meaning(source, section, name) for source in (merged, params))
+        if section == "embeddings" and set(theirs["layers"]) <= set(own["layers"]):
+            own["layers"] = theirs["layers"]
+        if keys := [key for key in theirs if theirs[key] != own.get(key)]:
+            option = f", or take yours: --embedding {name}={name}" if section == "embeddings" else ""
+            problems.append(
+                f"{section}.{name}: is there already and differs from the preset's in {', '.join(keys)}; "
+                f"rename yours{option}"
             )
+    return problems
 
 
-def _meaning(params: Params, where: tuple[str, ...], name: str) -> dict[str, Any]:
-    if where[0] in ("features", "embeddings"):
-        return dict(params.feature(name)[1].model_dump())
-    table = getattr(params, where[0])
-    return dict((table[where[1]] if len(where) > 1 else table)[name].model_dump())
-
-
-def refuse_lacking_layers(preset: Preset, choices: Choices, params: Params) -> None:
-    """Refuse chosen embeddings without the layers that the preset reads.
-
-    Raises:
-        ParamsError: one lacks some.
-    """
-    for name, chosen in choices.embeddings.items():
-        needed, had = preset.embedding(name)["layers"], params.feature(chosen)[1].model_dump()["layers"]
-        if set(needed) - set(had):
-            raise ParamsError(
-                f"embeddings.{chosen}.layers: {list(had)} lack some of {needed}, which the preset reads; "
-                f"make it {sorted({*needed, *had})}"
-            )
+def _meaning(params: Params, section: str, name: str) -> dict[str, Any]:
+    if section in ("features", "embeddings"):
+        extractor, feature_params = params.feature(name)
+        return {"extractor": extractor.name, **feature_params.model_dump()}
+    return dict(params.entry(section, name).model_dump())
 
 
 def other_lengths(preset: Preset, choices: Choices, params: Params) -> list[str]:
-    """A line for each embedding chosen whose utterances are cut or extended in another way than the paper's."""
-    found = []
+    """A remark on each embedding chosen whose utterances are cut or extended in another way than the paper's."""
+    remarks = []
     for name, chosen in choices.embeddings.items():
-        own = SSLParams.model_validate(preset.embedding(name)).model_dump()
-        taken = params.feature(chosen)[1].model_dump()
-        differing = [f"{key} {own[key]}" for key in ("clip", "pad_to", "pad") if taken[key] != own[key]]
-        if differing:
-            found.append(
+        theirs = SSLParams.model_validate(preset.embedding(name)).model_dump()
+        own = _meaning(params, "embeddings", chosen)
+        if differing := [f"{key} {theirs[key]}" for key in ("clip", "pad_to", "pad") if own[key] != theirs[key]]:
+            remarks.append(
                 f"embeddings.{chosen} is not cut and extended as the preset's {name}, with {', '.join(differing)}"
             )
-    return found
+    return remarks

@@ -4,7 +4,7 @@ A YAML library's round trip does not do: it hangs the comment above a section on
 added there comes after the comment of the next one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
@@ -15,48 +15,35 @@ WIDTH = 120
 INDENT = 2
 
 
-def insert(text: str, path: Sequence[str], entries: Mapping[str, Any], comment: str = "") -> str:
-    """Add entries at the end of the mapping at `path`, which is made where it is not there.
+def insert(text: str, section: str, entries: Mapping[str, Any], comment: str = "") -> str:
+    """Add entries at the end of a section, which is made where it is not there.
 
     Args:
         text: YAML whose root is a mapping.
-        path: keys from the root to the mapping; none for the root itself.
+        section: key of the mapping that is added to.
         entries: what to add; none of its keys may be there.
         comment: a line to stand above what is added (block style only).
 
     Raises:
-        ValueError: there is something else than a mapping at the path.
+        ValueError: the root or the section is no mapping.
     """
-    node: Any = yaml.compose(text, yaml.SafeLoader)
-    root, column, block = True, 0, True
-    for depth, key in enumerate(path):
-        found = _child(node, key)
-        if found is None:
-            entries = _nest(path[depth:], entries)
-            break
-        key_node, node = found
-        root, column = False, key_node.start_mark.column + INDENT
-        block = block and not (isinstance(node, yaml.CollectionNode) and node.flow_style and node.value)
-    if not root and block and (node.tag == NULL or not node.value):
-        return _fill(text, node, column, entries, comment)
-    return _into(text, node, root, entries, comment)
+    root = _checked(yaml.compose(text, yaml.SafeLoader))
+    key, node = next(((key, value) for key, value in root.value if key.value == section), (None, None))
+    if key is None or node is None:
+        return _with_section(text, root, section, entries, comment)
+    if not root.flow_style and _is_empty(node):
+        return _fill(text, node, key.start_mark.column + INDENT, entries, comment)
+    return _into(text, _checked(node), entries, comment)
 
 
-def extend(text: str, path: Sequence[str], values: Sequence[Any]) -> str:
-    """Add values at the end of the list at `path`, which is made where it is not there."""
-    node: Any = yaml.compose(text, yaml.SafeLoader)
-    for depth, key in enumerate(path):
-        found = _child(node, key)
-        if found is None:
-            return insert(text, path[:depth], _nest(path[depth:], list(values)))
-        node = found[1]
-    if not isinstance(node, yaml.SequenceNode):
-        raise ValueError(f"{'.'.join(path)} is no list")
-    if node.flow_style:
-        return _into_brackets(text, node, ", ".join(map(flow, values)))
-    at = _end_of_line(text, _end(node))
-    lines = [" " * node.start_mark.column + f"- {flow(value)}" for value in values]
-    return text[:at] + "".join(f"\n{line}" for line in lines) + text[at:]
+def _checked(node: Any) -> yaml.MappingNode:
+    if not isinstance(node, yaml.MappingNode):
+        raise ValueError(f"line {node.start_mark.line + 1 if node else 1} is no mapping")
+    return node
+
+
+def _is_empty(node: yaml.Node) -> bool:
+    return node.tag == NULL or (isinstance(node, yaml.MappingNode) and not node.value)
 
 
 def render(name: str, value: Any, column: int) -> list[str]:
@@ -73,40 +60,26 @@ def flow(value: Any) -> str:
     return yaml.safe_dump([value], default_flow_style=True, width=inf, sort_keys=False, allow_unicode=True)[1:-2]
 
 
-def _nest(path: Sequence[str], value: Any) -> dict[str, Any]:
-    for key in reversed(path):
-        value = {key: value}
-    return dict(value)
-
-
-def _child(node: Any, key: str) -> tuple[Any, Any] | None:
-    if not isinstance(node, yaml.MappingNode):
-        return None
-    return next(((name, value) for name, value in node.value if name.value == key), None)
-
-
 def _block(entries: Mapping[str, Any], column: int) -> list[str]:
-    """Entries as lines; a group, whose values are entries in turn, is never put on one line."""
-    lines = []
-    for name, value in entries.items():
-        if value and isinstance(value, Mapping) and all(isinstance(item, Mapping) for item in value.values()):
-            lines += [f"{' ' * column}{flow(name)}:", *_block(value, column + INDENT)]
-        else:
-            lines += render(name, value, column)
-    return lines
+    return [line for name, value in entries.items() for line in render(name, value, column)]
 
 
-def _into(text: str, node: Any, root: bool, entries: Mapping[str, Any], comment: str) -> str:
-    """Add entries to a mapping that has some, or that stands in braces."""
-    if not isinstance(node, yaml.MappingNode):
-        raise ValueError(f"line {node.start_mark.line + 1} is no mapping")
+def _with_section(text: str, root: yaml.MappingNode, section: str, entries: Mapping[str, Any], comment: str) -> str:
+    """Add a section at the end."""
+    if root.flow_style:
+        return _into_braces(text, root, {section: entries})
+    column = root.value[0][0].start_mark.column
+    lines = [*_comment(comment, column), f"{' ' * column}{flow(section)}:", *_block(entries, column + INDENT)]
+    return text.rstrip("\n") + "\n\n" + "\n".join(lines) + "\n"
+
+
+def _into(text: str, node: yaml.MappingNode, entries: Mapping[str, Any], comment: str) -> str:
+    """Add entries to a section that has some, or that stands in braces."""
     if node.flow_style:
-        return _into_brackets(text, node, flow(dict(entries))[1:-1])
+        return _into_braces(text, node, entries)
     column = node.value[0][0].start_mark.column
-    lines = [*_comment(comment, column), *_block(entries, column)]
-    if root:
-        return text.rstrip("\n") + "\n\n" + "\n".join(lines) + "\n"
     at = _end_of_line(text, _end(node))
+    lines = [*_comment(comment, column), *_block(entries, column)]
     return text[:at] + "".join(f"\n{line}" for line in lines) + text[at:]
 
 
@@ -122,9 +95,9 @@ def _comment(comment: str, column: int) -> list[str]:
     return [f"{' ' * column}# {comment}"] if comment else []
 
 
-def _into_brackets(text: str, node: Any, added: str) -> str:
+def _into_braces(text: str, node: yaml.MappingNode, entries: Mapping[str, Any]) -> str:
     at = _end(node) if node.value else node.start_mark.index + 1
-    return text[:at] + (", " if node.value else "") + added + text[at:]
+    return text[:at] + (", " if node.value else "") + flow(dict(entries))[1:-1] + text[at:]
 
 
 def _end(node: Any) -> int:
