@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.commands.command import Command
 
 if TYPE_CHECKING:
+    from pipeline.papers.change import Change
     from pipeline.papers.preset import Preset
 
 
@@ -23,8 +24,9 @@ def list_presets() -> None:
     from pipeline.papers.preset import load, names
 
     for name in names():
-        found = load(name)
-        click.echo(f"{name:<26} {found.title} ({_count(found.count, 'entry', 'entries')}; {', '.join(found.corpora)})")
+        listed = load(name)
+        count = _count(listed.count, "entry", "entries")
+        click.echo(f"{name:<26} {listed.title} ({count}; {', '.join(listed.corpora)})")
 
 
 @preset.command(cls=Command)
@@ -33,41 +35,67 @@ def show(name: str) -> None:
     """Say what a preset has: the paper, notes on what its figures are worth, and its experiments with the figures."""
     from pipeline.papers.preset import load
 
-    found = load(name)
-    click.echo("\n".join(filter(None, [f"{name}: {found.title}", found.paper, found.link, " "])).rstrip(" "))
-    for note in found.notes:
+    shown = load(name)
+    click.echo("\n".join(filter(None, [f"{name}: {shown.title}", shown.paper, shown.link])) + "\n")
+    for note in shown.notes:
         click.echo(click.wrap_text(note, 100, "- ", "  "))
-    click.echo("\ncorpora:")
-    for corpus, used in found.corpora.items():
-        click.echo(f"  {corpus}: {used}")
-    if found.embeddings:
-        click.echo("\nembeddings:")
-    for embedding in found.embeddings:
-        params = found.embedding(embedding)
-        click.echo(f"  {embedding}: {params['model']}, layers {', '.join(map(str, params['layers']))}")
-    click.echo("\nprotocols:")
-    for protocol, entry in found.protocols.items():
-        click.echo(f"  {protocol}: {', '.join(f'{key} {value}' for key, value in entry.items())}")
+    for section, lines in _sections(shown).items():
+        if lines:
+            click.echo("\n".join([f"\n{section}:", *(f"  {key}: {text}" for key, text in lines.items())]))
     click.echo()
-    for line in _table(found):
+    for line in _table(shown):
         click.echo(line)
 
 
-def _table(found: "Preset") -> Iterable[str]:
-    """The experiments and fusions with what the paper reports of them (%)."""
-    rows = [(name, system, entry) for system, group in found.experiments.items() for name, entry in group.items()]
-    rows += [(name, f"fusion ({entry['method']})", entry) for name, entry in found.fusions.items()]
+def _sections(shown: "Preset") -> dict[str, dict[str, str]]:
+    """What its experiments need, and for each entry what it is."""
+    models = {name: shown.embedding(name) for name in shown.embeddings}
+    return {
+        "corpora": shown.corpora,
+        "embeddings": {
+            name: f"{params['model']}, layers {', '.join(map(str, params['layers']))}"
+            for name, params in models.items()
+        },
+        "protocols": {
+            name: ", ".join(f"{key} {value}" for key, value in entry.items()) for name, entry in shown.protocols.items()
+        },
+    }
+
+
+def _table(shown: "Preset") -> Iterable[str]:
+    """The experiments and fusions with what the paper reports of them (%), and their classes where not all."""
+    rows = [(name, entry["system"], entry) for name, entry in shown.experiments.items()]
+    rows += [(name, f"fusion ({entry['method']})", entry) for name, entry in shown.fusions.items()]
     metrics = [m for m in ("WA", "UA", "macro_F1", "weighted_F1") if any(m in e.get("published", {}) for *_, e in rows)]
-    lines = [["experiment", "system", *metrics]]
+    lines = [["experiment", "system", "classes", *metrics]]
     for name, system, entry in rows:
         published = entry.get("published", {})
-        lines.append([name, system, *(f"{published[m]:.2f}" if m in published else "-" for m in metrics)])
+        figures = [f"{published[metric]:.2f}" if metric in published else "-" for metric in metrics]
+        lines.append([name, system, _classes(entry), *figures])
+    if not any("emotions" in entry for *_, entry in rows):
+        lines = [[name, system, *figures] for name, system, _, *figures in lines]
+    return _aligned(lines, len(metrics))
+
+
+def _aligned(lines: list[list[str]], figures: int) -> Iterable[str]:
+    """Cells in columns; the last ones are figures, and stand to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [str.ljust] * (len(widths) - figures) + [str.rjust] * figures
     for line in lines:
-        cells = [
-            text.ljust(w) if i < 2 else text.rjust(w) for i, (text, w) in enumerate(zip(line, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+        yield "  ".join(side(text, width) for side, text, width in zip(sides, line, widths, strict=True)).rstrip()
+
+
+def _classes(entry: dict[str, Any]) -> str:
+    """The class set of an experiment, as `angry, happy (happy + excited)`; "" for all that the corpus has."""
+    from pipeline.config.experiments import ExperimentParams
+    from pipeline.strict import validate
+
+    if "emotions" not in entry:
+        return ""
+    emotions = validate(ExperimentParams, entry).emotions or {}
+    return ", ".join(
+        name if labels == [name] else f"{name} ({' + '.join(labels)})" for name, labels in emotions.items()
+    )
 
 
 @preset.command(cls=Command)
@@ -94,31 +122,32 @@ def apply(
     Nothing that is there is changed: an entry of the same name must be the same. What you choose instead of the
     paper's own is appended to the experiments' names, so that both can stand side by side.
     """
-    from pipeline.papers.adapt import Choices
-    from pipeline.papers.merge import merge
+    from pipeline.papers.adaptation import Choices
+    from pipeline.papers.change import plan
     from pipeline.papers.preset import load
 
     choices = Choices(_pairs("--corpus", corpora), _pairs("--embedding", embeddings), protocol, only)
-    change = merge(name, load(name), choices, path)
+    change = plan(name, load(name), choices, path)
     if change.new == change.old:
         click.echo(f"{path} has all of {name} already; nothing to do")
-        return
-    if dry_run:
+    elif dry_run:
         click.echo(change.diff(), nl=False)
-        return
-    change.write()
-    for key in change.added:
-        click.echo(f"added {key}")
+    else:
+        change.write()
+        click.echo("\n".join([*_report(change), *_next_steps(name, change)]))
+
+
+def _report(change: "Change") -> Iterable[str]:
+    yield from (f"added {section}.{entry}" for section, entry in change.added)
     if change.present:
-        click.echo(f"{_count(len(change.present), 'entry was', 'entries were')} there already, and the same")
-    for remark in change.remarks:
-        click.echo(f"note: {remark}")
-    trained = [key.split(".")[1:] for key in change.added if key.startswith("experiments.")]
-    if trained:
-        system, experiment = trained[0]
-        click.echo(
-            f"next: dvc repro, or dvc repro {system}@{experiment} for one of them; ser preset show {name}: notes"
-        )
+        yield f"{_count(len(change.present), 'entry was', 'entries were')} there already, and the same"
+    yield from (f"note: {remark}" for remark in change.remarks)
+
+
+def _next_steps(name: str, change: "Change") -> Iterable[str]:
+    trained = [entry for section, entry in change.added if section == "experiments"]
+    one = f", or dvc repro train-{trained[0]} for one of them" if trained else ""
+    yield f"next: ser graph, then dvc repro{one}; ser preset show {name}: notes"
 
 
 def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
