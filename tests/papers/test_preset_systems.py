@@ -16,26 +16,27 @@ from pipeline.systems.view import View
 
 def features(preset, entry):
     """Role -> extractor and params of what an experiment reads, with `tiny` for every self-supervised model."""
-    found = {}
+    inputs = {}
     for role in (role for role in ROLES if role in entry):
         if role == "ssl":
-            found[role] = "ssl", {**preset.embedding(entry[role]), "model": "tiny"}
+            inputs[role] = "ssl", {**preset.embedding(entry[role]), "model": "tiny"}
         else:
-            kind, group = next((kind, group) for kind, group in preset.features.items() if entry[role] in group)
-            found[role] = kind, resolve(kind, group[entry[role]])
-    return found
+            params = dict(preset.features[entry[role]])
+            extractor = params.pop("extractor")
+            inputs[role] = extractor, resolve(extractor, params)
+    return inputs
 
 
 def cases():
     """Each experiment of all presets once, though tables for several corpora have the same ones."""
-    found = {}
+    different = {}
     for name in names():
         preset = load(name)
-        for system, group in preset.experiments.items():
-            for experiment, entry in group.items():
-                what = repr((system, features(preset, entry), entry.get("params")))
-                found.setdefault(what, pytest.param(name, system, experiment, id=f"{name}-{experiment}"))
-    return found.values()
+        for experiment, entry in preset.experiments.items():
+            what = repr((entry["system"], features(preset, entry), entry.get("params")))
+            case = pytest.param(name, entry["system"], experiment, id=f"{name}-{experiment}")
+            different.setdefault(what, case)
+    return different.values()
 
 
 def noise_file(path, kind, values, keys):
@@ -63,7 +64,7 @@ FIRST = {case.values[1]: case.values for case in reversed(cases())}.values()
 @pytest.mark.parametrize(("name", "system", "experiment"), cases())
 def test_every_experiment_builds_and_takes_a_step(tmp_path, name, system, experiment):
     preset = load(name)
-    entry = preset.experiments[system][experiment]
+    entry = preset.experiments[experiment]
     keys = [f"u{i}" for i in range(4)]
     read = features(preset, entry)
     files = {role: [noise_file(tmp_path / f"{role}.h5", *what, keys)] for role, what in read.items()}
