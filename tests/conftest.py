@@ -21,15 +21,10 @@ corpora:
   mine: {reader: folder, root: recordings, speaker_pattern: '/([a-z]+)_'}
 copies:
   loud: {source: mine, snr: [10, 20]}
-copied:
-  logmel: [mel]
 features:
-  logmel:
-    mel: {n_fft: 512, n_mels: 20}
-  mfcc:
-    cepstra: {n_mfcc: 12, n_mels: 20}
-  prosody:
-    melody: {}
+  mel: {extractor: logmel, n_fft: 512, n_mels: 20}
+  cepstra: {extractor: mfcc, n_mfcc: 12, n_mels: 20}
+  melody: {extractor: prosody}
 embeddings:
   tiny: {model: tiny, layers: [1]}
 protocols:
@@ -37,11 +32,9 @@ protocols:
   dealt: {scheme: grouped_kfold, folds: 2}
   mixed: {scheme: stratified_split, test: 0.2}
 experiments:
-  pooled:
-    statistics: {corpus: mine, copies: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
-    again: {corpus: mine, copies: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
-  spectrogram:
-    picture: {corpus: mine, copies: loud, protocol: dealt, logmel: mel, params: {epochs: 1}}
+  statistics: {system: pooled, corpus: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
+  again: {system: pooled, corpus: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
+  picture: {system: spectrogram, corpus: mine, copies: loud, protocol: dealt, logmel: mel, params: {epochs: 1}}
 fusions:
   both: {of: [statistics, again], fit_on: validation}
 scoring:
