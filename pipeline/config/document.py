@@ -1,6 +1,7 @@
 """params.yaml as a file: read, validated, and every problem of it said at once, each with its line."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,10 @@ def validated(data: Any) -> tuple[Params | None, list[str]]:
     Entries that are wrong in themselves are left out before references are looked at, so that one mistake hides no
     other. None when not even the rest makes params.
     """
+    if data is None:  # an empty file, or comments only
+        data = {}
     if not isinstance(data, Mapping):
-        return None, [] if data is None else ["must be a mapping of sections"]
+        return None, ["must be a mapping of sections"]
     problems = []
     try:
         params = validate(Params, data)
@@ -66,32 +69,50 @@ def validated(data: Any) -> tuple[Params | None, list[str]]:
             params = validate(Params, _without(data, problems))
         except ParamsError:
             return None, problems
-    names = {section: list(data.get(section) or ()) for section in SECTIONS_OF_ENTRIES}
     problems += resolve_features(params)
-    problems += reference_problems(params, names)
+    problems += reference_problems(params, {section: _names(data, section) for section in SECTIONS_OF_ENTRIES})
     return params, problems
 
 
-def _without(data: Mapping[str, Any], problems: Iterable[str]) -> dict[str, Any]:
+def _names(data: Mapping[Any, Any], section: str) -> list[str]:
+    """The names of a section's entries; also of one that is misspelt or a list, which is one mistake, not many."""
+    known = list(Params.model_fields)
+    tables = [
+        table
+        for key, table in data.items()
+        if key == section or (key not in known and get_close_matches(str(key), known, n=1) == [section])
+    ]
+    return [name for table in tables if isinstance(table, Mapping | list) for name in table if isinstance(name, str)]
+
+
+def _without(data: Mapping[Any, Any], problems: Iterable[str]) -> dict[Any, Any]:
     """The data without the entries, or the whole sections, that problems name."""
-    rest = {name: dict(section) if isinstance(section, Mapping) else section for name, section in data.items()}
+    rest = {section: dict(table) if isinstance(table, Mapping) else table for section, table in data.items()}
     for problem in problems:
-        section, *inner = problem.partition(": ")[0].split(".")
-        table = rest.get(section)
-        if inner and section in SECTIONS_OF_ENTRIES and isinstance(table, dict) and inner[0] in table:
-            del table[inner[0]]
-        elif not inner or section not in SECTIONS_OF_ENTRIES:
-            rest.pop(section, None)
+        for section, table in data.items():
+            if not _is_of(problem, str(section)):
+                continue
+            wrong = (
+                [name for name in table if _is_of(problem, f"{section}.{name}")] if isinstance(table, Mapping) else []
+            )
+            for name in wrong:
+                rest[section].pop(name, None)
+            if not wrong:
+                rest.pop(section, None)
     return rest
+
+
+def _is_of(problem: str, key: str) -> bool:
+    """Whether a problem is one of this dotted key, or of what is in it. Names may hold dots, where they should not."""
+    return problem.startswith((f"{key}:", f"{key}."))
 
 
 def located(problems: Iterable[str], text: str, path: Path) -> list[str]:
     """Problems with the file and the line of the key they begin with, in the order of lines."""
-    lines = key_lines(text)
+    lines = {".".join(keys): line for keys, line in key_lines(text).items()}
 
     def line_of(problem: str) -> int:
-        keys = tuple(problem.partition(": ")[0].split("."))
-        return next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), 0)
+        return lines.get(max((key for key in lines if _is_of(problem, key)), key=len, default=""), 0)
 
     numbered = sorted(((line_of(problem), problem) for problem in dict.fromkeys(problems)), key=lambda pair: pair[0])
     return [f"{path}:{number}: {problem}" if number else f"{path}: {problem}" for number, problem in numbered]
