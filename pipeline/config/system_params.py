@@ -4,7 +4,7 @@ from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
 from pipeline.errors import ParamsError
 from pipeline.strict import validate
-from pipeline.systems import find_system
+from pipeline.systems import find_system, systems
 from pipeline.systems.normalisation import SystemParams
 
 
@@ -21,9 +21,11 @@ def system_params(name: str, experiment: ExperimentParams) -> SystemParams:
 
 
 def system_params_problems(params: Params) -> list[str]:
-    """What is wrong with the own params of all experiments, as `key: problem`."""
+    """What is wrong with the own params of all experiments whose system there is, as `key: problem`."""
     problems = []
     for name, experiment in params.experiments.items():
+        if experiment.system not in systems():
+            continue
         try:
             system_params(name, experiment)
         except ParamsError as error:
