@@ -25,12 +25,12 @@ def extractor_of(key: str, entry: Mapping[str, Any]) -> str:
         raise ParamsError(f"{key}.extractor: is missing; known: {', '.join(_acoustic())}")
     if name == SSL:
         raise ParamsError(f"{key}.extractor: self-supervised models have their own section, embeddings")
-    if name not in EXTRACTORS:
+    if not isinstance(name, str) or name not in EXTRACTORS:
         known = _acoustic()
         raise ParamsError(
             f"{key}.extractor: {name!r} is not known{nearest(str(name), known)}; known: {', '.join(known)}"
         )
-    return str(name)
+    return name
 
 
 def _acoustic() -> list[str]:
