@@ -13,17 +13,18 @@ from pipeline.systems import ROLES
 
 
 def _as_mapping(given: Any) -> Any:
-    """A class set as class -> the labels merged into it; a list may hold labels, and mappings of one class."""
-    if isinstance(given, Mapping):
-        return {name: [labels] if isinstance(labels, str) else labels for name, labels in given.items()}
-    if not isinstance(given, list):
-        return given
+    """A class set as class -> the labels merged into it; a list may hold labels, and mappings of classes."""
+    items = [given] if isinstance(given, Mapping) else given
+    if not isinstance(items, list) or not all(isinstance(item, str | Mapping) for item in items):
+        raise ValueError(
+            "should be a list of labels and of mappings that merge them, as [sad, {happy: [happy, excited]}]"
+        )
     classes: dict[Any, Any] = {}
-    for item in given:
-        for name, labels in (item if isinstance(item, Mapping) else {item: [item]}).items():
+    for item in items:
+        for name, labels in (item if isinstance(item, Mapping) else {item: item}).items():
             if name in classes:
                 raise ValueError(f"the class {name!r} stands twice")
-            classes[name] = labels
+            classes[name] = [labels] if isinstance(labels, str) else labels
     return classes
 
 
@@ -42,10 +43,12 @@ def _check_labels(classes: dict[str, list[str]]) -> dict[str, list[str]]:
             if label not in EMOTIONS:
                 raise ValueError(f"{label!r} is no label{nearest(label, EMOTIONS)}; labels are {', '.join(EMOTIONS)}")
             if label in taken:
-                raise ValueError(f"the label {label!r} is in the classes {taken[label]!r} and {name!r}")
+                both = f"the classes {taken[label]!r} and {name!r}" if taken[label] != name else f"{name!r} twice"
+                raise ValueError(f"the label {label!r} is in {both}")
             taken[label] = name
-    if len(classes) == 1:
-        raise ValueError(f"one class, {next(iter(classes))!r}, leaves nothing to tell apart")
+    if len(classes) < 2:
+        few = f"one class, {next(iter(classes))!r}," if classes else "no class"
+        raise ValueError(f"{few} leaves nothing to tell apart")
     return classes
 
 
