@@ -73,7 +73,7 @@ def _experiment(params: Params, names: Names, name: str) -> Iterator[str]:
         if given not in names[section] and not (field == "copies" and not given):
             yield _missing(f"{key}.{field}", given, names[section], section)
     copies = params.copies.get(experiment.copies)
-    if copies and copies.source != experiment.corpus:
+    if copies and copies.source != experiment.corpus and experiment.corpus in names["corpora"]:
         yield f"{key}.copies: {experiment.copies!r} are copies of {copies.source!r}, not of {experiment.corpus!r}"
     if experiment.system not in systems():
         yield _missing(f"{key}.system", experiment.system, systems(), "the systems")
@@ -108,6 +108,8 @@ def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
     for branch in fusion.of:
         if branch not in names["experiments"] and branch not in names["fusions"]:
             yield _missing(f"{key}.of", branch, [*names["experiments"], *names["fusions"]], "experiments or fusions")
+    for branch in dict.fromkeys(branch for branch in fusion.of if fusion.of.count(branch) > 1):
+        yield f"{key}.of: {branch!r} stands twice; expected different experiments or fusions"
     if name in _branches(params, name):
         yield f"{key}.of: {name!r} would be fused with itself"
         return
