@@ -73,7 +73,7 @@ def _experiment(params: Params, names: Names, name: str) -> Iterator[str]:
         if given not in names[section] and not (field == "copies" and not given):
             yield _missing(f"{key}.{field}", given, names[section], section)
     copies = params.copies.get(experiment.copies)
-    if copies and copies.source != experiment.corpus and experiment.corpus in names["corpora"]:
+    if copies and copies.source != experiment.corpus and {copies.source, experiment.corpus} <= {*names["corpora"]}:
         yield f"{key}.copies: {experiment.copies!r} are copies of {copies.source!r}, not of {experiment.corpus!r}"
     if experiment.system not in systems():
         yield _missing(f"{key}.system", experiment.system, systems(), "the systems")
@@ -113,13 +113,19 @@ def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
     if name in _branches(params, name):
         yield f"{key}.of: {name!r} would be fused with itself"
         return
-    leaves = {leaf: params.experiments[leaf] for leaf in _branches(params, name) if leaf in params.experiments}
-    first = next(iter(leaves), "")
-    for leaf, experiment in leaves.items():
-        for field in ("corpus", "protocol", "emotions"):
-            one, other = getattr(leaves[first], field), getattr(experiment, field)
-            if one != other:
-                yield f"{key}.of: {first!r} and {leaf!r} differ in {field} ({_shown(one)} and {_shown(other)})"
+    leaves = list(filter(None, (_leaf(params, branch) for branch in fusion.of)))
+    for leaf in dict.fromkeys(leaves[1:]):
+        for field, section in (("corpus", "corpora"), ("protocol", "protocols"), ("emotions", "")):
+            one, other = (getattr(params.experiments[each], field) for each in (leaves[0], leaf))
+            known = not section or (one in names[section] and other in names[section])
+            if known and one != other:
+                yield f"{key}.of: {leaves[0]!r} and {leaf!r} differ in {field} ({_shown(one)} and {_shown(other)})"
+
+
+def _leaf(params: Params, branch: str) -> str:
+    """The first experiment that a branch is made of, which stands for it; "" where there is none."""
+    parts = [branch, *(_branches(params, branch) if branch in params.fusions else [])]
+    return next((part for part in parts if part in params.experiments), "")
 
 
 def _shown(value: object) -> str:
