@@ -9,6 +9,7 @@ from pipeline.commands.options import worker_options
 from pipeline.extraction.extraction import extract
 from pipeline.graph.current import params_for
 from pipeline.jobs.devices import torch_devices
+from pipeline.jobs.workplace import Workplace
 
 
 @click.command(cls=Command, help=__doc__)
@@ -24,7 +25,7 @@ def main(corpus: str, name: str, workers: int | None, cluster: str | None) -> No
     devices = torch_devices(cluster=cluster) if extractor.uses_device else ["cpu"]
     made = extractor(settings, "cpu" if cluster else devices[0])
     packed = params.storage.compression
-    summary = extract(made, audio, out, corpus, workers, cluster, packed, devices)
+    summary = extract(made, audio, out, corpus, Workplace(workers, cluster, tuple(devices)), packed)
     click.echo(f"{name} of {corpus}: {summary}; {out}")
 
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from pipeline.audio.audio_file import write_audio
 from pipeline.bench.timing import Figure, Skipped, clocked, interleaved, seconds
-from pipeline.extraction import extraction
+from pipeline.extraction import computation, extraction
 from pipeline.extraction.assembly import Assembly
 from pipeline.features import find_extractor
 from pipeline.features.base import Extractor
 from pipeline.jobs.executors import cores, open_executor
+from pipeline.jobs.workplace import Workplace
 from pipeline.storage.feature_file import FeatureFile
 
 RATE = 16000
@@ -89,7 +90,7 @@ def make(name: str, **params: Any) -> Extractor[Any]:
 
 def run(made: Extractor[Any], audio: FeatureFile, out: Path, workers: int = 1) -> None:
     """Extract on this machine, whatever the environment says."""
-    extraction.extract(made, audio, out, "synthetic", workers, cluster="")
+    extraction.extract(made, audio, out, "synthetic", Workplace(workers, cluster=""))
 
 
 def writing(folder: Path, quick: bool) -> list[Figure]:
@@ -100,9 +101,13 @@ def writing(folder: Path, quick: bool) -> list[Figure]:
     audio = corpus(folder / "audio.h5", 4 if quick else 60, 2.0)
     made = make("ssl", model=encoder(folder, quick), layers=LAYERS)
     run(made, corpus(folder / "warm.h5", 1, 1.0), folder / "warm-out.h5")
-    with clocked(extraction, "Journal", "save_piece") as kept, clocked(Assembly, "__exit__") as assembled:
+    with (
+        clocked(extraction, "Journal") as begun,
+        clocked(computation, "save_piece") as kept,
+        clocked(Assembly, "__exit__") as assembled,
+    ):
         total = seconds(lambda: run(made, audio, folder / "out.h5"))
-    journal, final = 100 * sum(kept.values()) / total, 100 * sum(assembled.values()) / total
+    journal, final = 100 * (begun["Journal"] + kept["save_piece"]) / total, 100 * assembled["__exit__"] / total
     note = f"{len(audio)} utterances of 2 s in {total:.3g} s, layers {LAYERS}, {_encoder_said(quick)}"
     return [
         Figure("writing", "journal, of an SSL extraction", journal, "%"),
@@ -168,7 +173,7 @@ def two_workers(folder: Path, quick: bool) -> list[Figure]:
 
         def once(made: Extractor[Any], file: FeatureFile, out: Path, workers: int) -> None:
             out.unlink(missing_ok=True)
-            with mock.patch.object(extraction, "open_executor", started):
+            with mock.patch.object(computation, "open_executor", started):
                 run(made, file, out, workers)
 
         for name, (hours, params) in WORKED.items():

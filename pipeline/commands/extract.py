@@ -50,6 +50,7 @@ def extract(
     from pipeline.features import find_extractor
     from pipeline.features.presets import resolve
     from pipeline.jobs.devices import torch_devices
+    from pipeline.jobs.workplace import Workplace
     from pipeline.serving import recordings
     from pipeline.storage.feature_file import FeatureFile
     from pipeline.strict import validate
@@ -68,7 +69,7 @@ def extract(
     corpus = inputs[0].resolve().stem
     prepare(found, {audio: params.sample_rate}, corpus, workers)
     try:
-        summary = run(made, FeatureFile(audio), out, corpus, workers, cluster, compression, devices)
+        summary = run(made, FeatureFile(audio), out, corpus, Workplace(workers, cluster, tuple(devices)), compression)
     finally:
         audio.unlink(missing_ok=True)
     click.echo(f"{out}: {summary}")

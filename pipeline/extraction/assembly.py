@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.extraction.plan import Plan
 from pipeline.storage.atomic_writer import AtomicWriter
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
 from pipeline.storage.header import Outline
 from pipeline.storage.journal import Journal
-
-Plan = list[list[str]]
-"""the digests (hex) of each piece's utterances"""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from pipeline.extraction.extraction import extract
 from pipeline.features import find_extractor
 from pipeline.features.base import Extractor
 from pipeline.jobs.devices import torch_devices
+from pipeline.jobs.workplace import Workplace
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
 from pipeline.strict import validate
@@ -184,6 +185,6 @@ def _features(
         if _identity(extractor) not in files:
             out = place / f"features_{len(files)}.h5"
             audio = audio_file(place, extractor.params.sample_rate)
-            extract(extractor, audio, out, "recordings", workers, devices=devices)
+            extract(extractor, audio, out, "recordings", Workplace(workers, devices=tuple(devices)))
             files[_identity(extractor)] = FeatureFile(out)
     return files

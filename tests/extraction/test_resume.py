@@ -18,7 +18,7 @@ from toy_extractor import Toy, ToyParams
 
 from pipeline.audio.audio_file import write_audio
 from pipeline.errors import UserError
-from pipeline.extraction import extraction
+from pipeline.extraction import computation, extraction
 from pipeline.extraction.assembly import Assembly
 from pipeline.extraction.extraction import Summary
 from pipeline.storage.feature_file import FeatureFile
@@ -116,7 +116,7 @@ def test_stopped_while_the_file_is_written(run, tmp_path, monkeypatch, moment, s
 def test_the_file_does_not_depend_on_the_order_in_which_pieces_are_finished(run, tmp_path, monkeypatch):
     """Compressed chunks, too, which lie in the file as they are written."""
     twice = {**TWENTY, "again": TWENTY["u07"], "more": TWENTY["u19"]}
-    compute = extraction._compute_here
+    compute = computation._compute_here
 
     def backwards(*values):
         return reversed([*compute(*values)])
@@ -125,7 +125,7 @@ def test_the_file_does_not_depend_on_the_order_in_which_pieces_are_finished(run,
         run(twice, "straight.h5", compression=compression)
         run(twice, "at_end.h5", compression=compression, says_frames=False)
         with monkeypatch.context() as shuffled:
-            shuffled.setattr(extraction, "_compute_here", backwards)
+            shuffled.setattr(computation, "_compute_here", backwards)
             run(twice, compression=compression)
         straight, at_end, mixed = (FeatureFile(tmp_path / f"{name}.h5") for name in ("straight", "at_end", "out"))
         assert mixed.path.read_bytes() == straight.path.read_bytes()
@@ -318,9 +318,9 @@ def test_a_disk_that_is_full_before_the_first_part_is_whole(run, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (2500, most))
         return calculate(*values)
 
-    calculate = extraction._compute_here
+    calculate = computation._compute_here
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(extraction, "_compute_here", compute)
+        patched.setattr(computation, "_compute_here", compute)
         try:
             with pytest.raises(
                 UserError, match=r"000\d+\..*safetensors: file too large; make room and run again, to go on$"

@@ -16,11 +16,13 @@ from worker_processes import children
 
 from pipeline.audio.audio_file import write_audio
 from pipeline.errors import ParamsError
-from pipeline.extraction import extraction
+from pipeline.extraction import computation
+from pipeline.extraction.computation import Work
 from pipeline.extraction.extraction import Summary, extract
 from pipeline.features import find_extractor
 from pipeline.jobs.devices import torch_devices
 from pipeline.jobs.executors import cores, worker_count
+from pipeline.jobs.workplace import Workplace
 from pipeline.storage.feature_file import FeatureFile
 
 
@@ -42,7 +44,9 @@ def told(path):
 
 def test_the_number_of_workers_changes_no_byte(audio, tmp_path):
     for workers in (1, 2, 3):
-        assert extract(Toy(ToyParams()), audio, tmp_path / f"{workers}.h5", "mine", workers) == Summary(12, 0, 0)
+        assert extract(Toy(ToyParams()), audio, tmp_path / f"{workers}.h5", "mine", Workplace(workers)) == Summary(
+            12, 0, 0
+        )
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes() == (tmp_path / "3.h5").read_bytes()
 
 
@@ -54,16 +58,16 @@ def test_nor_does_it_of_a_true_feature(tmp_path, name):
     made = kind(kind.Params())
     made.batch_seconds = 1.0
     for workers in (1, 2):
-        extract(made, FeatureFile(tmp_path / "audio.h5"), tmp_path / f"{workers}.h5", "mine", workers)
+        extract(made, FeatureFile(tmp_path / "audio.h5"), tmp_path / f"{workers}.h5", "mine", Workplace(workers))
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()
 
 
 def test_each_worker_is_a_process_of_one_thread(audio, tmp_path):
     params = ToyParams(tell="threads")
-    extract(Toy(params), audio, tmp_path / "two.h5", "mine", 2)
-    extract(Toy(params), audio, tmp_path / "one.h5", "mine", 1)
+    extract(Toy(params), audio, tmp_path / "two.h5", "mine", Workplace(2))
+    extract(Toy(params), audio, tmp_path / "one.h5", "mine", Workplace(1))
     assert told(tmp_path / "two.h5") == told(tmp_path / "one.h5") == {1}
-    extract(Toy(ToyParams(tell="process", pause=0.2)), audio, tmp_path / "who.h5", "mine", 2)
+    extract(Toy(ToyParams(tell="process", pause=0.2)), audio, tmp_path / "who.h5", "mine", Workplace(2))
     assert len(told(tmp_path / "who.h5")) == 2
     assert os.getpid() not in {int(number) for number in told(tmp_path / "who.h5")}
 
@@ -90,7 +94,7 @@ def test_ser_workers_must_be_a_number(monkeypatch, said):
 def test_any_executor_will_do(audio, tmp_path, kind):
     spawn = {"mp_context": multiprocessing.get_context("spawn")} if kind is ProcessPoolExecutor else {}
     with kind(2, **spawn) as executor:
-        extract(Toy(ToyParams()), audio, tmp_path / "out.h5", "mine", executor=executor)
+        extract(Toy(ToyParams()), audio, tmp_path / "out.h5", "mine", Workplace(executor=executor))
         assert executor.submit(len, "open").result() == 4
     extract(Toy(ToyParams()), audio, tmp_path / "straight.h5", "mine")
     assert (tmp_path / "out.h5").read_bytes() == (tmp_path / "straight.h5").read_bytes()
@@ -99,7 +103,9 @@ def test_any_executor_will_do(audio, tmp_path, kind):
 def test_threads_of_one_process_compute_one_after_another(audio, tmp_path):
     """They share the number of numeric threads, and an extractor."""
     with ThreadPoolExecutor(4) as executor:
-        extract(Toy(ToyParams(tell="threads", pause=0.02)), audio, tmp_path / "out.h5", "mine", executor=executor)
+        extract(
+            Toy(ToyParams(tell="threads", pause=0.02)), audio, tmp_path / "out.h5", "mine", Workplace(executor=executor)
+        )
     assert told(tmp_path / "out.h5") == {1}
 
 
@@ -114,11 +120,13 @@ def test_a_device_that_holds_no_values_is_refused():
 
 def test_a_model_has_a_process_on_each_device(audio, tmp_path):
     params = ToyParams(on_device=True, tell="process")
-    extract(Toy(params), audio, tmp_path / "one.h5", "mine", workers=2, devices=["cpu"])
+    extract(Toy(params), audio, tmp_path / "one.h5", "mine", Workplace(2, devices=("cpu",)))
     assert told(tmp_path / "one.h5") == {float(np.float32(os.getpid()))}
-    extract(Toy(params), audio, tmp_path / "two.h5", "mine", devices=["cpu", "cpu"])
+    extract(Toy(params), audio, tmp_path / "two.h5", "mine", Workplace(devices=("cpu", "cpu")))
     assert len(told(tmp_path / "two.h5") - told(tmp_path / "one.h5")) == 2
-    extract(Toy(ToyParams(on_device=True, tell="blas")), audio, tmp_path / "t.h5", "mine", devices=["cpu", "cpu"])
+    extract(
+        Toy(ToyParams(on_device=True, tell="blas")), audio, tmp_path / "t.h5", "mine", Workplace(devices=("cpu", "cpu"))
+    )
     assert max(told(tmp_path / "t.h5")) <= max(1, cores() // 2)
 
 
@@ -151,21 +159,21 @@ def test_the_device_waits_for_no_disk(audio, tmp_path, monkeypatch):
         read.append(found)
         return found
 
-    save_piece, read_waves = extraction.save_piece, extraction._waves
-    monkeypatch.setattr(extraction, "save_piece", save)
-    monkeypatch.setattr(extraction, "_waves", waves)
-    extract(Watched(ToyParams(on_device=True)), audio, tmp_path / "out.h5", "mine", devices=["cpu"])
+    save_piece, read_waves = computation.save_piece, computation._waves
+    monkeypatch.setattr(computation, "save_piece", save)
+    monkeypatch.setattr(computation, "_waves", waves)
+    extract(Watched(ToyParams(on_device=True)), audio, tmp_path / "out.h5", "mine", Workplace(devices=("cpu",)))
     assert late == []
 
 
 def test_workers_take_runs_of_batches(audio, tmp_path, monkeypatch):
     """So that they seldom wait for more, and reading ahead and writing behind have something to do inside each."""
     tasks = []
-    monkeypatch.setattr(extraction, "run_all", lambda executor, task, arguments: tasks.extend(arguments) or iter(()))
+    monkeypatch.setattr(computation, "run_all", lambda executor, task, arguments: tasks.extend(arguments) or iter(()))
     todo = {number: [number % 12] for number in range(100)}
     for devices, workers, sizes in ((["a", "b"], 2, {4}), (["cpu"], 1, {8}), (["cpu"], 100, {1})):
         tasks.clear()
-        list(extraction._compute_there(None, Toy(ToyParams()), audio, todo, tmp_path, devices, workers))
+        list(computation._compute_there(None, Work(Toy(ToyParams()), audio, todo, tmp_path), devices, workers))
         assert [number for task in tasks for number in task[4]] == list(todo)
         assert {len(task[4]) for task in tasks[:-1]} == sizes
         assert [task[2] for task in tasks[:4]] == (devices * 4)[:4]
@@ -179,11 +187,11 @@ def test_a_pool_takes_runs_and_a_cluster_single_batches(audio, tmp_path, monkeyp
         tasks.append(list(arguments))
         return iter(())
 
-    monkeypatch.setattr(extraction, "run_all", run_all)
+    monkeypatch.setattr(computation, "run_all", run_all)
     todo = {number: [number % 12] for number in range(50)}
     with ThreadPoolExecutor(1) as elsewhere:
         for given in (None, elsewhere):
-            list(extraction._compute_all(Toy(ToyParams()), audio, todo, tmp_path, 2, None, (), given))
+            list(computation.compute(Work(Toy(ToyParams()), audio, todo, tmp_path), Workplace(2, executor=given)))
     assert [len(each) for each in tasks] == [25, 50]
 
 

@@ -10,6 +10,7 @@ from pipeline.errors import UserError
 from pipeline.extraction.extraction import extract
 from pipeline.features.alignment import utterance_times
 from pipeline.features.ssl.extractor import SSL, SSLParams
+from pipeline.jobs.workplace import Workplace
 from pipeline.storage.feature_file import FeatureFile
 
 torch = pytest.importorskip("torch")
@@ -128,7 +129,7 @@ def test_the_feature_file_says_when_frames_are_and_how_they_were_made(tmp_path):
     write_audio(audio, "made", RATE, [(f"u{i}", np.int16(3000 * wave)) for i, wave in enumerate(noise(9000, 16000))])
 
     def run(name, **params):
-        said = str(extract(make("tiny", **params), FeatureFile(audio), tmp_path / name, "made", cluster=""))
+        said = str(extract(make("tiny", **params), FeatureFile(audio), tmp_path / name, "made", Workplace(cluster="")))
         return said, FeatureFile(tmp_path / name)
 
     said, framed = run("framed.h5")

@@ -23,6 +23,7 @@ from pipeline.experiments.cross_validation import Experiment, cross_validate
 from pipeline.extraction.extraction import extract
 from pipeline.jobs import cluster as dask_cluster
 from pipeline.jobs.executors import open_executor, run_all
+from pipeline.jobs.workplace import Workplace
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.strict import Strict
 
@@ -91,7 +92,7 @@ def test_a_cluster_gives_the_same_bytes(cluster, audio, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the workers have another working folder
     toy = Toy(ToyParams(pause=0.05))
     extract(toy, FeatureFile("audio.h5"), tmp_path / "straight.h5", "mine")
-    extract(toy, FeatureFile("audio.h5"), tmp_path / "out.h5", "mine", cluster=cluster)
+    extract(toy, FeatureFile("audio.h5"), tmp_path / "out.h5", "mine", Workplace(cluster=cluster))
     assert (tmp_path / "out.h5").read_bytes() == (tmp_path / "straight.h5").read_bytes()
     monkeypatch.setenv("SER_CLUSTER", cluster)
     extract(Toy(ToyParams(pause=0.1, tell="process")), audio, tmp_path / "who.h5", "mine")
@@ -103,9 +104,9 @@ def test_a_cluster_gives_the_same_bytes(cluster, audio, tmp_path, monkeypatch):
 
 def test_a_model_on_gpus_goes_to_workers_that_have_one(cluster, audio, tmp_path):
     params = ToyParams(pause=0.05, tell="process", on_device=True)
-    extract(Toy(params), audio, tmp_path / "gpu.h5", "mine", cluster=cluster, devices=["cuda"])
+    extract(Toy(params), audio, tmp_path / "gpu.h5", "mine", Workplace(cluster=cluster, devices=("cuda",)))
     assert len(told(tmp_path / "gpu.h5")) == 1
-    extract(Toy(params), audio, tmp_path / "cpu.h5", "mine", cluster=cluster, devices=["cpu"])
+    extract(Toy(params), audio, tmp_path / "cpu.h5", "mine", Workplace(cluster=cluster, devices=("cpu",)))
     assert len(told(tmp_path / "cpu.h5")) == 2
 
 
