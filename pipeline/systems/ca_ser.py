@@ -23,11 +23,11 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from pipeline.features.ssl.streams import layer_stream
 from pipeline.systems.layers.bilstm import BiLSTM
 from pipeline.systems.layers.cross_attention import AttentionBlock
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.positions import SinusoidalPositions
-from pipeline.systems.layers.ssl_top_blocks import layer_stream
 from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
 from pipeline.systems.view import View
 

@@ -10,11 +10,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.errors import ParamsError
+from pipeline.features.ssl.streams import layer_stream
 from pipeline.systems.caf_logmel import CAFLogMelParams, log_mel_encoder, log_mel_shape, log_mels
 from pipeline.systems.caf_ssl import CAFSSLParams, mean_states, state_dims, trained_blocks
 from pipeline.systems.layers.feature_fusion import FUSIONS, SequenceAttention
 from pipeline.systems.layers.pooling import masked_mean
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks, layer_stream
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Inputs, NeuralSystem
 from pipeline.systems.view import View

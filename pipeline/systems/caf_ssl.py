@@ -10,9 +10,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.errors import ParamsError
+from pipeline.features.ssl.streams import layer_stream
 from pipeline.systems.caf_base import CAFBaseParams
 from pipeline.systems.layers.pooling import masked_mean
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks, layer_stream
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Inputs, NeuralSystem
 from pipeline.systems.view import View

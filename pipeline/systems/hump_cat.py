@@ -29,11 +29,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from pipeline.errors import UserError
+from pipeline.features.ssl.streams import layer_stream
 from pipeline.systems.layers.am_softmax import AMSoftmaxLoss, CosineClassifier
 from pipeline.systems.layers.bilstm import BiLSTM
 from pipeline.systems.layers.cross_attention import CrossAttentionTransformer
 from pipeline.systems.layers.pooling import mean_and_variance
-from pipeline.systems.layers.ssl_top_blocks import layer_stream
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
 from pipeline.systems.view import View

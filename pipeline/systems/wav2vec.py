@@ -9,8 +9,9 @@ whole model, and its projection, is `wav2vec_end_to_end`.
 from pydantic import Field
 from torch import Tensor, nn
 
+from pipeline.features.ssl.streams import layer_stream
 from pipeline.systems.layers.pooling import masked_mean
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks, layer_stream
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.neural import Inputs, NeuralSystem
 from pipeline.systems.training.params import Monitor, Schedule, TrainingParams
 from pipeline.systems.view import View

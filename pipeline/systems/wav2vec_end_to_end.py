@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.features.ssl.loading import load_backbone, wants_normalised
+from pipeline.features.ssl.streams import TINY
 from pipeline.features.ssl.wav2vec import hidden_states, normalise
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks, set_dropout
 from pipeline.systems.neural import Inputs, NeuralSystem
@@ -31,7 +32,7 @@ FULL_SCALE = 32768
 class EndToEndParams(BranchParams):
     """Params of the wav2vec 2.0 branch on waveforms."""
 
-    model: str = Field("tiny", min_length=1, description="a hub name, a local folder, or tiny (random weights)")
+    model: str = Field(TINY, min_length=1, description="a hub name, a local folder, or tiny (random weights)")
     model_seed: int = Field(0, ge=0, description="seed of the random weights of tiny; ignored for other models")
     unfreeze_blocks: int = Field(3, ge=0, description="how many of the last blocks train: 0 to 12 of a base model")
     train_projection: bool = Field(

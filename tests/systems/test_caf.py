@@ -9,6 +9,7 @@ from ssl_checkpoints import build, save
 
 from pipeline.errors import ParamsError, UserError
 from pipeline.features.ssl.loading import load_backbone
+from pipeline.features.ssl.streams import layer_stream
 from pipeline.strict import validate
 from pipeline.systems import find_system
 from pipeline.systems.caf import CAF, CAFNetwork, CAFParams
@@ -16,7 +17,7 @@ from pipeline.systems.caf_logmel import CAFLogMel, CAFLogMelNetwork, CAFLogMelPa
 from pipeline.systems.caf_ssl import CAFSSL, CAFSSLParams
 from pipeline.systems.layers.dpcnn import DPCNN
 from pipeline.systems.layers.feature_fusion import FUSIONS, SequenceAttention
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks, layer_stream
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.layers.textrcnn import TextRCNN
 from pipeline.systems.view import View
 

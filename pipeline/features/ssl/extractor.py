@@ -11,6 +11,7 @@ from pydantic import Field, StrictInt, field_validator
 from pipeline.audio.samples import Wave
 from pipeline.errors import UserError
 from pipeline.features.base import Extractor, FeatureParams, Streams
+from pipeline.features.ssl.streams import TINY, stream_name
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -31,7 +32,7 @@ class SSLParams(FeatureParams):
     """Params of SSL hidden states. The defaults are HuMP-CAT's layers, on the backbone that needs no network."""
 
     sample_rate: Literal[16000] = Field(16000, description="rate of the audio read (Hz): what the encoders want")
-    model: str = Field("tiny", min_length=1, description="a hub name, a local folder, or tiny (random weights)")
+    model: str = Field(TINY, min_length=1, description="a hub name, a local folder, or tiny (random weights)")
     layers: tuple[StrictInt, ...] = Field(
         (1, 9),
         min_length=1,
@@ -180,7 +181,7 @@ class SSL(Extractor[SSLParams]):
 
     @property
     def _streams(self) -> dict[str, int]:
-        return {f"layer_{layer:02d}": layer for layer in self.params.layers}
+        return {stream_name(layer): layer for layer in self.params.layers}
 
     def _load(self) -> "tuple[PreTrainedModel, Encoder]":
         from pipeline.features.ssl.loading import load_backbone, wants_normalised

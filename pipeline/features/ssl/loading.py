@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError
+from pipeline.features.ssl.streams import TINY
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-TINY = "tiny"
-"""The name of the built-in backbone with seeded random weights. It is for plumbing: its states mean nothing."""
 
 FAMILIES = {
     "data2vec-audio": "Data2VecAudioModel",

@@ -7,23 +7,12 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.features.ssl.loading import load_backbone
+from pipeline.features.ssl.streams import layer_stream
 from pipeline.features.ssl.wav2vec import run_blocks
 from pipeline.storage.feature_file import FeatureFile
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-
-def layer_stream(file: FeatureFile, layer: int) -> str:
-    """The stream of a feature file that holds a layer's hidden states.
-
-    Raises:
-        UserError: the file lacks the layer.
-    """
-    stream = f"layer_{layer:02d}"
-    if stream not in file.streams:
-        raise UserError(f"{file.path}: has no {stream}; add the layer to the embedding's layers")
-    return stream
 
 
 def set_dropout(module: nn.Module, probability: float) -> None:
