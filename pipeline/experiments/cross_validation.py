@@ -19,6 +19,7 @@ from pipeline.atomic import atomic_path
 from pipeline.audio.keys import source_key
 from pipeline.config.protocols import ProtocolParams
 from pipeline.corpora.manifest import Row
+from pipeline.experiments.classes import ClassSet
 from pipeline.experiments.predictions import CURVE, Predictions, write_json
 from pipeline.experiments.protocols import Fold, inner_folds, is_speaker_dependent, split
 from pipeline.jobs.executors import open_executor, run_all, single_thread, worker_count
@@ -45,6 +46,7 @@ class Experiment:
         rows: the manifest.
         clean: role -> feature file of the corpus.
         copied: role -> feature file of its copies; empty for none.
+        emotions: the class set that the rows' labels are of; None where they are the corpus's own.
         seed: of splits and training.
         device: torch device.
     """
@@ -59,6 +61,7 @@ class Experiment:
     copied: dict[str, FeatureFile]
     seed: int
     device: str = "cpu"
+    emotions: ClassSet | None = None
 
     def copies(self) -> dict[str, list[str]]:
         """Source key -> keys of its copies, which every role has."""
@@ -276,6 +279,7 @@ def _card(experiment: Experiment, parameters: int) -> dict[str, Any]:
         "name": experiment.name,
         "system": experiment.system,
         "corpus": experiment.rows[0].dataset,
+        "emotions": experiment.emotions,
         "protocol": experiment.protocol.model_dump(mode="json"),
         "speaker_dependent": is_speaker_dependent(experiment.protocol),
         "random_backbone": "tiny" in random or getattr(experiment.settings, "model", "") == "tiny",

@@ -7,13 +7,13 @@ import yaml
 from click.testing import CliRunner
 from conftest import REPOSITORY
 from feature_files import manifest_row
-from pipeline.experiments.classes import class_set
 from preset_params import OWN, apply, replacements, ser_preset
 
 from pipeline.cli import main
 from pipeline.config.document import load as load_params
 from pipeline.config.system_params import system_params_problems
 from pipeline.corpora import find_reader
+from pipeline.experiments.classes import class_set
 from pipeline.papers.preset import load, names
 
 
