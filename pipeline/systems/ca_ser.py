@@ -28,7 +28,7 @@ from pipeline.systems.layers.bilstm import BiLSTM
 from pipeline.systems.layers.cross_attention import AttentionBlock
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.positions import SinusoidalPositions
-from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
+from pipeline.systems.neural import Inputs, NeuralSystem, Ragged, TrainingParams
 from pipeline.systems.view import View
 
 
@@ -119,10 +119,10 @@ class CASER(NeuralSystem):
     Params = CASERParams
 
     def inputs(self, X: View) -> Inputs:
-        """MFCC and hidden states, padded and masked batch by batch."""
+        """MFCC and hidden states."""
         return {
-            "mfcc_frames": X.arrays("mfcc"),
-            "ssl_frames": X.arrays("ssl", layer_stream(X.file("ssl"), self.settings().layer)),
+            "mfcc": Ragged(X.arrays("mfcc")),
+            "ssl": Ragged(X.arrays("ssl", layer_stream(X.file("ssl"), self.settings().layer))),
         }
 
     def network(self, X: View, classes: int) -> nn.Module:

@@ -17,7 +17,7 @@ from pipeline.systems.layers.feature_fusion import FUSIONS, SequenceAttention
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.neural import Inputs, NeuralSystem
+from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, Ragged
 from pipeline.systems.view import View
 
 
@@ -98,12 +98,10 @@ class CAF(NeuralSystem):
     def inputs(self, X: View) -> Inputs:
         """Log-Mels, and hidden states: their mean over frames, or the frames where the network needs them."""
         settings: CAFParams = self.settings()
-        found: Inputs = {"logmel": log_mels(X)}
+        logmel = Fixed(log_mels(X))
         if settings.top_blocks or settings.fusion == "attention":
-            found["ssl_frames"] = X.arrays("ssl", layer_stream(X.file("ssl"), settings.layer))
-        else:
-            found["ssl"] = mean_states(X, settings.layer)
-        return found
+            return {"logmel": logmel, "ssl": Ragged(X.arrays("ssl", layer_stream(X.file("ssl"), settings.layer)))}
+        return {"logmel": logmel, "ssl": Fixed(mean_states(X, settings.layer))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X.

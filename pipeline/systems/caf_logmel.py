@@ -11,7 +11,7 @@ from pipeline.systems.caf_base import CAFBaseParams
 from pipeline.systems.layers.dpcnn import DPCNN
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.layers.textrcnn import TextRCNN
-from pipeline.systems.neural import Inputs, NeuralSystem
+from pipeline.systems.neural import Fixed, Inputs, NeuralSystem
 from pipeline.systems.view import View
 
 
@@ -90,7 +90,7 @@ class CAFLogMel(NeuralSystem):
 
     def inputs(self, X: View) -> Inputs:
         """Log-Mels."""
-        return {"logmel": log_mels(X)}
+        return {"logmel": Fixed(log_mels(X))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""

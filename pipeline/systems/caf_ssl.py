@@ -15,7 +15,7 @@ from pipeline.systems.caf_base import CAFBaseParams
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.neural import Inputs, NeuralSystem
+from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, Ragged
 from pipeline.systems.view import View
 
 
@@ -107,8 +107,8 @@ class CAFSSL(NeuralSystem):
         """Hidden states: their mean over frames, or the frames where blocks are trained on them."""
         settings: CAFSSLParams = self.settings()
         if settings.top_blocks:
-            return {"ssl_frames": X.arrays("ssl", layer_stream(X.file("ssl"), settings.layer))}
-        return {"ssl": mean_states(X, settings.layer)}
+            return {"ssl": Ragged(X.arrays("ssl", layer_stream(X.file("ssl"), settings.layer)))}
+        return {"ssl": Fixed(mean_states(X, settings.layer))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
+from pipeline.systems.neural import Inputs, NeuralSystem, Ragged, TrainingParams
 from pipeline.systems.view import View
 
 Size = Annotated[int, Field(ge=1)]
@@ -71,8 +71,8 @@ class FrameSystem(NeuralSystem):
         """What makes (batch, width) of frames (batch, frames, dims) and their mask, and that width."""
 
     def inputs(self, X: View) -> Inputs:
-        """Frames, padded and masked batch by batch."""
-        return {f"{X.roles[0]}_frames": X.arrays(X.roles[0])}
+        """The frames."""
+        return {X.roles[0]: Ragged(X.arrays(X.roles[0]))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""

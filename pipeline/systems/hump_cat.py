@@ -35,7 +35,7 @@ from pipeline.systems.layers.bilstm import BiLSTM
 from pipeline.systems.layers.cross_attention import CrossAttentionTransformer
 from pipeline.systems.layers.pooling import mean_and_variance
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
+from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, TrainingParams
 from pipeline.systems.view import View
 
 CHANNELS, KERNEL, STRIDE = 4, (10, 18), (4, 3)
@@ -221,22 +221,17 @@ class HuMPCATSystem(NeuralSystem):
 
     def inputs(self, X: View) -> Inputs:
         """Prosodic features, frames and hidden states, each of one shape."""
-        found: Inputs = {}
+        inputs: dict[str, Fixed] = {}
         if "prosody" in X.roles:
-            found["prosody"] = [rows[0] for rows in X.arrays("prosody")]
-            if not all(np.isfinite(row).all() for row in found["prosody"]):
-                raise UserError(
-                    f"{X.file('prosody').path}: has values that are not defined (NaN); HuMP-CAT takes prosody with "
-                    "`mode: clean`"
-                )
+            inputs["prosody"] = Fixed(self._prosody(X))
         for role in ("logmel", "mfcc"):
             if role in X.roles:
-                found[role] = self._of_one_length(X, role, "values")
+                inputs[role] = Fixed(self._of_one_length(X, role, "values"))
         if "ssl" in X.roles:
             for layer in self.settings().layers:
                 stream = layer_stream(X.file("ssl"), layer)
-                found[state_input(layer)] = self._of_one_length(X, "ssl", stream)
-        return found
+                inputs[state_input(layer)] = Fixed(self._of_one_length(X, "ssl", stream))
+        return inputs
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""
@@ -256,6 +251,15 @@ class HuMPCATSystem(NeuralSystem):
         """AM-softmax; the margin is for training and validation losses, probabilities have none."""
         settings: HuMPCATBaseParams = self.settings()
         return AMSoftmaxLoss(settings.scale, settings.margin, weight, label_smoothing)
+
+    def _prosody(self, X: View) -> list[NDArray[Any]]:
+        vectors = [rows[0] for rows in X.arrays("prosody")]
+        if not all(np.isfinite(vector).all() for vector in vectors):
+            raise UserError(
+                f"{X.file('prosody').path}: has values that are not defined (NaN); HuMP-CAT takes prosody with "
+                "`mode: clean`"
+            )
+        return vectors
 
     def _of_one_length(self, X: View, role: str, stream: str) -> list[NDArray[Any]]:
         arrays = X.arrays(role, stream)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pipeline.systems.frame_system import BaselineParams, Size
 from pipeline.systems.functionals import vectors
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.neural import Inputs, NeuralSystem
+from pipeline.systems.neural import Fixed, Inputs, NeuralSystem
 from pipeline.systems.view import View
 
 
@@ -48,7 +48,7 @@ class MLP(NeuralSystem):
 
     def inputs(self, X: View) -> Inputs:
         """One vector an utterance."""
-        return {"functionals": list(vectors(X).astype(np.float32))}
+        return {"functionals": Fixed(list(vectors(X).astype(np.float32)))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,7 +17,7 @@ from pipeline.systems.layers.cross_entropy import CrossEntropy
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.normalisation import GROUPS, Statistics
 from pipeline.systems.system import System
-from pipeline.systems.training.batches import Batches, Inputs, memory_budget
+from pipeline.systems.training.batches import Batches, Fixed, Inputs, Ragged, memory_budget
 from pipeline.systems.training.loop import Loop, make_loop
 from pipeline.systems.training.params import TrainingParams
 from pipeline.systems.view import View
@@ -34,11 +35,11 @@ class NeuralSystem(System):
 
     @abstractmethod
     def inputs(self, X: View) -> Inputs:
-        """What the network reads of these utterances; a name that ends in `_frames` is padded and masked."""
+        """What the network reads of these utterances."""
 
     @abstractmethod
     def network(self, X: View, classes: int) -> nn.Module:
-        """The network, untrained, for features as those of X. Its arguments are the inputs' names."""
+        """The network, untrained, for features as those of X; its arguments are the inputs' names, see `Inputs`."""
 
     def loss(self, weight: Tensor | None, label_smoothing: float) -> nn.Module:
         """The criterion of logits (batch, classes) and class numbers (batch,)."""
@@ -148,7 +149,7 @@ class NeuralSystem(System):
         inputs, kind = self.inputs(X), GROUPS.get(self.settings().normalisation)
         if kind is None:
             return inputs
-        if {name.removesuffix("_frames") for name in inputs} <= {*self.raw()}:
+        if set(inputs) <= {*self.raw()}:
             raise ParamsError(
                 f"normalisation: {self.settings().normalisation} has nothing to standardise here, as {type(self).name} "
                 f"reads {', '.join(X.roles)} as it is; choose training"
@@ -156,12 +157,11 @@ class NeuralSystem(System):
         groups, whole = X.groups(kind), X.whole()
         own = whole.groups(kind)
         everyone = self.inputs(whole)
-        return {
-            name: arrays
-            if name.removesuffix("_frames") in self.raw()
-            else Statistics(everyone[name], own, set(groups)).apply(arrays, groups)
-            for name, arrays in inputs.items()
-        }
+        normalised = dict(inputs)
+        for name in set(inputs) - {*self.raw()}:
+            statistics = Statistics(everyone[name].arrays, own, set(groups))
+            normalised[name] = replace(inputs[name], arrays=statistics.apply(inputs[name].arrays, groups))
+        return normalised
 
     def _standardize(self, network: nn.Module, train: Batches) -> None:
         if isinstance(layers := getattr(network, "standardize", None), nn.ModuleDict):
@@ -212,4 +212,4 @@ def _mean_history(histories: Sequence[Sequence[dict[str, Any]]]) -> list[dict[st
     return found
 
 
-__all__ = ["Batches", "Inputs", "NeuralSystem", "Standardize", "TrainingParams"]
+__all__ = ["Batches", "Fixed", "Inputs", "NeuralSystem", "Ragged", "Standardize", "TrainingParams"]

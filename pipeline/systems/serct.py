@@ -15,7 +15,7 @@ from pipeline.systems.layers.deformable_attention import DeformableAttention
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.positions import SinusoidalPositions
 from pipeline.systems.layers.waveform_cnn import WaveformCNN, WaveformFrames
-from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
+from pipeline.systems.neural import Inputs, NeuralSystem, Ragged, TrainingParams
 from pipeline.systems.view import View
 
 
@@ -143,8 +143,8 @@ class SERCT(NeuralSystem):
     Params = SERCTParams
 
     def inputs(self, X: View) -> Inputs:
-        """16-bit samples, padded and masked batch by batch."""
-        return {"waveform_frames": X.arrays("waveform")}
+        """16-bit samples."""
+        return {"waveform": Ragged(X.arrays("waveform"))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network; it is the same for any waveforms."""

@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 from pipeline.errors import UserError
 from pipeline.systems.layers.residual import ResidualBlock
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
+from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, TrainingParams
 from pipeline.systems.view import View
 
 CHANNELS = (16, 32, 64, 64)
@@ -77,7 +77,7 @@ class SpectrogramBranch(NeuralSystem):
                 f"{X.file('logmel').path}: utterances differ in length; "
                 "the spectrogram branch takes a log-Mel with `clip` and `pad_to`"
             )
-        return {"logmel": arrays}
+        return {"logmel": Fixed(arrays)}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""

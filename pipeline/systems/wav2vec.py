@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pipeline.features.ssl.streams import layer_stream
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
-from pipeline.systems.neural import Inputs, NeuralSystem
+from pipeline.systems.neural import Inputs, NeuralSystem, Ragged
 from pipeline.systems.training.params import Monitor, Schedule, TrainingParams
 from pipeline.systems.view import View
 
@@ -76,8 +76,8 @@ class Wav2vecBranch(NeuralSystem):
         return ("ssl",)
 
     def inputs(self, X: View) -> Inputs:
-        """Cached hidden states, padded and masked batch by batch."""
-        return {"ssl_frames": X.arrays("ssl", layer_stream(X.file("ssl"), self.settings().layer))}
+        """Cached hidden states."""
+        return {"ssl": Ragged(X.arrays("ssl", layer_stream(X.file("ssl"), self.settings().layer)))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network, its top blocks initialised with the weights of the model that made the features."""

@@ -21,7 +21,7 @@ from pipeline.features.ssl.loading import load_backbone, wants_normalised
 from pipeline.features.ssl.streams import TINY
 from pipeline.features.ssl.wav2vec import hidden_states, normalise
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks, set_dropout
-from pipeline.systems.neural import Inputs, NeuralSystem
+from pipeline.systems.neural import Inputs, NeuralSystem, Ragged
 from pipeline.systems.view import View
 from pipeline.systems.wav2vec import BranchParams, Wav2vecNetwork
 
@@ -109,7 +109,7 @@ class Wav2vecEndToEnd(NeuralSystem):
     Params = EndToEndParams
 
     def inputs(self, X: View) -> Inputs:
-        """16-bit samples, padded and masked batch by batch.
+        """16-bit samples.
 
         Raises:
             UserError: they are of another sampling rate or number format.
@@ -118,7 +118,7 @@ class Wav2vecEndToEnd(NeuralSystem):
         rate, kind = file.header.params.get("sample_rate", 16000), file.streams["values"].dtype
         if rate != 16000 or kind != "int16":
             raise UserError(f"{file.path}: {kind} samples at {rate} Hz; the branch takes int16 samples at 16000 Hz")
-        return {"waveform_frames": X.arrays("waveform")}
+        return {"waveform": Ragged(X.arrays("waveform"))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network, with pretrained weights.

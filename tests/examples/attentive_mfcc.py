@@ -5,7 +5,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.neural import Inputs, NeuralSystem, TrainingParams
+from pipeline.systems.neural import Inputs, NeuralSystem, Ragged, TrainingParams
 from pipeline.systems.view import View
 
 
@@ -42,8 +42,8 @@ class AttentiveMFCC(NeuralSystem):
     Params = AttentiveMFCCParams
 
     def inputs(self, X: View) -> Inputs:
-        """MFCC; the name ends in `_frames`, so batches are padded and masked."""
-        return {"mfcc_frames": X.arrays("mfcc")}
+        """MFCC; ragged, so batches are padded and masked."""
+        return {"mfcc": Ragged(X.arrays("mfcc"))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""

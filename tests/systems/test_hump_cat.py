@@ -343,7 +343,7 @@ def test_one_layer_alone_is_read(files):
     X = view(files, "hump_cat_ssl")
     model = make(variant="hump_cat_ssl", layers=(9,), epochs=1).fit(X, LABELS)
     assert set(model.inputs(X)) == {"ssl_09"}
-    np.testing.assert_array_equal(model.inputs(X)["ssl_09"][3], files["ssl"].row(3, "layer_09"))
+    np.testing.assert_array_equal(model.inputs(X)["ssl_09"].arrays[3], files["ssl"].row(3, "layer_09"))
 
 
 # --- what cannot be ---

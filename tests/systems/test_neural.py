@@ -13,7 +13,7 @@ from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import NeuralSystem
 from pipeline.systems.normalisation import Statistics
 from pipeline.systems.training.augmentation import mixup, spec_augment
-from pipeline.systems.training.batches import Batches, memory_budget
+from pipeline.systems.training.batches import Batches, Fixed, Ragged, memory_budget
 from pipeline.systems.training.params import TrainingParams
 from pipeline.systems.training.schedule import factor
 from pipeline.systems.training.summary import operations
@@ -29,7 +29,7 @@ class Small(NeuralSystem):
     Params = TrainingParams
 
     def inputs(self, X):
-        return {"logmel": X.arrays("logmel"), "ssl_frames": X.arrays("ssl", "layer_09")}
+        return {"logmel": Fixed(X.arrays("logmel")), "ssl": Ragged(X.arrays("ssl", "layer_09"))}
 
     def network(self, X, classes):
         return SmallNetwork(classes)
@@ -67,14 +67,14 @@ def weights(model):
 # --- batches ---
 
 
-@pytest.mark.parametrize("name", ["values", "values_frames"])
+@pytest.mark.parametrize("kind", [Fixed, Ragged])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int16])
-def test_batches_from_memory_and_from_disk_are_the_same(name, dtype):
+def test_batches_from_memory_and_from_disk_are_the_same(kind, dtype):
     rng = np.random.default_rng(1)
-    arrays = [(100 * rng.standard_normal((5 if name == "values" else n, 3))).astype(dtype) for n in (5, 1, 8, 2)]
+    arrays = [(100 * rng.standard_normal((5 if kind is Fixed else n, 3))).astype(dtype) for n in (5, 1, 8, 2)]
     y = np.arange(4)
     for indices in ([0, 1, 2, 3], [2], [3, 0], [1, 1]):
-        memory, disk = (Batches({name: arrays}, y, budget).__getitems__(indices) for budget in (1 << 20, 0))
+        memory, disk = (Batches({"x": kind(arrays)}, y, budget).__getitems__(indices) for budget in (1 << 20, 0))
         assert memory[0].keys() == disk[0].keys()
         for key, value in memory[0].items():
             torch.testing.assert_close(value, disk[0][key], rtol=0, atol=0)
@@ -84,7 +84,7 @@ def test_batches_from_memory_and_from_disk_are_the_same(name, dtype):
 
 def test_a_ragged_batch_is_padded_with_zeros_and_says_what_is_real():
     arrays = [np.full((n, 2), n, np.float32) for n in (2, 3, 1)]
-    batch, _ = Batches({"x_frames": arrays}, np.zeros(3, int), 1 << 20).__getitems__([2, 0])
+    batch, _ = Batches({"x": Ragged(arrays)}, np.zeros(3, int), 1 << 20).__getitems__([2, 0])
     assert batch["x"].tolist() == [[[1, 1], [0, 0]], [[2, 2], [2, 2]]]
     assert batch["x_valid"].tolist() == [[True, False], [True, True]]
 
@@ -92,7 +92,7 @@ def test_a_ragged_batch_is_padded_with_zeros_and_says_what_is_real():
 @pytest.mark.parametrize("budget", [0, 1 << 20])
 def test_columns_give_back_every_utterance(budget):
     arrays = [np.full((n, 2), n, np.float32) for n in (2, 3, 1)]
-    column = Batches({"x_frames": arrays}, np.zeros(3, int), budget).columns["x"]
+    column = Batches({"x": Ragged(arrays)}, np.zeros(3, int), budget).columns["x"]
     assert [row.tolist() for row in column] == [array.tolist() for array in arrays]
 
 
@@ -299,11 +299,12 @@ def test_another_systems_model_is_refused(X, tmp_path):
 def test_each_speaker_is_standardised_by_all_of_its_own_recordings(X):
     model = small(normalisation="per_speaker")
     found = model._normalised(X[:4])
-    for name, arrays in small().inputs(X).items():
+    for name, source in small().inputs(X).items():
+        assert type(found[name]) is type(source)
         for i in range(4):
-            own = np.concatenate([np.asarray(arrays[k], float) for k in range(16) if k % 3 == i % 3])
-            wanted = (arrays[i] - own.mean(axis=0)) / own.std(axis=0)
-            np.testing.assert_allclose(found[name][i], wanted, atol=1e-4)
+            own = np.concatenate([np.asarray(source.arrays[k], float) for k in range(16) if k % 3 == i % 3])
+            wanted = (source.arrays[i] - own.mean(axis=0)) / own.std(axis=0)
+            np.testing.assert_allclose(found[name].arrays[i], wanted, atol=1e-4)
 
 
 def test_a_copy_is_standardised_as_its_source(X, tmp_path):

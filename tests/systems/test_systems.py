@@ -131,8 +131,8 @@ def test_what_pretrained_blocks_take_is_not_standardised_by_speaker(files):
     model = CAF(CAFParams(top_blocks=3, normalisation="per_speaker"))
     found, plain = model._normalised(View(KEYS, roles, groups)), model.inputs(View(KEYS, roles))
     for i in range(16):
-        np.testing.assert_array_equal(found["ssl_frames"][i], plain["ssl_frames"][i])
-        assert np.abs(found["logmel"][i] - plain["logmel"][i]).max() > 1
+        np.testing.assert_array_equal(found["ssl"].arrays[i], plain["ssl"].arrays[i])
+        assert np.abs(found["logmel"].arrays[i] - plain["logmel"].arrays[i]).max() > 1
     with pytest.raises(ParamsError, match="nothing to standardise here, as wav2vec reads ssl as it is"):
         make("wav2vec", normalisation="per_speaker").fit(View(KEYS, {"ssl": [files["ssl"]]}, groups), LABELS)
 
@@ -352,7 +352,7 @@ def test_statistics_come_from_the_training_part_only(files, tmp_path, name):
     np.testing.assert_allclose(standardize.mean, rows.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(standardize.std, rows.std(axis=0), rtol=1e-5)
     if name == "caf-caf":
-        states = np.stack(model.inputs(train)["ssl"])
+        states = np.stack(model.inputs(train)["ssl"].arrays)
         np.testing.assert_allclose(model.nets_[0].module_.standardize["ssl"].mean, states.mean(axis=0), atol=1e-6)
 
 

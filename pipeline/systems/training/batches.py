@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,31 @@ from torch.utils.data import Dataset
 
 from pipeline.errors import ParamsError
 
-Inputs = dict[str, Sequence[NDArray[Any]]]
-"""Input name -> each utterance's array; those of a name that ends in `_frames` are padded and masked batch by batch."""
+
+@dataclass(frozen=True)
+class Fixed:
+    """An input of one shape.
+
+    Attributes:
+        arrays: each utterance's, of whatever shape, all of the same.
+    """
+
+    arrays: Sequence[NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """An input of as many frames as the utterance has; it is padded and masked batch by batch.
+
+    Attributes:
+        arrays: each utterance's, (frames, dims).
+    """
+
+    arrays: Sequence[NDArray[Any]]
+
+
+Inputs = Mapping[str, Fixed | Ragged]
+"""what a network reads, by the names of its arguments; of a ragged one it gets NAME and NAME_valid"""
 
 GIB = 2**30
 
@@ -41,19 +65,19 @@ class Column:
     """One input of N utterances.
 
     Args:
-        arrays: each utterance's array, (frames, dims) when ragged, else of one shape.
-        ragged: whether lengths differ, so that a batch is padded with zeros.
+        source: what is in it; a batch of a ragged one is padded with zeros.
         resident: keep all in memory, and assemble a batch without a loop over its utterances.
         device: where they are kept.
     """
 
-    def __init__(self, arrays: Sequence[NDArray[Any]], ragged: bool, resident: bool, device: str = "cpu") -> None:
-        self.ragged = ragged
-        self.lengths = torch.tensor([len(array) for array in arrays] if ragged else [], dtype=torch.int64)
+    def __init__(self, source: Fixed | Ragged, resident: bool, device: str = "cpu") -> None:
+        arrays = source.arrays
+        self.ragged = isinstance(source, Ragged)
+        self.lengths = torch.tensor([len(array) for array in arrays] if self.ragged else [], dtype=torch.int64)
         self._arrays: Sequence[NDArray[Any]] | None = None
         if not resident:
             self._arrays = arrays
-        elif ragged:
+        elif self.ragged:
             self._values = torch.from_numpy(np.concatenate(list(arrays))).to(device)
             self._starts = torch.cumsum(self.lengths, 0) - self.lengths
         else:
@@ -89,8 +113,8 @@ class Column:
 class Batches(Dataset[Any]):
     """Utterances and their labels; a batch is a dict of tensors and the labels.
 
-    An input of equal shapes becomes a tensor (batch, ...). One of unequal lengths (frames, dims) is padded with zeros
-    to (batch, longest, dims), and `NAME_valid` (batch, longest) is True on its real frames.
+    A fixed input becomes a tensor (batch, ...). A ragged one (frames, dims) is padded with zeros to
+    (batch, longest, dims), and `NAME_valid` (batch, longest) is True on its real frames.
 
     Args:
         inputs: of the utterances.
@@ -101,12 +125,8 @@ class Batches(Dataset[Any]):
 
     def __init__(self, inputs: Inputs, y: NDArray[np.int64], budget: int, device: str = "cpu") -> None:
         self.y = torch.from_numpy(y)
-        sizes = (len(arrays) and sum(a.nbytes for a in arrays) for arrays in inputs.values())
-        resident = sum(sizes) <= budget
-        self.columns = {
-            name.removesuffix("_frames"): Column(arrays, name.endswith("_frames"), resident, device)
-            for name, arrays in inputs.items()
-        }
+        resident = sum(array.nbytes for source in inputs.values() for array in source.arrays) <= budget
+        self.columns = {name: Column(source, resident, device) for name, source in inputs.items()}
 
     def __len__(self) -> int:
         return len(self.y)
