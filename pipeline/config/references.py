@@ -108,8 +108,6 @@ def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
     for branch in fusion.of:
         if branch not in names["experiments"] and branch not in names["fusions"]:
             yield _missing(f"{key}.of", branch, [*names["experiments"], *names["fusions"]], "experiments or fusions")
-    for branch in dict.fromkeys(branch for branch in fusion.of if fusion.of.count(branch) > 1):
-        yield f"{key}.of: {branch!r} stands twice; expected different experiments or fusions"
     if name in _branches(params, name):
         yield f"{key}.of: {name!r} would be fused with itself"
         return
