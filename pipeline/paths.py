@@ -28,9 +28,14 @@ def corpus_report(corpus: str) -> Path:
     return METRICS / "corpora" / f"{corpus}.json"
 
 
+def audio_folder(corpus: str) -> Path:
+    """The folder with the audio of a corpus, or of copies."""
+    return DATA / "audio" / corpus
+
+
 def audio(corpus: str, rate: str) -> Path:
     """The audio of a corpus, or of copies, at a rate: 16k or 48k."""
-    return DATA / "audio" / corpus / f"{rate}.h5"
+    return audio_folder(corpus) / f"{rate}.h5"
 
 
 def feature_file(corpus: str, name: str, embedding: bool) -> Path:

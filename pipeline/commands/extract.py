@@ -22,7 +22,7 @@ def _finite(context: click.Context, option: click.Parameter, value: float | None
 @click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Feature file to make or bring up to date.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A param, or preset=NAME; repeatable.")
-@click.option("--device", "chosen", help="torch device of a model (SER_DEVICE; default: a GPU where there is one).")
+@click.option("--device", help="torch device of a model (SER_DEVICE; default: a GPU where there is one).")
 @click.option(
     "--batch-seconds", type=click.FloatRange(0, 86400, min_open=True), callback=_finite, help="Audio in one batch (s)."
 )
@@ -33,7 +33,7 @@ def extract(
     inputs: tuple[Path, ...],
     out: Path,
     settings: tuple[str, ...],
-    chosen: str | None,
+    device: str | None,
     batch_seconds: float | None,
     compression: str | None,
     workers: int | None,
@@ -44,34 +44,26 @@ def extract(
     Keys are paths relative to the given folder without suffix, the stem of a single file, or the manifest's. Recordings
     that OUT already has are not computed again.
     """
-    from pipeline.audio.audio_file import prepare
     from pipeline.errors import ParamsError
-    from pipeline.extraction.extraction import extract as run
+    from pipeline.extraction.recipe import extract_recordings, make_extractor
     from pipeline.features import find_extractor
     from pipeline.features.presets import resolve
-    from pipeline.jobs.devices import torch_devices
+    from pipeline.jobs.devices import device_names
     from pipeline.jobs.workplace import Workplace
     from pipeline.serving import recordings
-    from pipeline.storage.feature_file import FeatureFile
     from pipeline.strict import validate
 
-    kind = find_extractor(extractor)
-    params = validate(kind.Params, resolve(extractor, _assignments(settings), extractor), extractor)
-    found = recordings.find(inputs)
-    recordings.check_output(out, found)
-    if chosen not in (None, "cpu") and not (kind.uses_device or kind.uses_torch):
-        raise ParamsError(f"--device {chosen}: {extractor} is computed on the CPU; leave the option out")
-    devices = torch_devices(chosen, cluster) if kind.uses_device or (kind.uses_torch and chosen) else ["cpu"]
-    made = kind(params, "cpu" if cluster else devices[0])
+    cls = find_extractor(extractor)
+    params = validate(cls.Params, resolve(extractor, _assignments(settings), extractor), extractor)
+    files = recordings.find(inputs)
+    recordings.check_output(out, files)
+    if device not in (None, "cpu") and not (cls.uses_device or cls.uses_torch):
+        raise ParamsError(f"--device {device}: {extractor} is computed on the CPU; leave the option out")
+    workplace = Workplace(workers, cluster, tuple(device_names(device)) if device else ())
+    feature = make_extractor(cls, params, workplace)
     if batch_seconds is not None:
-        made.batch_seconds = batch_seconds
-    audio = out.with_name(out.name + ".audio")
-    corpus = inputs[0].resolve().stem
-    prepare(found, {audio: params.sample_rate}, corpus, workers)
-    try:
-        summary = run(made, FeatureFile(audio), out, corpus, Workplace(workers, cluster, tuple(devices)), compression)
-    finally:
-        audio.unlink(missing_ok=True)
+        feature.batch_seconds = batch_seconds
+    (summary,) = extract_recordings({out: feature}, files, inputs[0].resolve().stem, workplace, compression)
     click.echo(f"{out}: {summary}")
 
 

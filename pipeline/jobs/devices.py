@@ -17,10 +17,10 @@ def torch_devices(asked: str | None = None, cluster: str | None = None) -> list[
     """
     chosen = asked or os.environ.get("SER_DEVICE", "")
     if cluster:
-        return [name.strip() for name in (chosen or "cpu").split(",")]
+        return device_names(chosen or "cpu")
     import torch
 
-    names = [name.strip() for name in (chosen or ("cuda" if torch.cuda.is_available() else "cpu")).split(",")]
+    names = device_names(chosen or ("cuda" if torch.cuda.is_available() else "cpu"))
     for name in names:
         try:
             torch.zeros(1, device=name).item()  # "meta" holds no values
@@ -28,3 +28,8 @@ def torch_devices(asked: str | None = None, cluster: str | None = None) -> list[
             reason = str(error).splitlines()[0]
             raise ParamsError(f"device {name!r} cannot be used ({reason}); see SER_DEVICE or --device") from error
     return names
+
+
+def device_names(text: str) -> list[str]:
+    """Names with commas between, one by one."""
+    return [name.strip() for name in text.split(",")]

@@ -24,9 +24,14 @@ class Workplace:
     executor: Executor | None = None
 
     @property
+    def scheduler(self) -> str:
+        """Address of the Dask scheduler; "" for none."""
+        return scheduler_address(self.cluster)
+
+    @property
     def is_elsewhere(self) -> bool:
         """Whether a cluster or a caller's executor does the work, and not this machine as it likes."""
-        return self.executor is not None or bool(scheduler_address(self.cluster))
+        return self.executor is not None or bool(self.scheduler)
 
 
 USUAL = Workplace()

@@ -17,16 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import paths
-from pipeline.audio.audio_file import audio_file, prepare
-from pipeline.audio.samples import RATES
 from pipeline.config.fusions import FusionParams
 from pipeline.errors import ParamsError, UserError, nearest
 from pipeline.experiments.fusion import fitted
 from pipeline.experiments.predictions import Predictions
-from pipeline.extraction.extraction import extract
+from pipeline.extraction.recipe import extract_recordings, make_extractor
 from pipeline.features import find_extractor
 from pipeline.features.base import Extractor
-from pipeline.jobs.devices import torch_devices
+from pipeline.jobs.devices import device_names, torch_devices
 from pipeline.jobs.workplace import Workplace
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
@@ -69,7 +67,7 @@ class Model:
         )
         return f"{card['name']}: {card['system']}, trained on {card['corpus']}, mean of {count} models{random}"
 
-    def extractors(self, device: str) -> dict[str, Extractor[Any]]:
+    def extractors(self, workplace: Workplace) -> dict[str, Extractor[Any]]:
         """Role -> the extractor of its features, as they were in training.
 
         Raises:
@@ -78,7 +76,8 @@ class Model:
         found: dict[str, Extractor[Any]] = {}
         for role, said in self.card["features"].items():
             kind = find_extractor(said["extractor"])
-            made = kind(validate(kind.Params, said["params"], f"{self.folder / CARD}: {role}"), device)
+            params = validate(kind.Params, said["params"], f"{self.folder / CARD}: {role}")
+            made = make_extractor(kind, params, workplace)
             for what, ours, theirs in (
                 ("version", made.version, said["version"]),
                 ("weights", made.weights_digest, said["weights"]),
@@ -151,10 +150,12 @@ def predict(
     """
     torch = any("epochs" in model.card["params"] or "ssl" in model.card["features"] for model in models)
     devices = torch_devices(device) if torch or device else ["cpu"]
-    made = [model.extractors(devices[0]) for model in models]
+    # Not on a cluster, whose workers do not see this machine's temporary files.
+    workplace = Workplace(workers, "", tuple(device_names(device)) if device else ())
+    made = [model.extractors(workplace) for model in models]
     groups = {"speaker": {key: speakers.get(key, "") for key in recordings}, "corpus": dict.fromkeys(recordings, "-")}
     with TemporaryDirectory(prefix="ser-predict-") as place:
-        files = _features([e for roles in made for e in roles.values()], recordings, Path(place), devices, workers)
+        files = _features([e for roles in made for e in roles.values()], recordings, Path(place), workplace)
         found = []
         for model, roles in zip(models, made, strict=True):
             X = View(list(recordings), {role: [files[_identity(e)]] for role, e in roles.items()}, groups)
@@ -171,20 +172,10 @@ def _identity(extractor: Extractor[Any]) -> str:
 
 
 def _features(
-    extractors: Sequence[Extractor[Any]],
-    recordings: Mapping[str, Path],
-    place: Path,
-    devices: Sequence[str],
-    workers: int | None,
+    extractors: Sequence[Extractor[Any]], recordings: Mapping[str, Path], folder: Path, workplace: Workplace
 ) -> dict[str, FeatureFile]:
     """Feature files by what they hold; what two models share is computed once."""
-    rates = {extractor.params.sample_rate for extractor in extractors}
-    prepare(recordings, {place / f"{name}.h5": rate for name, rate in RATES.items() if rate in rates}, "-", workers)
-    files: dict[str, FeatureFile] = {}
-    for extractor in extractors:
-        if _identity(extractor) not in files:
-            out = place / f"features_{len(files)}.h5"
-            audio = audio_file(place, extractor.params.sample_rate)
-            extract(extractor, audio, out, "recordings", Workplace(workers, devices=tuple(devices)))
-            files[_identity(extractor)] = FeatureFile(out)
-    return files
+    distinct = {_identity(extractor): extractor for extractor in extractors}
+    files = {name: folder / f"features_{number}.h5" for number, name in enumerate(distinct)}
+    extract_recordings({files[name]: each for name, each in distinct.items()}, recordings, "recordings", workplace)
+    return {name: FeatureFile(path) for name, path in files.items()}
