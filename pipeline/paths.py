@@ -1,6 +1,8 @@
 """Where every stage's outputs lie, relative to the project's folder. dvc.yaml declares the same places."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -63,24 +65,38 @@ def check_regular(path: Path) -> None:
         raise UserError(f"{path}: is no regular file; remove it, or save the audio to a file")
 
 
-def check_writable(option: str, path: Path, inputs: Iterable[Path] = ()) -> None:
+def check_writable(option: str, path: Path, inputs: Iterable[Path] = (), example: str = "") -> None:
     """Refuse a place for a command's output, before the work whose result would be lost; nothing is left there.
 
     Args:
         option: what the user gave it with, for the error.
         path: the file to be written; its folder need not exist.
         inputs: files that must not be written over.
+        example: a file's name, to be suggested where a folder is given.
 
     Raises:
         UserError: it is a folder or an input, or its folder cannot be made or written.
     """
-    try:
+    with output_errors(option, path):
         if path.is_dir():
-            raise UserError(f"{option} {path}: is a folder; name a file")
-        if path.resolve() in {given.resolve() for given in inputs}:
+            raise UserError(f"{option} {path}: is a folder; name a file{f', as {path / example}' if example else ''}")
+        if os.path.realpath(path) in {
+            os.path.realpath(file) for file in inputs
+        }:  # resolve() fails for a link to itself
             raise UserError(f"{option} {path}: is one of the inputs; give another name")
-        there = next(folder for folder in path.absolute().parents if folder.exists())
-        with TemporaryFile(dir=there):
+        nearest = next(folder for folder in path.absolute().parents if folder.exists())
+        with TemporaryFile(dir=nearest):
             pass
+
+
+@contextmanager
+def output_errors(option: str, path: Path) -> Iterator[None]:
+    """Say what the system refuses as a mistake of the option that names the output.
+
+    Raises:
+        UserError: of an OSError in the block.
+    """
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{option} {path}: nothing can be written there ({error.strerror}); give another") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Wave, resample, to_float, to_pcm16
 from pipeline.bench.disvoice import peer
 from pipeline.bench.extraction import RATE, make, synthetic_speech
 from pipeline.bench.hidden_states import on_cpu, on_gpu
@@ -196,7 +196,6 @@ def speech(inputs: Sequence[Path], quick: bool) -> tuple[list[Wave], str]:
     count = 4 if quick else COUNT
     if inputs:
         from pipeline.audio.decoding import decode
-        from pipeline.audio.samples import resample, to_float, to_pcm16
         from pipeline.serving.recordings import find
 
         paths = list(find(inputs).values())
@@ -207,7 +206,7 @@ def speech(inputs: Sequence[Path], quick: bool) -> tuple[list[Wave], str]:
         return waves, f"{len(waves)} of {len(paths)} recordings"
     rng = np.random.default_rng(0)
     lengths = rng.uniform(*((1.0, 1.5) if quick else LENGTHS), count)
-    waves = [synthetic_speech(rng, length).astype(np.float32) / np.float32(32768) for length in lengths]
+    waves = [to_float(synthetic_speech(rng, length)) for length in lengths]
     return waves, f"{count} synthetic utterances"
 
 

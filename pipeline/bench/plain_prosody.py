@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 FloatArray = NDArray[np.float64]
 
@@ -35,6 +34,8 @@ def features(x: ArrayLike, fs: int, f0: ArrayLike, clean: bool) -> FloatArray:
 
 def shape(values: Any, undefined: float) -> list[float]:
     """Skewness and kurtosis."""
+    from scipy import stats
+
     if len(values) == 1 or min(values) == max(values):
         return [undefined, undefined]
     pair = [float(stats.skew(values)), float(stats.kurtosis(values))]

@@ -1,13 +1,13 @@
 """Recordings outside a corpus: files, folders or a manifest, for `ser extract`."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
 
+from pipeline import paths
 from pipeline.corpora import manifest
 from pipeline.corpora.base import AUDIO_SUFFIXES, audio_files
 from pipeline.errors import UserError
+from pipeline.extraction.recipe import audio_beside
 from pipeline.storage.feature_file import may_be_replaced
 
 
@@ -21,13 +21,13 @@ def find(inputs: Sequence[Path]) -> dict[str, Path]:
     Raises:
         UserError: an input, or a file that a manifest names, does not exist or is no audio, or two have one key.
     """
-    found: dict[str, Path] = {}
+    recordings: dict[str, Path] = {}
     for given in inputs:
         for key, path in _expand(given):
-            if key in found:
-                raise UserError(f"{found[key]} and {path} have the same key {key!r}; extract them into two files")
-            found[key] = path
-    return found
+            if key in recordings:
+                raise UserError(f"{recordings[key]} and {path} have the same key {key!r}; extract them into two files")
+            recordings[key] = path
+    return recordings
 
 
 def _expand(given: Path) -> list[tuple[str, Path]]:
@@ -51,8 +51,8 @@ def _listed(given: Path) -> list[tuple[str, Path]]:
         roots = {row.dataset: _root(given, row) for row in {row.dataset: row for row in reversed(rows)}.values()}
     for row in rows:
         if not (roots[row.dataset] / row.wav).is_file():
-            places = " nor in ".join(dict.fromkeys([str(given.parent), str(roots[row.dataset])]))
-            raise UserError(f"{given}: {row.wav} is not in {places}; restore it, or take its row out")
+            folders = " nor in ".join(dict.fromkeys([str(given.parent), str(roots[row.dataset])]))
+            raise UserError(f"{given}: {row.wav} is not in {folders}; restore it, or take its row out")
     return [(row.key, roots[row.dataset] / row.wav) for row in rows]
 
 
@@ -78,22 +78,19 @@ def speakers(inputs: Sequence[Path]) -> dict[str, str]:
 
 
 def check_output(out: Path, recordings: dict[str, Path]) -> None:
-    """Make the output's folder, and refuse a place that the work would be lost on, or a file that is another's.
+    """Refuse a place that the work would be lost on, or a file that is another's; nothing is left there.
 
     Raises:
         UserError: `out` is a folder, a recording or no feature file, or its folder cannot be made or written.
     """
-    taken = {os.path.realpath(path) for path in recordings.values()}  # resolve() fails for a link to itself
-    audio = out.with_name(out.name + ".audio")
-    try:
-        if out.is_dir():
-            raise UserError(f"--out {out}: is a folder; name a file, as {out / 'features.h5'}")
-        if out.exists() and (os.path.realpath(out) in taken or not may_be_replaced(out)):
-            raise UserError(f"--out {out}: exists, and is not a feature file; give another name, or delete it")
-        if audio.exists() and (os.path.realpath(audio) in taken or not may_be_replaced(audio)):
-            raise UserError(f"--out {out}: {audio}, where its audio goes, exists and is not audio; give another name")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=out.parent):
-            pass
-    except OSError as error:
-        raise UserError(f"--out {out}: nothing can be written there ({error.strerror}); give another") from error
+    audio = audio_beside(out)
+    _check_replaceable(out, out, "exists, and is not a feature file; give another name, or delete it")
+    _check_replaceable(out, audio, f"{audio}, where its audio goes, exists and is not audio; give another name")
+    paths.check_writable("--out", out, recordings.values(), example="features.h5")
+    paths.check_writable("--out", audio, recordings.values())
+
+
+def _check_replaceable(out: Path, path: Path, complaint: str) -> None:
+    with paths.output_errors("--out", out):
+        if path.exists() and not (path == out and path.is_dir()) and not may_be_replaced(path):
+            raise UserError(f"--out {out}: {complaint}")
