@@ -80,9 +80,8 @@ def check_writable(option: str, path: Path, inputs: Iterable[Path] = (), example
     with output_errors(option, path):
         if path.is_dir():
             raise UserError(f"{option} {path}: is a folder; name a file{f', as {path / example}' if example else ''}")
-        if os.path.realpath(path) in {
-            os.path.realpath(file) for file in inputs
-        }:  # resolve() fails for a link to itself
+        taken = {os.path.realpath(file) for file in inputs}  # resolve() fails for a link to itself
+        if os.path.realpath(path) in taken:
             raise UserError(f"{option} {path}: is one of the inputs; give another name")
         nearest = next(folder for folder in path.absolute().parents if folder.exists())
         with TemporaryFile(dir=nearest):
