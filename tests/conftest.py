@@ -8,10 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the commands do, before torch is there
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# The same cases every time, so that no test is red by chance; `--hypothesis-profile=hunt` looks for new ones.
+settings.register_profile("same", derandomize=True, database=None, deadline=None)
+settings.register_profile("hunt", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+def drawn(most):
+    """Settings of a slow test: so many cases, and when hunting as many times more as elsewhere."""
+    return settings(max_examples=most * settings().max_examples // 100)
+
 
 PARAMS = """\
 seed: 0
@@ -93,6 +105,13 @@ def one_worker(monkeypatch):
     monkeypatch.setenv("SER_WORKERS", "1")
     monkeypatch.delenv("SER_CLUSTER", raising=False)
     monkeypatch.delenv("SER_DEVICE", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers():
+    """Torch's random numbers are the same whichever tests ran before."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from conftest import drawn
 from feature_files import EMOTIONS, corpus, manifest_row
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.protocols import GroupedKFold, LeaveOneSpeakerOut, StratifiedSplit
@@ -15,7 +16,7 @@ from pipeline.experiments.protocols import Fold, check, inner_folds, is_speaker_
 from pipeline.strict import validate
 
 pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")
-many = settings(max_examples=40, deadline=None)
+many = drawn(40)
 PARTS = ("train", "validation", "test")
 
 
@@ -78,7 +79,7 @@ protocols = st.one_of(
 # --- whatever the corpus ---
 
 
-@settings(max_examples=150, deadline=None)
+@drawn(150)
 @given(corpora(), protocols, st.integers(0, 9))
 def test_a_corpus_is_split_without_leaks_or_refused(rows, protocol, seed):
     try:
@@ -105,7 +106,7 @@ def test_a_corpus_is_split_without_leaks_or_refused(rows, protocol, seed):
     assert as_lists(split(rows, protocol, seed)) == as_lists(folds)
 
 
-@settings(max_examples=150, deadline=None)
+@drawn(150)
 @given(corpora(fewest_speakers=3), protocols, st.integers(0, 9))
 def test_inner_folds_cover_the_training_part_or_are_refused(rows, protocol, seed):
     train = np.arange(0, len(rows), 2)

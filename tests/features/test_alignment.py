@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.audio.audio_file import write_audio
@@ -21,7 +22,7 @@ from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
 from pipeline.storage.header import Header, Outline
 
-many = settings(max_examples=50, deadline=None)
+many = drawn(50)
 
 
 def feature_file(path, frame_rate, first_frame, lengths, **streams):

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.audio.audio_file import write_audio
@@ -102,7 +103,7 @@ def test_a_value_that_is_not_finite_is_the_users_to_see(run):
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
-@settings(max_examples=10, deadline=None)
+@drawn(10)
 @given(samples=st.integers(1, 9000), seed=st.integers(0, 9))
 def test_every_extractor_keeps_its_promise(name, samples, seed):
     """Streams, dims, the frame count by its own rule; no frame is centred past the end of the utterance."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.features.prosody.brent import largest
@@ -11,7 +12,7 @@ from pipeline.features.prosody.pitch import Analysis
 from pipeline.features.prosody.pitch_path import best_paths, lattice
 from pipeline.features.prosody.sinc import DEGREE, interpolation, values
 
-few = settings(max_examples=15, deadline=None)
+few = drawn(15)
 
 
 def voice(rng, samples, fs):

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -191,7 +192,7 @@ def piece(kind, samples, rng):
 KINDS = ("speech", "silence", "offset", "noise", "tone", "one bit", "full scale")
 
 
-@settings(max_examples=40, deadline=None)
+@drawn(40)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 6000)), min_size=1, max_size=5), st.integers(0, 9999))
 def test_clean_is_finite_on_anything(pieces, seed):
     rng = np.random.default_rng(seed)
@@ -202,7 +203,7 @@ def test_clean_is_finite_on_anything(pieces, seed):
         assert flag or not stream["values"][0, part].any()
 
 
-@settings(max_examples=25, deadline=None)
+@drawn(25)
 @given(st.integers(0, 9999), st.integers(900, 30000), st.sampled_from([16000, 48000]), st.booleans())
 def test_compat_end_to_end_is_the_plain_reading_of_praats_f0(seed, samples, rate, loud):
     wave = np.repeat(speech_like(samples / 16000, seed), rate // 16000)

@@ -3,13 +3,14 @@
 import librosa
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.features.spectrum import SpectrumParams
 from pipeline.features.stft import STFT
 
-many = settings(max_examples=25, deadline=None)
+many = drawn(25)
 
 
 def signal(samples, seed=0):

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.audio.audio_file import audio_file, write_audio
@@ -14,7 +15,7 @@ from pipeline.features.waveform import Waveform, WaveformParams
 from pipeline.storage.feature_file import FeatureFile
 
 EVERY = np.arange(-32768, 32768).astype(np.int16)
-many = settings(max_examples=50, deadline=None)
+many = drawn(50)
 
 
 def waveform(*pcm, **params):

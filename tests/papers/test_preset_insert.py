@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.strict_yaml import parse
@@ -57,7 +57,6 @@ tables = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(tables.filter(bool), tables.filter(bool), st.sampled_from([None, False, True]), st.sampled_from(["a", "new"]))
 def test_whatever_is_added_is_read_back_with_all_that_was_there(there, added, style, section):
     text = yaml.safe_dump({"a": there, "last": 1}, default_flow_style=style, sort_keys=False)
