@@ -129,7 +129,9 @@ def test_the_gradient_of_offsets_and_widths_is_that_of_finite_differences(weight
             layer.window.bias[place] -= 2 * step
             below = loss()
             layer.window.bias[place] += step
-        assert float((above - below) / (2 * step)) == pytest.approx(float(layer.window.bias.grad[place]), rel=1e-3)
+        assert float((above - below) / (2 * step)) == pytest.approx(
+            float(layer.window.bias.grad[place]), rel=1e-3, abs=1e-5
+        )
 
 
 def test_before_training_windows_are_centred_and_heads_see_50_ms_to_1_s():
