@@ -62,3 +62,8 @@ class StratifiedSplit(Strict):
 ProtocolParams = Annotated[
     LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold | StratifiedSplit, Field(discriminator="scheme")
 ]
+
+
+def has_validation(protocol: ProtocolParams) -> bool:
+    """Whether folds have a validation part."""
+    return bool(protocol.validation if isinstance(protocol, StratifiedSplit) else protocol.validation_speakers)

@@ -1,9 +1,11 @@
 """Checks across the sections of params.yaml: every name refers to something, every experiment has what it takes."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from pipeline.config.experiments import ExperimentParams
+from pipeline.config.fusions import FusionParams
 from pipeline.config.params import Params
+from pipeline.config.protocols import StratifiedSplit, has_validation
 from pipeline.corpora import READERS
 from pipeline.errors import nearest
 from pipeline.systems import find_system, systems
@@ -118,6 +120,26 @@ def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
             known = not section or (one in names[section] and other in names[section])
             if known and one != other:
                 yield f"{key}.of: {leaves[0]!r} and {leaf!r} differ in {field} ({_shown(one)} and {_shown(other)})"
+    yield from _fitted(params, key, fusion, leaves)
+
+
+def _fitted(params: Params, key: str, fusion: FusionParams, leaves: Sequence[str]) -> Iterator[str]:
+    """Whether there will be probabilities of the part that a fusion is fitted on."""
+    name = params.experiments[leaves[0]].protocol if leaves else ""
+    protocol = params.protocols.get(name)
+    if protocol and fusion.fit_on == "training" and not protocol.inner_folds:
+        yield f"{key}.fit_on: training needs inner_folds, and protocol {name!r} has none; add them, or take validation"
+    if protocol and fusion.fit_on == "validation" and not has_validation(protocol):
+        yield f"{key}.fit_on: validation needs a validation part, and protocol {name!r} has none; add one to it"
+    if isinstance(protocol, StratifiedSplit) and fusion.fit_on == "other_folds":
+        yield f"{key}.fit_on: other_folds needs several folds, and protocol {name!r} is one split; take validation"
+    for branch in fusion.of:
+        inner = params.fusions.get(branch)
+        if inner and inner.fit_on == "other_folds" and fusion.fit_on != "other_folds":
+            yield (
+                f"{key}.fit_on: {branch!r}, fitted on other_folds, leaves probabilities of test parts alone, and "
+                f"{fusion.fit_on} needs others; take other_folds here, or another fit_on there"
+            )
 
 
 def _leaf(params: Params, branch: str) -> str:

@@ -17,14 +17,14 @@ def class_set(rows: Sequence[LabelledRow], emotions: ClassSet | None) -> list[La
     """The rows of the classes, each with its class in the place of its label; all rows where there is no class set.
 
     Raises:
-        UserError: no recording has one of the labels.
+        UserError: no recording has a label of one of the classes.
     """
     if emotions is None:
         return list(rows)
     present = {row.emo for row in rows}
-    missing = [label for labels in emotions.values() for label in labels if label not in present]
+    missing = [labels for labels in emotions.values() if not present & {*labels}]
     if missing:
-        known = ", ".join(sorted(present)) or "none"
-        raise UserError(f"no recording of {rows[0].dataset if rows else 'it'} is {missing[0]!r}; there are: {known}")
+        known, corpus = ", ".join(sorted(present)) or "none", rows[0].dataset if rows else "it"
+        raise UserError(f"no recording of {corpus} is {' or '.join(map(repr, missing[0]))}; there are: {known}")
     classes = {label: name for name, labels in emotions.items() for label in labels}
     return [replace(row, emo=classes[row.emo]) for row in rows if row.emo in classes]
