@@ -244,3 +244,26 @@ def test_class_sets_that_are_the_same_may_be_written_otherwise(tmp_path):
     text = edited("experiments.statistics.emotions", ["angry", {"joy": "happy"}])
     text = text.replace("  again:\n", "  again:\n    emotions: {joy: [happy], angry: angry}\n") + "seeds: 3\n"
     assert [problem.partition(":")[0] for _, problem in mistakes(tmp_path / "params.yaml", text)] == ["seeds"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "fusion", "problem"),
+    [
+        ("{scheme: grouped_kfold, folds: 2}", "training", "training needs inner_folds, and protocol 'loso' has none"),
+        (
+            "{scheme: grouped_kfold, folds: 2, validation_speakers: 0}",
+            "validation",
+            "validation needs a validation part, and protocol 'loso' has none",
+        ),
+        (
+            "{scheme: stratified_split}",
+            "other_folds",
+            "other_folds needs several folds, and protocol 'loso' is one split",
+        ),
+    ],
+)
+def test_a_fusion_is_fitted_on_a_part_that_its_protocol_has(wrong, protocol, fusion, problem):
+    text = PARAMS.replace("loso: {scheme: leave_one_speaker_out}", f"loso: {protocol}")
+    where, said = wrong(text.replace("fit_on: validation", f"fit_on: {fusion}"))
+    assert (where, said.partition(":")[0]) == ("fusions.both", "fusions.both.fit_on")  # in one line
+    assert problem in said
