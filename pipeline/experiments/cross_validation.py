@@ -208,8 +208,8 @@ def train_fold(
     classes = sorted({row.emo for row in rows})
     piece["classes"] = np.array([classes.index(name) for name in model.classes_], np.int64)
     piece["parameters"] = np.array(model.parameter_count())
-    piece["seconds"] = np.array(getattr(model, "seconds_per_epoch_", np.nan))
-    if number == 0 and hasattr(model, "operations"):
+    piece["seconds"] = np.array(model.seconds_per_epoch_)
+    if number == 0:
         piece["operations"] = np.array(_operations_per_second(experiment, model))
     with TemporaryDirectory() as place:
         model.save(Path(place) / "model")

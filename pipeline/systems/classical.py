@@ -57,7 +57,7 @@ class Classical(System):
         found = self.train(self._standardised(table), codes.astype(np.int64), X)
         # As they will be when loaded: the layout of an array decides how a product is rounded.
         self.numbers_ |= {name: np.ascontiguousarray(value) for name, value in found.items()}
-        self.history_: list[dict[str, float]] = []
+        self.history_ = []
         return self
 
     def table(self, X: View) -> FloatArray:

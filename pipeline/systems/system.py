@@ -1,7 +1,8 @@
-"""What every system is: a scikit-learn classifier over a `View`."""
+"""What every system is: a scikit-learn classifier over a `View`. Nothing else is called of one."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,8 +13,8 @@ from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.view import View
 
 
-class System(ClassifierMixin, BaseEstimator):
-    """A classifier; subclasses set `name`, `roles`, `optional` and `Params`.
+class System(ClassifierMixin, BaseEstimator, ABC):
+    """A classifier; subclasses set `name`, `roles` or `optional`, and `Params`, and give what is abstract here.
 
     Args:
         params: a `Params` object; None for its defaults.
@@ -30,7 +31,11 @@ class System(ClassifierMixin, BaseEstimator):
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """role -> extractors that may fill it, where these are others than its namesake"""
     classes_: NDArray[np.str_]
-    """sorted"""
+    """the emotions trained on, sorted"""
+    history_: list[dict[str, float]]
+    """a row for each epoch: epoch, train_loss, and where there is a validation part valid_loss and valid_acc"""
+    seconds_per_epoch_: float = np.nan
+    """time (s); NaN where there are no epochs"""
 
     def __init__(self, params: Any = None, seed: int = 0, device: str = "cpu") -> None:
         self.params = params
@@ -49,13 +54,42 @@ class System(ClassifierMixin, BaseEstimator):
         validation: tuple[View, Sequence[str]] | None = None,
         on_epoch: Callable[[], None] = lambda: None,
     ) -> Self:
-        """Train on utterances X with labels y; `validation` picks the epoch kept, where there are epochs."""
+        """Train on utterances X with labels y, and set `classes_` and `history_`; returns itself.
+
+        Args:
+            X: the training part.
+            y: its N emotions.
+            validation: utterances and emotions that pick the epoch kept, where there are epochs.
+            on_epoch: called after each.
+        """
 
     @abstractmethod
     def predict_proba(self, X: View) -> NDArray[np.float64]:
-        """Class probabilities (N, classes)."""
+        """Class probabilities (N, classes), in the order of `classes_`."""
+
+    @abstractmethod
+    def parameter_count(self) -> int:
+        """Number of trained parameters."""
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write what was trained to `path` as safetensors."""
+
+    @abstractmethod
+    def load(self, path: Path, X: View, classes: Sequence[str]) -> Self:
+        """Read what `save` wrote; returns the trained classifier.
+
+        Args:
+            path: the file.
+            X: a view with features as those trained on, of one utterance at least.
+            classes: the `classes_` of the model saved.
+        """
+
+    def operations(self, X: View) -> float:
+        """Floating-point operations of a prediction for X; NaN where they are not counted."""
+        return np.nan
 
     def predict(self, X: View) -> NDArray[np.str_]:
         """Class labels (N,)."""
-        found: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return found
+        labels: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels

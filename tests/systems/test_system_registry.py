@@ -1,5 +1,6 @@
 """How systems are found, and that the example of a new one works as it stands."""
 
+import ast
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from pipeline.strict import Strict
 from pipeline.systems import ROLES, find_system, systems
 from pipeline.systems import _system as system_entry
 from pipeline.systems.neural import NeuralSystem
+from pipeline.systems.system import System
 
 EXAMPLE = Path(__file__).parents[1] / "examples/attentive_mfcc.py"
 
@@ -46,8 +48,24 @@ def test_every_system_is_a_classifier_of_its_name_and_roles():
         assert issubclass(kind, NeuralSystem) == entry.neural
         assert {*entry.roles, *entry.optional} <= set(ROLES)
         assert issubclass(kind.Params, Strict)
-        for method in ("fit", "predict_proba", "predict", "save", "load", "parameter_count"):
-            assert callable(getattr(kind, method)), f"{name}.{method}"
+        assert issubclass(kind, System)
+        assert not kind.__abstractmethods__, name
+
+
+def test_cross_validation_calls_nothing_but_what_every_system_has():
+    tree = ast.parse((REPOSITORY / "pipeline/experiments/cross_validation.py").read_text(encoding="utf-8"))
+    of_models = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and ast.unparse(n.value) == "model"]
+    assert {node.attr for node in of_models} >= {"fit", "predict_proba", "save", "history_"}
+    assert {node.attr for node in of_models} <= {*dir(System), *System.__annotations__}
+
+
+def test_a_classifier_that_lacks_a_method_of_systems_is_refused():
+    class Lacking(NeuralSystem):
+        def inputs(self, X):
+            return {}
+
+    with pytest.raises(TypeError, match="network"):
+        Lacking()
 
 
 def test_every_systems_params_have_defaults():
