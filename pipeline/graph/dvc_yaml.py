@@ -1,5 +1,6 @@
 """dvc.yaml: the stages that `ser graph` writes, and what the user wrote beside them, which stays as it is."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ HEAD = """\
 """
 KINDS = ("code", "demo", "manifest", "audio", "copies", "features", "train", "fuse", "evaluate")
 """modules of `stages` whose commands are the program's own; other commands are the user's"""
+
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""ten times as fast, where PyYAML has it"""
 
 USERS_KEYS = ("frozen", "always_changed", "meta")
 """of a stage of the program's: what DVC's own commands, or the user, put there stays"""
@@ -48,12 +52,14 @@ class GraphFile:
     Attributes:
         text: the whole; "" for no file.
         stages: name -> stage of the program's own, or of the user.
-        sections: the other sections at the top.
+        sections: the other sections at the top, without the plots.
+        plots: the plots, the program's own too.
     """
 
     text: str
     stages: Mapping[str, Block]
     sections: Mapping[str, Block]
+    plots: Sequence[Block] = ()
 
     def own(self) -> dict[str, Mapping[str, Any]]:
         """The stages that the program wrote."""
@@ -65,8 +71,9 @@ class GraphFile:
         return [out if isinstance(out, str) else next(iter(out)) for out in outs]
 
     def outs_in_git(self, stage: str) -> list[str]:
-        """The files below metrics/ that a stage of the program's own makes and git keeps."""
-        outs = self.own().get(stage, {}).get("outs", [])
+        """The files and folders below metrics/ that a stage of the program's own makes and git keeps."""
+        body = self.own().get(stage, {})
+        outs = [*body.get("outs", []), *body.get("metrics", [])]
         named = [next(iter(out.items())) for out in outs if isinstance(out, Mapping)]
         return [path for path, options in named if options.get("cache") is False and path.startswith("metrics/")]
 
@@ -91,25 +98,35 @@ def read(path: Path = FILE) -> GraphFile:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, yaml.SafeLoader)
-        values = yaml.safe_load(text)
+        root = yaml.compose(text, LOADER)
+        values = yaml.load(text, LOADER)  # noqa: S506 - safe
     except FileNotFoundError:
         return GraphFile("", {}, {})
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read ({reason}); mend it, or delete it and run `ser graph`") from error
-    if root is None:
+    if root is None or values is None:
         return GraphFile(text, {}, {})
     if not isinstance(root, yaml.MappingNode) or not isinstance(values.get("stages") or {}, dict):
         raise UserError(f"{path}: is no graph of stages; mend it, or delete it and run `ser graph`")
+    _check_keys(root, values, path)
     lines = text.splitlines(keepends=True)
-    sections = dict(_blocks(root, values, lines, len(lines)))
+    sections = dict(zip(values, _blocks(root, values, lines, 0, len(lines)), strict=True))
     stages: dict[str, Block] = {}
+    plots: list[Block] = []
     for (key, node), end in _with_ends(root, len(lines)):
+        last = end if end == len(lines) else _above(lines, end)
         if key.value == "stages" and isinstance(node, yaml.MappingNode):
-            stages = dict(_blocks(node, values["stages"], lines, end))
-    sections.pop("stages", None)
-    return GraphFile(text, stages, sections)
+            _check_keys(node, values["stages"], path)
+            stages = dict(zip(values["stages"], _blocks(node, values["stages"], lines, 2, last), strict=True))
+        elif key.value == "plots" and isinstance(node, yaml.SequenceNode):
+            plots = _blocks(node, values["plots"], lines, 2, last)
+    return GraphFile(text, stages, {k: v for k, v in sections.items() if k not in ("stages", "plots")}, plots)
+
+
+def _check_keys(node: yaml.MappingNode, values: Mapping[Any, Any], path: Path) -> None:
+    if [key.value for key, _ in node.value] != [*values]:
+        raise UserError(f"{path}: the names from line {node.start_mark.line + 1} on must be texts, each once; mend it")
 
 
 def _with_ends(node: yaml.MappingNode, end: int) -> Iterator[tuple[tuple[yaml.Node, yaml.Node], int]]:
@@ -118,15 +135,19 @@ def _with_ends(node: yaml.MappingNode, end: int) -> Iterator[tuple[tuple[yaml.No
     yield from zip(node.value, [*starts[1:], end], strict=True)
 
 
-def _blocks(
-    node: yaml.MappingNode, values: Mapping[str, Any], lines: Sequence[str], end: int
-) -> Iterator[tuple[str, Block]]:
-    """Each pair's value and lines, with the comment above it and without the one above the next."""
-    for (key, _), stop in _with_ends(node, end):
-        first, last = _above(lines, key.start_mark.line), stop if stop == end else _above(lines, stop)
-        while last > first and not lines[last - 1].strip():
-            last -= 1
-        yield key.value, Block(values[key.value], "".join(lines[first:last]).rstrip("\n") + "\n")
+def _blocks(node: yaml.CollectionNode, values: Any, lines: Sequence[str], column: int, end: int) -> list[Block]:
+    """Each pair's or item's value and lines, moved to a column; with the comment above, without that above the next."""
+    items = [{key: value} for key, value in values.items()] if isinstance(values, Mapping) else [[v] for v in values]
+    meant = [*values.values()] if isinstance(values, Mapping) else values
+    if node.flow_style:
+        texts = [_moved(yaml.safe_dump(item, sort_keys=False, allow_unicode=True), column) for item in items]
+    else:
+        starts = [(pair[0] if isinstance(pair, tuple) else pair).start_mark.line for pair in node.value]
+        texts = [
+            _moved(_without_blank_end(lines[_above(lines, start) : stop]), column - node.start_mark.column)
+            for start, stop in zip(starts, [*(_above(lines, start) for start in starts[1:]), end], strict=True)
+        ]
+    return [Block(value, text) for value, text in zip(meant, texts, strict=True)]
 
 
 def _above(lines: Sequence[str], line: int) -> int:
@@ -136,9 +157,31 @@ def _above(lines: Sequence[str], line: int) -> int:
     return line
 
 
+def _without_blank_end(lines: Sequence[str]) -> str:
+    last = max(number for number, line in enumerate(lines) if line.strip())
+    return "".join(lines[: last + 1]).rstrip("\n") + "\n"
+
+
+def _moved(text: str, columns: int) -> str:
+    """Lines moved to the right, or to the left where the number is negative."""
+    if columns >= 0:
+        return "".join(" " * columns + line if line.strip() else line for line in text.splitlines(keepends=True))
+    return re.sub(f"^ {{1,{-columns}}}", "", text, flags=re.MULTILINE)
+
+
 def written(stages: Sequence[Stage], before: GraphFile) -> str:
-    """The text of dvc.yaml with these stages, and with all of the user's that was there before."""
+    """The text of dvc.yaml with these stages, and with all of the user's that was there before.
+
+    Raises:
+        UserError: a stage of the user's has the name of one of these.
+    """
     old = before.own()
+    for stage in stages:
+        if stage.name in before.users():
+            raise UserError(
+                f"{FILE}: stage {stage.name!r} has a command that is not `ser graph`'s, which needs this name; rename "
+                "or delete it"
+            )
     parts = [HEAD, "stages:\n" if stages or before.users() else "stages: {}\n"]
     kind = ""
     for stage in stages:
@@ -154,14 +197,11 @@ def written(stages: Sequence[Stage], before: GraphFile) -> str:
 
 def _sections(stages: Sequence[Stage], before: GraphFile) -> Iterator[str]:
     evaluation = next((stage for stage in stages if stage.name == "evaluate"), None)
-    plots = before.sections.get("plots")
-    items = plots.value if plots and isinstance(plots.value, list) else []
-    users = [item for item in items if not _is_own_plot(item)]
+    users = [block.text for block in before.plots if not _is_own_plot(block.value)]
     if evaluation or users:
         own = PLOTS + (CURVES if evaluation and "metrics/curves" in evaluation.paths() else "")
-        others = yaml.safe_dump(users, sort_keys=False, allow_unicode=True) if users else ""
-        yield (own if evaluation else "plots:\n") + "".join(f"  {line}\n" for line in others.splitlines())
-    yield from (block.text for name, block in before.sections.items() if name != "plots")
+        yield "".join([own if evaluation else "plots:\n", *users])
+    yield from (block.text for block in before.sections.values())
 
 
 def _is_own_plot(item: Any) -> bool:
@@ -210,19 +250,14 @@ def without_dropped(names: Sequence[str], lock: Path = LOCK) -> str | None:
     Args:
         names: all stages there are now, the user's too. Only stages of the program's own are taken out.
         lock: the file.
+
+    Raises:
+        UserError: it cannot be read, or is no YAML of stages.
     """
-    if not lock.is_file():
-        return None
-    text = lock.read_text(encoding="utf-8")
-    values = yaml.safe_load(text) or {}
-    gone = [name for name, body in (values.get("stages") or {}).items() if name not in names and is_own(body)]
+    before = read(lock)
+    gone = [name for name in before.own() if name not in names]
     if not gone:
         return None
-    rest: list[str] = []
-    dropping = False
-    for line in text.splitlines(keepends=True):
-        if not line.startswith("   "):  # a stage's name stands two columns in, and what is in it further
-            dropping = line.startswith("  ") and line.strip().rstrip(":").strip("'\"") in gone
-        if not dropping:
-            rest.append(line)
-    return "".join(rest)
+    rest = [block.text for name, block in before.stages.items() if name not in gone]
+    sections = [block.text for block in before.sections.values()]
+    return "".join([*sections, "stages:\n" if rest else "stages: {}\n", *rest])

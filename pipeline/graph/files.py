@@ -17,9 +17,9 @@ def bring_up_to_date(stages: Sequence[Stage]) -> dvc_yaml.Difference:
     before = dvc_yaml.read()
     changes = dvc_yaml.difference(stages, before)
     text = dvc_yaml.written(stages, before)
+    lock = dvc_yaml.without_dropped([*(stage.name for stage in stages), *before.users()])
     if text != before.text:
         dvc_yaml.write(text)
-    lock = dvc_yaml.without_dropped([*(stage.name for stage in stages), *before.users()])
     if lock is not None:
         dvc_yaml.write(lock, dvc_yaml.LOCK)
     wanted = {path for stage in stages for path in stage.paths()}
