@@ -41,7 +41,7 @@ embeddings:
   tiny: {model: tiny, layers: [1]}
 protocols:
   loso: {scheme: leave_one_speaker_out}
-  dealt: {scheme: grouped_kfold, folds: 2}
+  dealt: {scheme: grouped_kfold, folds: 3}
   mixed: {scheme: stratified_split, test: 0.2}
 experiments:
   statistics: {system: pooled, corpus: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}

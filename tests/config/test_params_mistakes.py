@@ -177,7 +177,7 @@ def test_every_mistake_is_said_in_the_order_of_lines():
     text = (
         PARAMS.replace("seed: 0", "seed: x")
         .replace("n_mels: 20}", "n_mel: 20}", 1)
-        .replace("folds: 2", "folds: 1")
+        .replace("folds: 3", "folds: 1")
         .replace("again: {system: pooled, corpus: mine", "again: {system: pooled, corpus: yours")
         .replace("params: {epochs: 1}", "params: [1]")
         .replace("[statistics, again]", "[statistics, agin]")
