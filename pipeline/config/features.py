@@ -21,6 +21,10 @@ def extractor_of(key: str, entry: Mapping[str, Any]) -> str:
     """
     preset = entry.get("preset")
     name = entry.get("extractor", PRESETS[preset][0] if isinstance(preset, str) and preset in PRESETS else None)
+    if name is None and "preset" in entry:
+        raise ParamsError(
+            f"{key}.preset: {preset!r} is not known{nearest(str(preset), PRESETS)}; known: {', '.join(PRESETS)}"
+        )
     if name is None:
         raise ParamsError(f"{key}.extractor: is missing; known: {', '.join(_acoustic())}")
     if name == SSL:
