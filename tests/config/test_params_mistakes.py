@@ -158,7 +158,7 @@ def test_an_unknown_key_beside_a_missing_one_are_two_mistakes():
         ({"extractor": 3}, "features.cepstra.extractor: 3 is not known"),
         ({"extractor": ["mfcc"]}, "features.cepstra.extractor: ['mfcc'] is not known"),
         ({"extractor": "ssl"}, "features.cepstra.extractor: self-supervised models have their own section, embeddings"),
-        ({"preset": "hump_cat"}, "features.cepstra.extractor: is missing"),
+        ({"preset": "hump_cat"}, "features.cepstra.preset: 'hump_cat' is not known"),
         ({"extractor": "mfcc", "preset": "hump_cat"}, "features.cepstra.preset: 'hump_cat' is not known"),
         ({"extractor": "mfcc", "preset": "caf_logmel"}, "features.cepstra.preset: 'caf_logmel' is of logmel, not mfcc"),
     ],

@@ -82,6 +82,7 @@ def test_hump_cats_framed_features_share_their_times():
         ("mfcc_40", "ca_ser_mfcc"),
         ("mfcc_39", "hump_cat_mfcc"),
         ("prosody", "hump_cat_prosody"),
+        ("waveform_3s", "serct_waveform"),
     ],
 )
 def test_the_shipped_params_are_the_presets(entry, preset):
@@ -128,7 +129,7 @@ def test_a_preset_that_there_is_not(kind, preset, message):
 
 
 def test_in_params_yaml(project):
-    project.edit("cepstra: {n_mfcc: 12, n_mels: 20}", "cepstra: {preset: hump_cat_mfcc, deltas: 1}")
+    project.edit("{extractor: mfcc, n_mfcc: 12, n_mels: 20}", "{preset: hump_cat_mfcc, deltas: 1}")
     kind, found = project_params.load(project.params).feature("cepstra")
     assert found == validate(kind.Params, PRESETS["hump_cat_mfcc"][1] | {"deltas": 1})
 
@@ -136,18 +137,20 @@ def test_in_params_yaml(project):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{preset: hump_cat}", "features.mfcc.cepstra.preset: 'hump_cat' is not known"),
-        ("{preset: caf_logmel}", "features.mfcc.cepstra.preset: 'caf_logmel' is of logmel, not mfcc"),
-        ("{preset: hump_cat_mfcc, n_mfc: 3}", "features.mfcc.cepstra.n_mfc: unknown key (did you mean 'n_mfcc'?)"),
-        ("{preset: hump_cat_mfcc, n_mels: 5}", "features.mfcc.cepstra: n_mfcc 13 is more than n_mels 5"),
+        ("{extractor: mfcc, preset: hump_cat}", ".preset: 'hump_cat' is not known (did you mean 'hump_cat_mfcc'?); k"),
+        ("{extractor: mfcc, preset: caf_logmel}", ".preset: 'caf_logmel' is of logmel, not mfcc; known: ca_ser_mfcc"),
+        ("{preset: hump_cat_mfc}", ".preset: 'hump_cat_mfc' is not known (did you mean 'hump_cat_mfcc'?); known: caf_"),
+        ("{preset: [hump_cat_mfcc]}", ".preset: ['hump_cat_mfcc'] is not known"),
+        ("{preset: hump_cat_mfcc, n_mfc: 3}", ".n_mfc: unknown key (did you mean 'n_mfcc'?)"),
+        ("{preset: hump_cat_mfcc, n_mels: 5}", ": n_mfcc 13 is more than n_mels 5"),
     ],
 )
 def test_mistakes_in_params_yaml(project, entry, message):
-    project.edit("{n_mfcc: 12, n_mels: 20}", entry)
-    result = CliRunner().invoke(main, ["check"])
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"error: params.yaml: {message}")
-    assert len(result.stderr.splitlines()) == 1
+    project.edit("{extractor: mfcc, n_mfcc: 12, n_mels: 20}", entry)
+    with pytest.raises(ParamsError) as caught:
+        project_params.load(Path("params.yaml"))
+    assert str(caught.value).startswith(f"params.yaml:10: features.cepstra{message}")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_in_ser_extract(tmp_path):
