@@ -50,9 +50,11 @@ def make_copies(clean: FeatureFile, params: CopiesParams, files: Mapping[Path, i
     Each utterance has its own noise, drawn from the seed and its key, so that adding utterances changes no other's
     copy.
     """
-    said = {**params.model_dump(exclude={"source"}), "seed": seed}
+    settings = {**params.model_dump(exclude={"source"}), "seed": seed}
     with ExitStack() as stack:
-        writers = {rate: stack.enter_context(AudioWriter(path, corpus, rate, **said)) for path, rate in files.items()}
+        writers = {
+            rate: stack.enter_context(AudioWriter(path, corpus, rate, **settings)) for path, rate in files.items()
+        }
         progress = stack.enter_context(Progress(len(clean), f"copies of {params.source}"))
         for i, key in enumerate(clean.keys):
             for suffix, copy in copies_of(to_float(clean.row(i)), key, params, seed):
@@ -83,8 +85,8 @@ def change_speed(wave: Samples, speed: float) -> Samples:
     """Play at `speed` times the speed by resampling (Ko et al. 2015), (samples,) -> (about samples / speed,)."""
     import soxr
 
-    found: Samples = soxr.resample(wave, speed, 1.0, quality="VHQ")
-    return found
+    changed: Samples = soxr.resample(wave, speed, 1.0, quality="VHQ")
+    return changed
 
 
 def shift_pitch(wave: Samples, rate: int, semitones: float) -> Samples:
@@ -93,5 +95,5 @@ def shift_pitch(wave: Samples, rate: int, semitones: float) -> Samples:
 
     if not len(wave):
         return wave
-    found: Samples = librosa.effects.pitch_shift(wave, sr=rate, n_steps=semitones, res_type="soxr_hq")
-    return found
+    changed: Samples = librosa.effects.pitch_shift(wave, sr=rate, n_steps=semitones, res_type="soxr_hq")
+    return changed

@@ -49,12 +49,12 @@ def peer(folder: Path) -> tuple[Features, str]:
         functions = _load(home / "prosody" / "prosody_functions.py")
         decode = _load(home / "praat" / "praat_functions.py").decodeF0
         script, arguments = home / "praat" / "vuv_praat.praat", (FLOOR, CEILING, STEP, 0.02, 0.01)
-        said = "DisVoice's own code"
+        label = "DisVoice's own code"
     else:
         functions, decode, arguments = None, _decode, None
         script = folder / "peer.praat"
         script.write_text(SCRIPT, encoding="ascii")
-        said = "stand-in for DisVoice (not installed): a plain loop over segments and frames"
+        label = "stand-in for DisVoice (not installed): a plain loop over segments and frames"
 
     def run(wav: Path) -> FloatArray:
         from scipy.io.wavfile import read
@@ -71,7 +71,7 @@ def peer(folder: Path) -> tuple[Features, str]:
             warnings.simplefilter("ignore")
             return _disvoice(functions, signal, rate, f0) if functions else _plain(signal, rate, f0)
 
-    return run, f"{said}; Praat {'as a program' if praat else 'in this process'}"
+    return run, f"{label}; Praat {'as a program' if praat else 'in this process'}"
 
 
 def _run(praat: str | None, script: Path, *arguments: Any) -> None:

@@ -84,13 +84,13 @@ def encoder(folder: Path, quick: bool) -> str:
 
 def make(name: str, **params: Any) -> Extractor[Any]:
     """An extractor, on the CPU."""
-    kind = find_extractor(name)
-    return kind(kind.Params(**params))
+    cls = find_extractor(name)
+    return cls(cls.Params(**params))
 
 
-def run(made: Extractor[Any], audio: FeatureFile, out: Path, workers: int = 1) -> None:
+def run(extractor: Extractor[Any], audio: FeatureFile, out: Path, workers: int = 1) -> None:
     """Extract on this machine, whatever the environment says."""
-    extraction.extract(made, audio, out, "synthetic", Workplace(workers, cluster=""))
+    extraction.extract(extractor, audio, out, "synthetic", Workplace(workers, cluster=""))
 
 
 def writing(folder: Path, quick: bool) -> list[Figure]:
@@ -99,14 +99,14 @@ def writing(folder: Path, quick: bool) -> list[Figure]:
     Pieces are kept by a thread beside the computation; their time counts in full nevertheless.
     """
     audio = corpus(folder / "audio.h5", 4 if quick else 60, 2.0)
-    made = make("ssl", model=encoder(folder, quick), layers=LAYERS)
-    run(made, corpus(folder / "warm.h5", 1, 1.0), folder / "warm-out.h5")
+    extractor = make("ssl", model=encoder(folder, quick), layers=LAYERS)
+    run(extractor, corpus(folder / "warm.h5", 1, 1.0), folder / "warm-out.h5")
     with (
         clocked(extraction, "Journal") as begun,
         clocked(computation, "save_piece") as kept,
         clocked(Assembly, "__exit__") as assembled,
     ):
-        total = seconds(lambda: run(made, audio, folder / "out.h5"))
+        total = seconds(lambda: run(extractor, audio, folder / "out.h5"))
     journal, final = 100 * (begun["Journal"] + kept["save_piece"]) / total, 100 * assembled["__exit__"] / total
     note = f"{len(audio)} utterances of 2 s in {total:.3g} s, layers {LAYERS}, {_encoder_said(quick)}"
     return [
@@ -121,14 +121,14 @@ def adding(folder: Path, quick: bool) -> list[Figure]:
     model = encoder(folder, quick)
     count = 20 if quick else 1000
     _, fresh, _, whole = _add(folder, partial(make, "prosody"), count, quick)
-    said = f"{max(1, count // 100)} of {count} utterances of 2 s, one worker; all take {whole:.3g} s"
-    prosody = Figure("adding", "1 % to prosody", 100 * fresh / whole, "%", below=5, note=said)
+    note = f"{max(1, count // 100)} of {count} utterances of 2 s, one worker; all take {whole:.3g} s"
+    prosody = Figure("adding", "1 % to prosody", 100 * fresh / whole, "%", below=5, note=note)
     count = 10 if quick else 100
     kept, fresh, load, whole = _add(folder, partial(make, "ssl", model=model, layers=LAYERS), count, quick)
-    said = f"1 of {count} utterances of 2 s; all take {whole:.3g} s, loading {load:.2g} s, {_encoder_said(quick)}"
+    note = f"1 of {count} utterances of 2 s; all take {whole:.3g} s, loading {load:.2g} s, {_encoder_said(quick)}"
     return [
         prosody,
-        Figure("adding", "1 % to SSL, model loaded before", 100 * kept / whole, "%", below=5, note=said),
+        Figure("adding", "1 % to SSL, model loaded before", 100 * kept / whole, "%", below=5, note=note),
         Figure("adding", "1 % to SSL, with loading the model", 100 * fresh / (whole + load), "%", below=5),
     ]
 
@@ -171,21 +171,21 @@ def two_workers(folder: Path, quick: bool) -> list[Figure]:
         def started(workers: int, *_: Any) -> Iterator[Executor | None]:
             yield pool if workers > 1 else None
 
-        def once(made: Extractor[Any], file: FeatureFile, out: Path, workers: int) -> None:
+        def once(extractor: Extractor[Any], file: FeatureFile, out: Path, workers: int) -> None:
             out.unlink(missing_ok=True)
             with mock.patch.object(computation, "open_executor", started):
-                run(made, file, out, workers)
+                run(extractor, file, out, workers)
 
         for name, (hours, params) in WORKED.items():
             audio = corpus(folder / "audio.h5", 20 if quick else round(hours * 3600 / UTTERANCE), UTTERANCE)
-            made, out = make(name, **params), folder / f"{name}.h5"
-            made.batch_seconds = 20.0 if quick else made.batch_seconds
+            extractor, out = make(name, **params), folder / f"{name}.h5"
+            extractor.batch_seconds = 20.0 if quick else extractor.batch_seconds
             if not figures:
-                start = seconds(partial(once, made, warm, out, 2))
+                start = seconds(partial(once, extractor, warm, out, 2))
                 figures.append(Figure("workers", "starting the pool", start, "s", note="not counted below"))
-            tasks = {str(workers): partial(once, made, audio, out, workers) for workers in (1, 2)}
+            tasks = {str(workers): partial(once, extractor, audio, out, workers) for workers in (1, 2)}
             times = interleaved(tasks, 1 if quick else 7)
-            said = f"{len(audio) * UTTERANCE / 3600:.2g} h of audio, {times['1']:.3g} s by one"
+            note = f"{len(audio) * UTTERANCE / 3600:.2g} h of audio, {times['1']:.3g} s by one"
             ratio = times["1"] / times["2"]
-            figures.append(Figure("workers", f"two on {name}, of one", ratio, "times", at_least=1.6, note=said))
+            figures.append(Figure("workers", f"two on {name}, of one", ratio, "times", at_least=1.6, note=note))
     return figures

@@ -55,17 +55,17 @@ def one_core() -> Iterator[None]:
 
 def batches(waves: Sequence[Wave], seconds: float) -> list[list[Wave]]:
     """Waves in batches of about so many seconds, as extraction makes them."""
-    found: list[list[Wave]] = [[]]
+    cut: list[list[Wave]] = [[]]
     for wave in waves:
-        if found[-1] and sum(map(len, found[-1])) + len(wave) > seconds * RATE:
-            found.append([])
-        found[-1].append(wave)
-    return found
+        if cut[-1] and sum(map(len, cut[-1])) + len(wave) > seconds * RATE:
+            cut.append([])
+        cut[-1].append(wave)
+    return cut
 
 
-def run_all(made: Extractor[Any], waves: Sequence[Wave]) -> list[Streams]:
+def run_all(extractor: Extractor[Any], waves: Sequence[Wave]) -> list[Streams]:
     """The features of all waves, batch by batch."""
-    return [streams for batch in batches(waves, made.batch_seconds) for streams in made.extract(batch)]
+    return [streams for batch in batches(waves, extractor.batch_seconds) for streams in extractor.extract(batch)]
 
 
 def logmel(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
@@ -101,15 +101,15 @@ def _beside_librosa(
     quick: bool,
 ) -> list[Figure]:
     figures = []
-    for said, params in cases.items():
+    for label, params in cases.items():
         settings = {name: value for name, value in params.items() if name not in FITTED}
-        made = make(part, **settings)
+        extractor = make(part, **settings)
 
         def librosa_loop(settings: dict[str, Any] = settings) -> list[Any]:
             return [theirs(wave, settings) for wave in waves]
 
-        def ours(made: Extractor[Any] = made) -> list[Streams]:
-            return run_all(made, waves)
+        def ours(extractor: Extractor[Any] = extractor) -> list[Streams]:
+            return run_all(extractor, waves)
 
         error = max(
             np.linalg.norm(mine["values"] - other) / np.linalg.norm(other)
@@ -119,8 +119,8 @@ def _beside_librosa(
         each = {name: 1000 * time / len(waves) for name, time in times.items()}
         note = f"{each['ours']:.3g} ms an utterance, librosa {each['librosa']:.3g} ms"
         figures += [
-            Figure(part, said, times["librosa"] / times["ours"], "times", at_least=4, note=note),
-            Figure(part, f"{said}: relative difference", float(error), "", below=1e-4),
+            Figure(part, label, times["librosa"] / times["ours"], "times", at_least=4, note=note),
+            Figure(part, f"{label}: relative difference", float(error), "", below=1e-4),
         ]
     return figures
 
@@ -132,12 +132,12 @@ def prosody(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     from pipeline.features.prosody import extractor as prosody
     from pipeline.features.prosody import f0
 
-    theirs, said = peer(folder)
+    theirs, label = peer(folder)
     files = [folder / f"u{i:03d}.wav" for i in range(len(waves))]
     for file, wave in zip(files, waves, strict=True):
         soundfile.write(file, wave, RATE, subtype="PCM_16")
-    made = make("prosody", mode="compat")
-    rules, ceiling = made.params.rules, made.params.ceiling
+    extractor = make("prosody", mode="compat")
+    rules, ceiling = extractor.params.rules, extractor.params.ceiling
 
     def read() -> list[Wave]:
         return [soundfile.read(file, dtype="float32")[0] for file in files]
@@ -145,18 +145,18 @@ def prosody(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     clean = make("prosody", f0_ceiling=ceiling)
     wrong = max(
         difference(streams["values"][0], theirs(file))
-        for streams, file in zip(run_all(made, read()), files, strict=True)
+        for streams, file in zip(run_all(extractor, read()), files, strict=True)
     )
-    exact = [f0.praat_f0(wave, RATE, made.params.f0_floor, ceiling) for wave in waves]
-    tracks = f0.f0_tracks(waves, RATE, made.params.f0_floor, ceiling)
+    exact = [f0.praat_f0(wave, RATE, extractor.params.f0_floor, ceiling) for wave in waves]
+    tracks = f0.f0_tracks(waves, RATE, extractor.params.f0_floor, ceiling)
     apart = max(difference(ours, praats) for ours, praats in zip(tracks, exact, strict=True))
     times = interleaved(
         {
             "peer": lambda: [theirs(file) for file in files],
-            "compat": lambda: run_all(made, read()),
+            "compat": lambda: run_all(extractor, read()),
             "clean": lambda: run_all(clean, read()),
-            "praat": lambda: [f0.praat_f0(wave, RATE, made.params.f0_floor, ceiling) for wave in waves],
-            "f0": lambda: f0.f0_tracks(waves, RATE, made.params.f0_floor, ceiling),
+            "praat": lambda: [f0.praat_f0(wave, RATE, extractor.params.f0_floor, ceiling) for wave in waves],
+            "f0": lambda: f0.f0_tracks(waves, RATE, extractor.params.f0_floor, ceiling),
             "after": lambda: [
                 prosody.static_prosody(wave, RATE, track, rules) for wave, track in zip(waves, tracks, strict=True)
             ],
@@ -165,7 +165,7 @@ def prosody(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     )
     each = {name: 1000 * time / len(waves) for name, time in times.items()}
     length = sum(map(len, waves)) / RATE / len(waves)
-    note = f"{each['clean']:.3g} ms an utterance of {length:.2g} s, peer {each['peer']:.3g} ms: {said}"
+    note = f"{each['clean']:.3g} ms an utterance of {length:.2g} s, peer {each['peer']:.3g} ms: {label}"
     return [
         Figure("prosody", "clean, WAV file to features", each["peer"] / each["clean"], "times", 7, note=note),
         Figure("prosody", "compat, with Praat's own F0", each["peer"] / each["compat"], "times"),
@@ -237,8 +237,8 @@ def run(
     for part in only:
         if part not in PARTS:
             raise ParamsError(f"unknown part {part!r}{nearest(part, PARTS)}; known: {', '.join(PARTS)}")
-    waves, said = speech(inputs, quick)
-    said += f", {sum(map(len, waves)) / RATE / len(waves):.2g} s on average"
+    waves, label = speech(inputs, quick)
+    label += f", {sum(map(len, waves)) / RATE / len(waves):.2g} s on average"
     figures: list[Figure] = []
     skipped: dict[str, str] = {}
     for part, measure in PARTS.items():
@@ -252,8 +252,8 @@ def run(
             except Skipped as why:
                 skipped[part] = str(why)
     echo(table(figures, skipped))
-    echo(f"Measured on {said}; medians, peers taking turns with ours, on one core (not the GPU's part).")
+    echo(f"Measured on {label}; medians, peers taking turns with ours, on one core (not the GPU's part).")
     if quick:
         echo("These are quick figures: too small to compare with the targets.")
     if json is not None:
-        write_json(json, figures, skipped, benchmark="features", quick=quick, recordings=said)
+        write_json(json, figures, skipped, benchmark="features", quick=quick, recordings=label)

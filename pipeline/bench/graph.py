@@ -36,9 +36,9 @@ def no_op(folder: Path, quick: bool) -> list[Figure]:
     stages = copy_graph(here, folder)
     _dvc(folder, "repro", "--quiet")
 
-    def repro(place: Path) -> None:
-        if "up to date" not in _dvc(place, "repro"):
-            raise Skipped(f"`dvc repro` in {place} had something to do")
+    def repro(project: Path) -> None:
+        if "up to date" not in _dvc(project, "repro"):
+            raise Skipped(f"`dvc repro` in {project} had something to do")
 
     times = interleaved({"here": lambda: repro(here), "copy": lambda: repro(folder)}, 1 if quick else 5, not quick)
     note = f"{stages} stages: {times['here']:.3g} s here, {times['copy']:.3g} s for DVC alone"
@@ -50,7 +50,7 @@ def copy_graph(source: Path, folder: Path) -> int:
     graph: dict[str, Any] = yaml.safe_load((source / "dvc.yaml").read_text(encoding="utf-8"))
     for stage in graph["stages"].values():
         body = stage.get("do", stage)
-        listed = [entry for kind in ("outs", "metrics", "plots") for entry in body.get(kind, [])]
+        listed = [entry for key in ("outs", "metrics", "plots") for entry in body.get(key, [])]
         names = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in listed]
         body["cmd"] = " ".join([f'"{sys.executable}" make.py', *(f'"{name}"' for name in names)])
     (folder / "dvc.yaml").write_text(yaml.safe_dump(graph, sort_keys=False), encoding="utf-8")
@@ -74,9 +74,9 @@ def _make_sources(folder: Path) -> int:
 
     with Repo(str(folder)) as repo:
         stages = list(repo.index.stages)
-        made = {Path(out.fs_path) for stage in stages for out in stage.outs}
+        outs = {Path(out.fs_path) for stage in stages for out in stage.outs}
         for dep in {Path(dep.fs_path) for stage in stages for dep in stage.deps}:
-            if dep.exists() or dep in made or any(dep in out.parents for out in made):
+            if dep.exists() or dep in outs or any(dep in out.parents for out in outs):
                 continue
             if not dep.is_relative_to(folder.resolve()):
                 raise Skipped(f"the graph depends on {dep}, outside the project")
@@ -96,6 +96,6 @@ def _dvc(folder: Path, *arguments: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise Skipped(f"`dvc {arguments[0]}` takes longer than {LIMIT} s") from error
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise Skipped(f"`dvc {arguments[0]}` fails: {said[0] if said else done.returncode}")
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise Skipped(f"`dvc {arguments[0]}` fails: {lines[0] if lines else done.returncode}")
     return done.stdout

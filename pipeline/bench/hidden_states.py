@@ -1,6 +1,7 @@
 """Hidden states beside a loop of whole `transformers` models; what they take at several batch sizes; a GPU's share."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,12 +25,12 @@ CPU_COUNT = 12
 def on_cpu(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     """Layers 1 and 9 of an encoder of base size with random weights, on one core."""
     model, waves = encoder(folder, quick), waves[: 2 if quick else CPU_COUNT]
-    made, loop = _ours(model, "cpu"), _loop(model, waves, "cpu")
+    extractor, loop = _ours(model, "cpu"), _loop(model, waves, "cpu")
     error = max(
         float(np.abs(mine["layer_09"].astype(np.float32) - other).max())
-        for mine, other in zip(_extract(made, waves, 60.0), loop(), strict=True)
+        for mine, other in zip(_extract(extractor, waves, 60.0), loop(), strict=True)
     )
-    times = interleaved({"loop": loop, "ours": lambda: _extract(made, waves, 60.0)}, 1 if quick else 3)
+    times = interleaved({"loop": loop, "ours": lambda: _extract(extractor, waves, 60.0)}, 1 if quick else 3)
     each = {name: time / len(waves) for name, time in times.items()}
     note = f"{each['ours']:.3g} s an utterance, loop {each['loop']:.3g} s; {_said(quick)}"
     figures = [
@@ -39,7 +40,7 @@ def on_cpu(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     length = sum(map(len, waves)) / RATE
     for size in SIZES[:1] if quick else SIZES:
         _reset_peak()
-        taken = seconds(lambda size=size: _extract(made, waves, size))  # type: ignore[misc]
+        taken = seconds(partial(_extract, extractor, waves, size))
         note = f"{taken / length:.3g} of real time; peak memory of the process {_peak()}"
         figures.append(Figure("ssl", f"batches of {size:g} s", length / taken, "times real time", note=note))
     return figures
@@ -64,20 +65,20 @@ def on_gpu(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     name = torch.cuda.get_device_name()
     figures = []
     for compute in ("float32", "bfloat16"):
-        made = _ours(model, "cuda", compute)
+        extractor = _ours(model, "cuda", compute)
         rate = product_rate(getattr(torch, compute), 512 if quick else PRODUCT)
         for size in GPU_SIZES[:1] if quick else GPU_SIZES:
-            made.batch_seconds = size
-            _extract(made, many, size)
+            extractor.batch_seconds = size
+            _extract(extractor, many, size)
             torch.cuda.reset_peak_memory_stats()
-            taken = median(seconds(lambda made=made, size=size: _extract(made, many, size)) for _ in range(3))  # type: ignore[misc]
+            taken = median(seconds(partial(_extract, extractor, many, size)) for _ in range(3))
             memory = torch.cuda.max_memory_allocated() / 1e9
             largest = size == GPU_SIZES[-1]
-            said = f"{compute}, batches of {size:g} s"
+            label = f"{compute}, batches of {size:g} s"
             note = f"{taken / length:.2g} of real time; peak memory {memory:.2f} GB; {name}; {_said(quick)}"
             figures += [
-                Figure("gpu", said, per_second * length / taken, "times", 10 if largest else None, note=note),
-                Figure("gpu", f"{said}: share", 100 * work / taken / rate, "%", 50 if largest else None),
+                Figure("gpu", label, per_second * length / taken, "times", 10 if largest else None, note=note),
+                Figure("gpu", f"{label}: share", 100 * work / taken / rate, "%", 50 if largest else None),
             ]
         note = f"{rate / 1e12:.1f} Tflop/s in a product of {PRODUCT} x {PRODUCT} matrices"
         figures.append(Figure("gpu", f"{compute}: rate", rate / 1e12, "Tflop/s", note=note))
@@ -124,11 +125,11 @@ def product_rate(dtype: Any, size: int) -> float:
 def _ours(model: str, device: str, compute: str = "float32") -> Extractor[Any]:
     from pipeline.features import find_extractor
 
-    kind = find_extractor("ssl")
-    return kind(kind.Params(model=model, layers=LAYERS, compute=compute), device)  # type: ignore[call-arg]
+    cls = find_extractor("ssl")
+    return cls(cls.Params(model=model, layers=LAYERS, compute=compute), device)  # type: ignore[call-arg]
 
 
-def _extract(made: Extractor[Any], waves: Sequence[Wave], size: float) -> list[dict[str, Any]]:
+def _extract(extractor: Extractor[Any], waves: Sequence[Wave], size: float) -> list[dict[str, Any]]:
     """All waves, by length in batches of `size` s as extraction makes them; results in the order given."""
     order = sorted(range(len(waves)), key=lambda i: -len(waves[i]))
     results: dict[int, dict[str, Any]] = {}
@@ -138,7 +139,7 @@ def _extract(made: Extractor[Any], waves: Sequence[Wave], size: float) -> list[d
         while order and (not batch or filled + len(waves[order[0]]) / RATE <= size):
             filled += len(waves[order[0]]) / RATE
             batch.append(order.pop(0))
-        results.update(zip(batch, made.extract([waves[i] for i in batch]), strict=True))
+        results.update(zip(batch, extractor.extract([waves[i] for i in batch]), strict=True))
     return [results[i] for i in range(len(waves))]
 
 

@@ -82,8 +82,8 @@ def reads(folder: Path, quick: bool) -> list[Figure]:
         tasks["items"] = batched(lambda batch: (item["values"] for item in ours.__getitems__(batch)))
         times = interleaved(tasks, 3 if quick else 15, typical=min)
 
-    def share(name: str, said: str, **limits: float) -> Figure:
-        return Figure("reads", said, 100 * times["plain"] / times[name], "%", note="of a memory map's speed", **limits)
+    def share(name: str, label: str, **limits: float) -> Figure:
+        return Figure("reads", label, 100 * times["plain"] / times[name], "%", note="of a memory map's speed", **limits)
 
     speed, size = whole.nbytes / times["plain"] / 1e6, f"{len(states)} utterances, {whole.nbytes / 1e6:.0f} MB, cached"
     return [

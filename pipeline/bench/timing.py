@@ -128,7 +128,7 @@ def table(figures: Sequence[Figure], skipped: Mapping[str, str]) -> str:
 
 def write_json(path: Path, figures: Sequence[Figure], skipped: Mapping[str, str], **facts: Any) -> None:
     """Write the figures, with their targets and whether these are met."""
-    said = [{**asdict(figure), "target": figure.target, "met": figure.met} for figure in figures]
+    rows = [{**asdict(figure), "target": figure.target, "met": figure.met} for figure in figures]
     with atomic_path(path) as temporary:
-        text = json.dumps({"machine": machine(), **facts, "figures": said, "skipped": dict(skipped)}, indent=2)
+        text = json.dumps({"machine": machine(), **facts, "figures": rows, "skipped": dict(skipped)}, indent=2)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -47,10 +47,10 @@ def systems(model: str, layer: int, **training: Any) -> dict[str, tuple[str, Any
     from pipeline.systems.wav2vec import Wav2vecBranch, Wav2vecParams
     from pipeline.systems.wav2vec_end_to_end import EndToEndParams, Wav2vecEndToEnd
 
-    said = {"patience": 0, "batch_size": BATCH, "schedule": "constant", **training}
-    whole = {**said, "model": model, "unfreeze_blocks": TRAINED}
+    options = {"patience": 0, "batch_size": BATCH, "schedule": "constant", **training}
+    whole = {**options, "model": model, "unfreeze_blocks": TRAINED}
     return {
-        "cached": ("ssl", Wav2vecBranch(Wav2vecParams(layer=layer, **said))),
+        "cached": ("ssl", Wav2vecBranch(Wav2vecParams(layer=layer, **options))),
         "frozen": ("waveform", Wav2vecEndToEnd(EndToEndParams(train_projection=False, **whole))),
         "paper": ("waveform", Wav2vecEndToEnd(EndToEndParams(train_projection=True, **whole))),
     }
@@ -85,14 +85,14 @@ def curves(folder: Path, quick: bool) -> list[Figure]:
     views = prepare(folder, BATCH, 0.5 if quick else 1.0, model, layer)
     labels = [EMOTIONS[i % len(EMOTIONS)] for i in range(BATCH)]
     plain = {"epochs": 5, "batch_size": BATCH // 4, "dropout": 0.0, "backbone_dropout": 0.0}
-    found = {}
+    losses = {}
     for name, (role, classifier) in systems(model, layer, **plain).items():
         if name != "paper":
             history = classifier.fit(views[role], labels).history_
-            found[name] = [row["train_loss"] for row in history]
-    apart = max(abs(a - b) / a for a, b in zip(found["cached"], found["frozen"], strict=True))
-    said = " and ".join(f"{' '.join(f'{loss:.6f}' for loss in losses)} ({name})" for name, losses in found.items())
-    return [Figure("curve", "largest difference of the loss", 100 * apart, "%", below=0.01, note=said)]
+            losses[name] = [row["train_loss"] for row in history]
+    apart = max(abs(a - b) / a for a, b in zip(losses["cached"], losses["frozen"], strict=True))
+    note = " and ".join(f"{' '.join(f'{loss:.6f}' for loss in curve)} ({name})" for name, curve in losses.items())
+    return [Figure("curve", "largest difference of the loss", 100 * apart, "%", below=0.01, note=note)]
 
 
 def _layer(quick: bool) -> int:

@@ -43,8 +43,8 @@ def may_be_replaced(path: Path) -> bool:
 def _schema(file: h5py.File) -> str:
     """The schema that an HDF5 file says it has; "" for none."""
     value = file.attrs.get("schema", "")
-    said = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    return said.encode(errors="replace").decode()  # h5py leaves what is not UTF-8 as surrogates
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text.encode(errors="replace").decode()  # h5py leaves what is not UTF-8 as surrogates
 
 
 def _has_schema_in_head(path: Path) -> bool:
@@ -82,8 +82,8 @@ class FeatureFile:
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             if not starts_as_hdf5(self.path) or not _has_schema_in_head(self.path):
                 raise UserError(f"{self.path}: not a feature file, or a damaged feature file; give another") from error
-            said = " ".join(str(error).split())  # HDF5's messages have several lines
-            raise UserError(f"{self.path}: damaged feature file ({said}); delete it and run again") from error
+            reason = " ".join(str(error).split())  # HDF5's messages have several lines
+            raise UserError(f"{self.path}: damaged feature file ({reason}); delete it and run again") from error
         self._index = {key: i for i, key in enumerate(self.keys)}
         # Slicing a plain array by plain numbers is ten times as fast as a np.memmap by numpy's.
         self._plain = {name: values.view(np.ndarray) for name, values in self.streams.items()}
@@ -101,10 +101,10 @@ class FeatureFile:
     def _read(self, file: h5py.File) -> None:
         schema = _schema(file)
         if schema != SCHEMA:
-            said = " ".join(schema.split())[:60] or "missing"
-            raise UserError(f"{self.path}: not a feature file (its schema is {said}, not {SCHEMA}); give another")
+            shown = " ".join(schema.split())[:60] or "missing"
+            raise UserError(f"{self.path}: not a feature file (its schema is {shown}, not {SCHEMA}); give another")
         attributes = {name: value.decode() if isinstance(value, bytes) else value for name, value in file.attrs.items()}
-        self._said = {name: value for name, value in attributes.items() if name != "sha256"}
+        self._attributes = {name: value for name, value in attributes.items() if name != "sha256"}
         del attributes["schema"]
         self.header = Header(
             extractor=attributes.pop("extractor"),
@@ -159,8 +159,8 @@ class FeatureFile:
             UserError: the contents have changed since they were written.
         """
         streams = {name: self.streams[name] for name in sorted(self.streams)}
-        found = checksum(self._said, [key.encode() for key in self.keys], self.digests, self.offsets, streams)
-        if found != self.header.sha256:
+        keys = [key.encode() for key in self.keys]
+        if checksum(self._attributes, keys, self.digests, self.offsets, streams) != self.header.sha256:
             raise UserError(f"{self.path}: damaged feature file (its checksum is another); delete it and run again")
 
     def index(self, keys: Iterable[str]) -> NDArray[np.int64]:

@@ -32,12 +32,12 @@ def save_piece(folder: Path, number: int, arrays: Piece) -> None:
 
 def left_plan(out: Path) -> tuple[str, set[int]]:
     """The plan of an interrupted job, and the numbers of its finished pieces; "" and none when there is none."""
-    found: dict[str, set[int]] = {}
+    plans: dict[str, set[int]] = {}
     for path in sorted(_root(out).glob(f"*/{PLAN}")):
         text = path.read_bytes()
         if path.parent.name == _name(text):
-            found[text.decode()] = {number for number, _ in _pieces(path.parent)}
-    return max(found.items(), key=lambda plan: len(plan[1]), default=("", set()))
+            plans[text.decode()] = {number for number, _ in _pieces(path.parent)}
+    return max(plans.items(), key=lambda plan: len(plan[1]), default=("", set()))
 
 
 class Journal:
