@@ -246,9 +246,10 @@ def _collect(experiment: Experiment, found: Predictions, number: int, fold: Fold
     """Add one fold's result to the predictions and write its model."""
     for part in ("test", "validation", "training"):
         rows = [experiment.rows[i] for i in piece[f"{part}/rows"]]
-        found.add(number, part, [row.key for row in rows], [row.emo for row in rows], piece[part])
-    keys = {part: [experiment.rows[i].key for i in getattr(fold, part)] for part in ("validation", "test")}
-    found.folds.append({"train": experiment.training_keys(fold.train)[0], **keys})
+        keys, emotions, speakers = ([getattr(row, name) for row in rows] for name in ("key", "emo", "speaker"))
+        found.add(number, part, keys, emotions, speakers, piece[part])
+    held_out = {part: [experiment.rows[i].key for i in getattr(fold, part)] for part in ("validation", "test")}
+    found.folds.append({"train": experiment.training_keys(fold.train)[0], **held_out})
     for values in piece["curve"]:
         known = {name: float(value) for name, value in zip(CURVE, values, strict=True) if np.isfinite(value)}
         found.curves.append({"fold": number, **known})

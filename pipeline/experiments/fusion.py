@@ -1,4 +1,7 @@
-"""Decision-level fusion of the class probabilities of two branches or more (Wei et al. 2025, table 5)."""
+"""Decision-level fusion of the class probabilities of two branches or more (Wei et al. 2025, table 5).
+
+A branch may be a fusion itself. So a fusion leaves more than the test part: what an outer one may be fitted on.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,14 +11,24 @@ from numpy.typing import NDArray
 
 from pipeline.config.fusions import FusionParams
 from pipeline.errors import UserError
+from pipeline.experiments.cross_fitting import cross_fits
 from pipeline.experiments.fusion_methods import Fused, Probabilities, fit
 from pipeline.experiments.predictions import Predictions
 
 Indices = NDArray[np.int64]
 
+CURES = {
+    "training": "take a protocol with inner_folds, or fit_on: validation",
+    "validation": "take a protocol with a validation part, or fit_on: training",
+    "other_folds": "take a protocol with more folds, or fit_on: validation",
+}
+
 
 def fuse(name: str, params: FusionParams, branches: Mapping[str, Predictions]) -> Predictions:
-    """Fit the fusion fold by fold on what `params.fit_on` names, and fuse the test part.
+    """Fit the fusion fold by fold on what `params.fit_on` names, and fuse the parts that every branch has.
+
+    The part that it is fitted on has cross-fitted probabilities (see `cross_fitting.py`), or none where it cannot be
+    cut. Fitted on other folds, it has the test part only.
 
     Args:
         name: the fusion's.
@@ -23,71 +36,128 @@ def fuse(name: str, params: FusionParams, branches: Mapping[str, Predictions]) -
         branches: name -> predictions, of all that `params.of` names; rows go in the order of the first.
 
     Raises:
-        UserError: the branches were not tested on the same utterances in the same folds, or have no probabilities of
-            the part to fit on.
+        UserError: the branches differ in corpus, protocol, emotions or folds; one has no probabilities of the part to
+            fit on; or one is a fusion fitted on other folds.
     """
-    _check_alike(name, {branch: branches[branch] for branch in params.of})
-    members = [branches[branch] for branch in params.of]
-    found = Predictions(members[0].classes, folds=_folds(members), card=_card(name, params, members))
+    fusion = Fusion(name, params, branches)
+    first = fusion.members[0]
+    found = Predictions(first.classes, folds=_folds(fusion.members), card=_card(name, params, fusion.members))
     for number in range(len(found.folds)):
-        fused = fitted(name, params, branches, number)
-        tested = members[0].where("test", number)
-        _add(found, members[0], tested, fused(_aligned(members, tested)))
+        for rows, probabilities in fusion.parts(number):
+            found.add_like(first, rows, probabilities)
     return found
 
 
-def fitted(name: str, params: FusionParams, branches: Mapping[str, Predictions], number: int) -> Fused:
-    """Fit the fusion of one fold on what `params.fit_on` names.
+class Fusion:
+    """A fusion whose branches are side by side; rows are numbered as in the first.
+
+    Args:
+        name: the fusion's.
+        params: its params.
+        branches: name -> predictions.
 
     Raises:
-        UserError: the branches have no probabilities of that part, or the part has one emotion only.
+        UserError: as `fuse`.
     """
-    members = [branches[branch] for branch in params.of]
-    rows = _fit_rows(params, members[0], number)
-    if not len(rows):
-        need = "a protocol with inner_folds" if params.fit_on == "training" else "a protocol with more folds"
-        raise UserError(f"{name}: no {params.fit_on} probabilities to fit on; take {need}, or fit_on: validation")
-    y = members[0].labels(rows)
-    if params.method == "logistic_regression" and len(set(y)) < 2:
-        raise UserError(f"{name}: a logistic regression cannot be fitted on one emotion, all that {params.fit_on} has")
-    return fit(params, _aligned(members, rows), y, members[0].card["seed"])
+
+    def __init__(self, name: str, params: FusionParams, branches: Mapping[str, Predictions]) -> None:
+        self.name = name
+        self.params = params
+        self.members = [branches[branch] for branch in params.of]
+        _check(name, {branch: branches[branch] for branch in params.of})
+        self._places = [
+            {place: i for i, place in enumerate(zip(branch.fold, branch.part, branch.keys, strict=True))}
+            for branch in self.members
+        ]
+
+    def fitted(self, number: int) -> Fused:
+        """The fusion of one fold, fitted on what `fit_on` names.
+
+        Raises:
+            UserError: a branch has no probabilities of it, or it has one emotion and a regression needs more.
+        """
+        rows = self._fit_rows(number)
+        y = self.members[0].labels(rows)
+        if self.params.method == "logistic_regression" and len(set(y)) < 2:
+            problem = f"one emotion, all that {self.params.fit_on} has in fold {number}"
+            raise UserError(f"{self.name}: a logistic regression cannot be fitted on {problem}")
+        return self._fit(rows)
+
+    def parts(self, number: int) -> list[tuple[Indices, Probabilities]]:
+        """The rows of each part of one fold that can be had honestly, and their probabilities, the test part first."""
+        fused, fit_on = self.fitted(number), self.params.fit_on
+        found: list[tuple[Indices, Probabilities]] = []
+        for part in ("test", "validation", "training") if fit_on != "other_folds" else ("test",):
+            rows = self.members[0].where(part, number)
+            if part == fit_on:
+                found.append(self._cross_fitted(rows))
+            elif len(rows) and self._lacking(rows) is None:
+                found.append((rows, fused(self._probabilities(rows))))
+        return found
+
+    def _cross_fitted(self, rows: Indices) -> tuple[Indices, Probabilities]:
+        """Probabilities of these rows, each by the fusion fitted on the rows of other groups."""
+        first = self.members[0]
+        groups = [first.keys[i] if first.card["speaker_dependent"] else first.speakers[i] for i in rows]
+        found = np.zeros((len(rows), len(first.classes)))
+        fits = cross_fits(first.labels(rows), groups, first.card["seed"])
+        for rest, held_out in fits:
+            found[held_out] = self._fit(rows[rest])(self._probabilities(rows[held_out]))
+        return (rows, found) if fits else (rows[:0], found[:0])
+
+    def _fit(self, rows: Indices) -> Fused:
+        first = self.members[0]
+        return fit(self.params, self._probabilities(rows), first.labels(rows), first.card["seed"])
+
+    def _fit_rows(self, number: int) -> Indices:
+        first, fit_on = self.members[0], self.params.fit_on
+        if fit_on == "other_folds":
+            tested = first.where("test")
+            rows = tested[np.array(first.fold)[tested] != number]
+        else:
+            rows = first.where(fit_on, number)
+        lacking = self.params.of[0] if not len(rows) else self._lacking(rows)
+        if lacking is not None:
+            cure = self._cure(lacking)
+            raise UserError(f"{self.name}: {lacking} has no {fit_on} probabilities to fit on; {cure}")
+        return rows
+
+    def _cure(self, branch: str) -> str:
+        card = self.members[self.params.of.index(branch)].card
+        if card["params"].get("fit_on") == self.params.fit_on:
+            return f"it was fitted on them itself, and they are too few to be cut; give {branch} another fit_on"
+        return CURES[self.params.fit_on]
+
+    def _lacking(self, rows: Indices) -> str | None:
+        """The first branch that has not all of these rows."""
+        wanted = {*self._wanted(rows)}
+        lacks = (name for name, places in zip(self.params.of, self._places, strict=True) if not wanted <= places.keys())
+        return next(lacks, None)
+
+    def _wanted(self, rows: Indices) -> list[tuple[int, str, str]]:
+        first = self.members[0]
+        return [(first.fold[i], first.part[i], first.keys[i]) for i in rows]
+
+    def _probabilities(self, rows: Indices) -> list[Probabilities]:
+        """Each branch's probabilities of the fold, part and utterance of these rows."""
+        wanted = self._wanted(rows)
+        return [
+            branch.probabilities(np.array([places[place] for place in wanted], np.int64))
+            for branch, places in zip(self.members, self._places, strict=True)
+        ]
 
 
-def _fit_rows(params: FusionParams, first: Predictions, number: int) -> Indices:
-    if params.fit_on == "other_folds":
-        tested = first.where("test")
-        return tested[np.array(first.fold)[tested] != number]
-    return first.where(params.fit_on, number)
-
-
-def _add(found: Predictions, first: Predictions, rows: Indices, probabilities: Probabilities) -> None:
-    """Add the fusion's probabilities of what these rows of the first branch are about."""
-    for i, row in zip(rows, probabilities, strict=True):
-        found.add(first.fold[i], first.part[i], [first.keys[i]], [first.emotions[i]], row[None])
-
-
-def _aligned(members: Sequence[Predictions], rows: Indices) -> list[Probabilities]:
-    """Each branch's probabilities for the fold, part and utterance of these rows of the first."""
-    first = members[0]
-    return [branch.probabilities(_align(first, branch, rows)) for branch in members]
-
-
-def _align(first: Predictions, other: Predictions, rows: Indices) -> Indices:
-    """The rows of `other` for the same fold, part and utterance as these rows of `first`."""
-    places = {place: i for i, place in enumerate(zip(other.fold, other.part, other.keys, strict=True))}
-    wanted = [(first.fold[i], first.part[i], first.keys[i]) for i in rows]
-    for fold, part, key in (place for place in wanted if place not in places):
-        raise UserError(f"{other.card.get('name')}: has no {part} probabilities of {key!r} in fold {fold}")
-    return np.array([places[place] for place in wanted], np.int64)
-
-
-def _check_alike(name: str, branches: Mapping[str, Predictions]) -> None:
+def _check(name: str, branches: Mapping[str, Predictions]) -> None:
     (first, reference), *others = branches.items()
     known = _traits(reference)
     for other, predictions in others:
         different = [trait for trait, value in _traits(predictions).items() if value != known[trait]]
         if different:
             raise UserError(f"{name}: its branches {first} and {other} differ in {different[0]}")
+    for branch, predictions in branches.items():
+        if predictions.card["params"].get("fit_on") == "other_folds":
+            problem = "is fitted on other_folds, so that its probabilities know the labels they would be tested on"
+            raise UserError(f"{name}: its branch {branch} {problem}; give {branch} another fit_on")
 
 
 def _traits(branch: Predictions) -> dict[str, Any]:
@@ -95,7 +165,7 @@ def _traits(branch: Predictions) -> dict[str, Any]:
     return {
         "corpus": branch.card["corpus"],
         "protocol": branch.card["protocol"],
-        "emotions": branch.classes,
+        "emotions": (branch.classes, {k: sorted(merged) for k, merged in (branch.card.get("emotions") or {}).items()}),
         "folds": [sorted(fold["test"]) for fold in branch.folds],
     }
 

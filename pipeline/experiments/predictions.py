@@ -2,9 +2,10 @@
 
 A folder `data/predictions/NAME/` with
 
-- `probabilities.csv`: fold, part, key, emotion, and one column `p_EMOTION` for each class. Parts: `test` (each
-  utterance out of fold), `validation`, and `training` (out-of-fold probabilities of the training part, when the
-  protocol has inner folds).
+- `probabilities.csv`: fold, part, key, emotion, speaker ("" where unknown), and one column `p_EMOTION` for each class.
+  Parts: `test` (each utterance out of fold), `validation`, and `training` (out-of-fold probabilities of the training
+  part, when the protocol has inner folds). A fusion's are of the same parts, as far as an outer fusion may be fitted
+  on them.
 - `folds.json`: for each fold, the keys in `train` (noisy copies too), `validation` and `test`.
 - `curves.csv`: fold, epoch, training and validation loss, validation accuracy.
 - `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores.
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
 
+COLUMNS = ("fold", "part", "key", "emotion", "speaker")
 CURVE = ("epoch", "train_loss", "valid_loss", "valid_acc")
 
 
@@ -36,21 +38,35 @@ class Predictions:
     part: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     emotions: list[str] = field(default_factory=list)
+    speakers: list[str] = field(default_factory=list)
     rows: list[NDArray[np.float64]] = field(default_factory=list)
     folds: list[dict[str, list[str]]] = field(default_factory=list)
     curves: list[dict[str, float]] = field(default_factory=list)
     card: dict[str, Any] = field(default_factory=dict)
 
     def add(
-        self, fold: int, part: str, keys: Iterable[str], emotions: Iterable[str], rows: NDArray[np.float64]
+        self,
+        fold: int,
+        part: str,
+        keys: Iterable[str],
+        emotions: Iterable[str],
+        speakers: Iterable[str],
+        rows: NDArray[np.float64],
     ) -> None:
-        """Append probabilities (n, classes) of utterances of one part of one fold."""
-        for key, emotion, row in zip(keys, emotions, rows, strict=True):
+        """Append probabilities (n, classes) of utterances of one part of one fold; an unknown speaker is ""."""
+        for key, emotion, speaker, row in zip(keys, emotions, speakers, rows, strict=True):
             self.fold.append(fold)
             self.part.append(part)
             self.keys.append(key)
             self.emotions.append(emotion)
+            self.speakers.append(speaker)
             self.rows.append(row)
+
+    def add_like(self, other: "Predictions", where: NDArray[np.int64], rows: NDArray[np.float64]) -> None:
+        """Append probabilities (n, classes) of what those rows of other predictions are about."""
+        for i, row in zip(where, rows, strict=True):
+            about = [other.keys[i]], [other.emotions[i]], [other.speakers[i]]
+            self.add(other.fold[i], other.part[i], *about, row[None])
 
     def where(self, part: str, fold: int | None = None) -> NDArray[np.int64]:
         """Row numbers of a part, of one fold or of all."""
@@ -69,8 +85,8 @@ class Predictions:
 
     def write(self, folder: Path) -> None:
         """Write the folder."""
-        header = ["fold", "part", "key", "emotion", *(f"p_{name}" for name in self.classes)]
-        body = zip(self.fold, self.part, self.keys, self.emotions, self.rows, strict=True)
+        header = [*COLUMNS, *(f"p_{name}" for name in self.classes)]
+        body = zip(self.fold, self.part, self.keys, self.emotions, self.speakers, self.rows, strict=True)
         table = ([*map(str, start), *(f"{p:.6g}" for p in row)] for *start, row in body)
         write_csv(folder / "probabilities.csv", header, table)
         curves = ([str(int(row["fold"])), *(_number(row.get(name)) for name in CURVE)] for row in self.curves)
@@ -83,16 +99,18 @@ class Predictions:
         """Read the folder.
 
         Raises:
-            UserError: a file is missing or does not fit.
+            UserError: a file is missing, does not fit, or is of an older program.
         """
         try:
             with (folder / "probabilities.csv").open(encoding="utf-8", newline="") as file:
                 header, *table = csv.reader(file)
-            found = cls([name.removeprefix("p_") for name in header[4:]])
-            for fold, part, key, emotion, *row in table:
+            if header[: len(COLUMNS)] != [*COLUMNS]:
+                raise ValueError(f"its columns are not {', '.join(COLUMNS)}, ...")
+            found = cls([name.removeprefix("p_") for name in header[len(COLUMNS) :]])
+            for fold, part, key, emotion, speaker, *row in table:
                 if len(row) != len(found.classes):
                     raise ValueError(f"{len(row)} probabilities of {key!r}")
-                found.add(int(fold), part, [key], [emotion], np.array([row], float))
+                found.add(int(fold), part, [key], [emotion], [speaker], np.array([row], float))
             found.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
             found.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
             with (folder / "curves.csv").open(encoding="utf-8", newline="") as file:

@@ -116,7 +116,7 @@ def _deal(rows: Sequence[Row], speakers: NDArray[np.str_], folds: int, seed: int
     emotions = [row.emo for row in rows]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     try:
-        with _quiet_sklearn():
+        with quiet_sklearn():
             return [sorted(set(speakers[test])) for _, test in splitter.split(rows, emotions, speakers)]
     except ValueError as error:
         raise UserError(f"{rows[0].dataset}: cannot be cut into {folds} folds: {error}") from error
@@ -140,7 +140,7 @@ def _stratified(rows: Sequence[Row], protocol: StratifiedSplit, seed: int) -> Fo
 
 
 @contextmanager
-def _quiet_sklearn() -> Iterator[None]:
+def quiet_sklearn() -> Iterator[None]:
     """Without the warning that a class has fewer utterances than there are folds: `check` refuses what is too few."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
@@ -171,7 +171,7 @@ def inner_folds(
         protocol.inner_folds, shuffle=True, random_state=seed
     )
     try:
-        with _quiet_sklearn():
+        with quiet_sklearn():
             parts = list(splitter.split(train, emotions, None if dependent else speakers))
     except ValueError as error:
         raise UserError(f"{rows[0].dataset}: inner_folds {protocol.inner_folds} are too many: {error}") from error

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline import paths
 from pipeline.config.fusions import FusionParams
 from pipeline.errors import ParamsError, UserError, nearest
-from pipeline.experiments.fusion import fitted
+from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.predictions import Predictions
 from pipeline.extraction.recipe import extract_recordings, make_extractor
 from pipeline.features import find_extractor
@@ -163,7 +163,8 @@ def predict(
     if fusion is None:
         return np.asarray(found[0].mean(axis=0))
     branches = {branch: Predictions.read(paths.predictions(branch)) for branch in fusion.of}
-    fused = [fitted(name, fusion, branches, number)(same) for number, same in enumerate(zip(*found, strict=True))]
+    fitted = Fusion(name, fusion, branches)
+    fused = [fitted.fitted(number)(same) for number, same in enumerate(zip(*found, strict=True))]
     return np.asarray(np.mean(fused, axis=0))
 
 

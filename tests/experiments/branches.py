@@ -16,6 +16,11 @@ def probabilities(rng, labels, skill):
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
 
+def speaker_of(key):
+    """Six speakers in each fold's part, of two utterances each."""
+    return f"{key[:2]}s{int(key[-2:]) // 2}"
+
+
 def branch(seed, skill, shuffle=False, parts=PARTS, **card):
     """Predictions of 3 folds with 12 utterances in each part; labels do not depend on the seed."""
     rng = np.random.default_rng(seed)
@@ -28,7 +33,10 @@ def branch(seed, skill, shuffle=False, parts=PARTS, **card):
             order = rng.permutation(12) if shuffle else np.arange(12)
             if part in parts:
                 emotions = [CLASSES[label] for label in labels]
-                found.add(fold, part, [names[i] for i in order], [emotions[i] for i in order], rows[order])
+                speakers = [speaker_of(name) for name in names]
+                found.add(
+                    fold, part, *([column[i] for i in order] for column in (names, emotions, speakers)), rows[order]
+                )
         found.folds.append({"train": keys["training"], "validation": keys["validation"], "test": keys["test"]})
     found.card = {
         "corpus": "toy",
@@ -36,6 +44,7 @@ def branch(seed, skill, shuffle=False, parts=PARTS, **card):
         "speaker_dependent": False,
         "seed": 0,
         "random_backbone": False,
+        "params": {},
         **card,
     }
     return found

@@ -13,7 +13,7 @@ from conftest import Project, tone
 
 from pipeline.cli import main
 from pipeline.config.fusions import FusionParams
-from pipeline.experiments.fusion import fitted
+from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.predictions import Predictions
 
 FUSION = "of: [picture, again], fit_on: other_folds"
@@ -108,7 +108,7 @@ def test_a_fusion_fuses_fold_by_fold(trained, ser, tmp_path):
         for name in ("picture", "again"):
             rows, _ = ser(single(trained, name, fold, tmp_path / f"{name}{fold}"), "recordings")
             pair.append(np.array([probabilities(row) for row in rows.values()]))
-        wanted.append(fitted("both", params, branches, fold)(pair))
+        wanted.append(Fusion("both", params, branches).fitted(fold)(pair))
     rows, said = ser("both", "recordings")
     assert "picture: spectrogram" in said
     assert "again: pooled" in said
