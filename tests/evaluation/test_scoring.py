@@ -147,7 +147,8 @@ def predictions(right=0.9, corpus_name="toy", **card):
         for part in ("test", "validation"):
             for i, key in enumerate(keys[part]):
                 label = ("sad" in key) ^ (i == 0)
-                found.add(number, part, [key], ["sad" if "sad" in key else "angry"], _row(label, right))
+                emotion, speaker = "sad" if "sad" in key else "angry", key.split("-")[0]
+                found.add(number, part, [key], [emotion], [speaker], _row(label, right))
         found.folds.append(keys)
         found.curves += [{"fold": number, "epoch": 1, "train_loss": 1.25}]
         found.curves += [{"fold": number, "epoch": 2, "train_loss": 0.5, "valid_loss": 0.75, "valid_acc": 1.0}]
@@ -193,7 +194,7 @@ def test_predictions_are_written_byte_for_byte_alike(tmp_path):
     assert set(files_in(tmp_path / "one")) == {"probabilities.csv", "folds.json", "curves.csv", "card.json"}
     text = (tmp_path / "one" / "probabilities.csv").read_bytes()
     assert b"\r" not in text
-    assert text.splitlines()[0] == b"fold,part,key,emotion,p_angry,p_sad"
+    assert text.splitlines()[0] == b"fold,part,key,emotion,speaker,p_angry,p_sad"
 
 
 @pytest.mark.parametrize("name", ["probabilities.csv", "folds.json", "curves.csv", "card.json"])
@@ -208,9 +209,9 @@ def test_missing_predictions_name_the_folder(tmp_path, name):
     ("name", "text"),
     [
         ("probabilities.csv", ""),
-        ("probabilities.csv", "fold,part,key,emotion,p_angry,p_sad\n0,test,k,sad,0.5\n"),
-        ("probabilities.csv", "fold,part,key,emotion,p_angry,p_sad\n0,test,k,sad,0.5,x\n"),
-        ("probabilities.csv", "fold,part,key,emotion,p_angry,p_sad\n0,test\n"),
+        ("probabilities.csv", "fold,part,key,emotion,speaker,p_angry,p_sad\n0,test,k,sad,s,0.5\n"),
+        ("probabilities.csv", "fold,part,key,emotion,speaker,p_angry,p_sad\n0,test,k,sad,s,0.5,x\n"),
+        ("probabilities.csv", "fold,part,key,emotion,speaker,p_angry,p_sad\n0,test\n"),
         ("folds.json", "{"),
     ],
 )
@@ -273,7 +274,7 @@ def test_systems_tested_on_the_same_utterances_are_compared(tmp_path):
     second.rows = [1 - row for row in second.rows]
     gone = set(partial.folds[3]["test"])
     keep = [i for i, key in enumerate(partial.keys) if not (partial.fold[i] == 3 and key in gone)]
-    for name in ("fold", "part", "keys", "emotions", "rows"):
+    for name in ("fold", "part", "keys", "emotions", "speakers", "rows"):
         setattr(partial, name, [getattr(partial, name)[i] for i in keep])
     partial.folds = partial.folds[:3]
     rows = [*ROWS, *(manifest_row(row.key, row.speaker, row.emo, "there") for row in ROWS)]
@@ -297,7 +298,7 @@ def leaky(kind):
             moved = fold["test"].pop()
             fold["train"].append(moved)
             drop = next(i for i in found.where("test", 1) if found.keys[i] == moved)
-            for name in ("fold", "part", "keys", "emotions", "rows"):
+            for name in ("fold", "part", "keys", "emotions", "speakers", "rows"):
                 getattr(found, name).pop(drop)
         case "validation speaker":
             fold["train"].append(fold["validation"].pop())
@@ -313,17 +314,17 @@ def leaky(kind):
             fold["validation"].append(f"{fold['validation'][0]}@10dB")
         case "missing prediction":
             drop = found.where("test", 1)[0]
-            for name in ("fold", "part", "keys", "emotions", "rows"):
+            for name in ("fold", "part", "keys", "emotions", "speakers", "rows"):
                 getattr(found, name).pop(drop)
         case "prediction of another fold":
             found.keys[found.where("test", 1)[0]] = found.folds[0]["test"][0]
         case "predicted twice":
-            found.add(1, "test", [tested], ["angry"], _row(0, 1.0))
+            found.add(1, "test", [tested], ["angry"], ["s1"], _row(0, 1.0))
         case "tested twice":
             copied = [found.where("test", 0), found.folds[0]["test"]]
             found.folds.append(found.folds[0])
             for i, key in zip(*copied, strict=True):
-                found.add(4, "test", [key], [found.emotions[i]], found.rows[i][None])
+                found.add(4, "test", [key], [found.emotions[i]], [found.speakers[i]], found.rows[i][None])
     return found
 
 
