@@ -80,7 +80,7 @@ def test_no_audio_is_left_after_an_error(recordings, tmp_path, monkeypatch):
 
 
 def test_a_feature_of_a_corpus(recordings, tmp_path):
-    audio_file.prepare_corpus(recordings, tmp_path / "audio", "mine")
+    audio_file.prepare_corpus(recordings, {tmp_path / "audio/16k.h5": 16000}, "mine")
     out = tmp_path / "out.h5"
     assert recipe.extract_feature(Toy, ToyParams(), tmp_path / "audio", out, "mine") == Summary(3, 0, 0)
     assert FeatureFile(out).keys == list(recordings)
