@@ -29,6 +29,12 @@ def params_for(stage: str, path: Path = FILE) -> Params:
         stale = [*changes.added, *changes.changed, *changes.dropped]
         if stage in stale or (stage == "evaluate" and stale):
             name = stage if stage in stale else stale[0]
-            how = "new in" if name in changes.added else "no longer in" if name in changes.dropped else "changed by"
-            raise ParamsError(f"{dvc_yaml.FILE} is older than {path}: stage {name} is {how} it; run `ser graph`")
+            raise ParamsError(f"{dvc_yaml.FILE} is older than {_reason(name, changes, path)}; run `ser graph`")
     return params
+
+
+def _reason(name: str, changes: dvc_yaml.Difference, path: Path) -> str:
+    if name == "code" and name in changes.changed:
+        return "the installed program"
+    how = "new in" if name in changes.added else "no longer in" if name in changes.dropped else "changed by"
+    return f"{path}: stage {name} is {how} it"

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from pipeline.audio.samples import FULL_SCALE
 from pipeline.errors import UserError
 from pipeline.systems.layers.deformable_attention import DeformableAttention
 from pipeline.systems.layers.pooling import masked_mean
@@ -128,7 +129,7 @@ class SERCTNetwork(nn.Module):
 
     def forward(self, waveform: Tensor, waveform_valid: Tensor) -> Tensor:
         """Logits (batch, classes) of 16-bit samples (batch, samples, 1), valid where `waveform_valid`."""
-        tokens, valid = self.front(waveform[..., 0] / 32768, waveform_valid)
+        tokens, valid = self.front(waveform[..., 0] / FULL_SCALE, waveform_valid)
         x = self.positions(self.project(tokens))
         for layer in self.layers:
             x = layer(x, valid)

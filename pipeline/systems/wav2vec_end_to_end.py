@@ -16,6 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from pipeline.audio.samples import FULL_SCALE
 from pipeline.errors import UserError
 from pipeline.features.ssl.loading import load_backbone, wants_normalised
 from pipeline.features.ssl.streams import TINY
@@ -24,9 +25,6 @@ from pipeline.systems.layers.ssl_top_blocks import TopBlocks, set_dropout
 from pipeline.systems.neural import Inputs, NeuralSystem, Ragged
 from pipeline.systems.view import View
 from pipeline.systems.wav2vec import BranchParams, Wav2vecNetwork
-
-FULL_SCALE = 32768
-"""16-bit samples of amplitude 1"""
 
 
 class EndToEndParams(BranchParams):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.atomic import atomic_path
+from pipeline.audio.samples import FULL_SCALE
 from pipeline.corpora.synthesis.espeak import SAMPLE_RATE, speak
 from pipeline.corpora.synthesis.script import (
     EMOTIONS,
@@ -90,7 +91,7 @@ def render(stem: str, variation: float, seed: int) -> NDArray[np.int16]:
         pitch_range=_within(50 * setting.range, 0, 99),
         word_gap=_within(setting.gap / 10, 0, 20),
     )
-    return _colour(spoken / 32768, setting, speaker.level, rng)
+    return _colour(spoken / FULL_SCALE, setting, speaker.level, rng)
 
 
 def _stems(params: DemoParams) -> list[str]:
