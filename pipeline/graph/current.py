@@ -34,7 +34,7 @@ def params_for(stage: str, path: Path = FILE) -> Params:
 
 
 def _reason(name: str, changes: dvc_yaml.Difference, path: Path) -> str:
-    if name == "code" and name in changes.changed:
+    if name == "code" and changes.changed.get(name) == ["cmd"]:
         return "the installed program"
     how = "new in" if name in changes.added else "no longer in" if name in changes.dropped else "changed by"
     return f"{path}: stage {name} is {how} it"
