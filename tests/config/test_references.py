@@ -182,7 +182,7 @@ def test_other_sections_share_no_names(tmp_path):
 
 def fused(**fusions):
     """PARAMS with these fusions: name -> branches."""
-    return edited("fusions", {name: {"of": of, "fit_on": "validation"} for name, of in fusions.items()})
+    return edited("fusions", {name: {"of": of, "fit_on": "other_folds"} for name, of in fusions.items()})
 
 
 @pytest.mark.parametrize(
@@ -238,6 +238,36 @@ def test_a_fusion_of_a_wrong_one_is_not_wrong_in_itself(tmp_path):
     assert [problem.partition(" differ in")[0] for _, problem in mistakes(tmp_path / "params.yaml", text)] == [
         "fusions.pair.of: 'statistics' and 'picture'"
     ]
+
+
+@pytest.mark.parametrize(
+    ("fit_on", "protocol", "problem"),
+    [
+        ("training", {"scheme": "leave_one_speaker_out"}, "training needs inner_folds, and protocol 'loso' has none; "),
+        ("training", {"scheme": "leave_one_speaker_out", "inner_folds": 2}, None),
+        ("validation", {"scheme": "grouped_kfold"}, None),
+        ("validation", {"scheme": "grouped_kfold", "validation_speakers": 0}, "validation needs a validation part, an"),
+        ("validation", {"scheme": "stratified_split", "validation": 0}, "validation needs a validation part, and pro"),
+        ("other_folds", {"scheme": "leave_one_session_out", "validation_speakers": 0}, None),
+        ("other_folds", {"scheme": "stratified_split"}, "other_folds needs several folds, and protocol 'loso' is one"),
+    ],
+)
+def test_a_fusion_is_fitted_on_what_its_protocol_has(tmp_path, fit_on, protocol, problem):
+    text = edited("fusions.both.fit_on", fit_on)
+    text = text.replace("  loso:\n    scheme: leave_one_speaker_out\n", f"  loso: {protocol}\n") + "seeds: 3\n"
+    said = [(line, one) for line, one in mistakes(tmp_path / "params.yaml", text) if not one.startswith("seeds")]
+    assert [line for line, _ in said] == [line_of(text, "fusions.both.fit_on")] * (problem is not None)
+    assert all(one.startswith(f"fusions.both.fit_on: {problem}") for _, one in said)
+
+
+def test_a_fusion_of_fusions_is_fitted_on_what_those_have(wrong):
+    text = fused(pair=["statistics", "again"], all=["statistics", "pair"])
+    text = text.replace("    - pair\n    fit_on: other_folds", "    - pair\n    fit_on: validation")
+    assert wrong(text) == (
+        "fusions.all.fit_on",
+        "fusions.all.fit_on: 'pair', fitted on other_folds, leaves probabilities of test parts alone, and validation "
+        "needs others; take other_folds here, or another fit_on there",
+    )
 
 
 def test_class_sets_that_are_the_same_may_be_written_otherwise(tmp_path):
