@@ -26,9 +26,9 @@ def params_for(stage: str, path: Path = FILE) -> Params:
     if graph.text:
         stages = graph_stages(params, data)
         changes = dvc_yaml.difference(stages, graph)
-        stale = [*changes.added, *changes.changed, *changes.dropped]
+        stale = [*changes.added, *changes.dropped, *changes.changed]
         if stage in stale or (stage == "evaluate" and stale):
-            name = stage if stage in stale else stale[0]
+            name = stale[0] if stage == "evaluate" else stage
             raise ParamsError(f"{dvc_yaml.FILE} is older than {_reason(name, changes, path)}; run `ser graph`")
     return params
 

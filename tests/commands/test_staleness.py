@@ -40,15 +40,15 @@ def dropped_experiment(project):
     ("change", "command", "says"),
     [
         (new_experiment, ["train", "new"], "train-new is new in it"),
-        (new_experiment, ["evaluate"], "evaluate is changed by it"),
+        (new_experiment, ["evaluate"], "train-new is new in it"),
         (other_feature, ["train", "picture"], "train-picture is changed by it"),
         (other_feature, ["features", "mine", "high"], "features-mine-high is new in it"),
         (other_feature, ["features", "loud", "mel"], "features-loud-mel is no longer in it"),
         (other_feature, ["evaluate"], "features-mine-high is new in it"),
         (dropped_experiment, ["train", "again"], "train-again is no longer in it"),
         (dropped_experiment, ["fuse", "both"], "fuse-both is no longer in it"),
-        (dropped_experiment, ["evaluate"], "evaluate is changed by it"),
-        (dropped_fusion, ["evaluate"], "evaluate is changed by it"),
+        (dropped_experiment, ["evaluate"], "train-again is no longer in it"),
+        (dropped_fusion, ["evaluate"], "fuse-both is no longer in it"),
     ],
 )
 def test_a_stage_that_would_go_wrong_says_so(written, change, command, says):

@@ -193,3 +193,7 @@ def test_labels_that_are_no_text(tmp_path):
         (line_of(text, f"{CLASSES}.angry"), f"{CLASSES}.angry: input should be a valid list; it is 3"),
         (line_of(text, f"{CLASSES}.sad"), f"{CLASSES}.sad.1: input should be a valid string; it is 4"),
     ]
+
+
+def test_a_section_whose_entries_are_all_commented_out_is_left_out(loaded):
+    assert loaded(PARAMS.partition("fusions:")[0] + "fusions:\n  # both: {of: [statistics, again]}\n").fusions == {}
