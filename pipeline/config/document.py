@@ -60,7 +60,7 @@ def validated(data: Any) -> tuple[Params | None, list[str]]:
         data = {}
     if not isinstance(data, Mapping):
         return None, ["must be a mapping of sections"]
-    data = {key: table for key, table in data.items() if table is not None}  # all its entries are commented out
+    data = {key: table for key, table in data.items() if table is not None or key == "seed"}  # all commented out
     problems = []
     try:
         params = validate(Params, data)
