@@ -1,30 +1,32 @@
-"""The class set of an experiment: which labels it has, and which of them are one class."""
+"""The classes that an experiment tells apart: some of a corpus's emotions, several of which may be merged into one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
+from pipeline.experiments.feasibility import ListedRow
 
 ClassSet = Mapping[str, Sequence[str]]
-"""class -> the canonical labels merged into it"""
+"""class -> the canonical labels that it merges, as happy -> [happy, excited]"""
 
-LabelledRow = TypeVar("LabelledRow", bound=Any)
-"""a dataclass with `emo` and `dataset`"""
+R = TypeVar("R", Row, ListedRow)
 
 
-def class_set(rows: Sequence[LabelledRow], emotions: ClassSet | None) -> list[LabelledRow]:
-    """The rows of the classes, each with its class in the place of its label; all rows where there is no class set.
+def class_set(rows: Sequence[R], emotions: ClassSet | None) -> list[R]:
+    """The rows of the labels that a class set lists, each with its class for its `emo`; all rows where it is None.
 
     Raises:
-        UserError: no recording has a label of one of the classes.
+        UserError: no recording has a label of one of the classes; the message says which labels there are.
     """
     if emotions is None:
         return list(rows)
-    present = {row.emo for row in rows}
-    missing = [labels for labels in emotions.values() if not present & {*labels}]
-    if missing:
-        known, corpus = ", ".join(sorted(present)) or "none", rows[0].dataset if rows else "it"
-        raise UserError(f"no recording of {corpus} is {' or '.join(map(repr, missing[0]))}; there are: {known}")
-    classes = {label: name for name, labels in emotions.items() for label in labels}
-    return [replace(row, emo=classes[row.emo]) for row in rows if row.emo in classes]
+    merged = {label: name for name, labels in emotions.items() for label in labels}
+    present = sorted({row.emo for row in rows})
+    for name, labels in emotions.items():
+        if not {*labels} & {*present}:
+            corpus = rows[0].dataset if rows else "which is empty"
+            problem = f"no recording of corpus {corpus} is {' or '.join(map(repr, labels))}, of class {name!r}"
+            raise UserError(f"{problem}; take it out of the experiment's `emotions`; there are {', '.join(present)}")
+    return [replace(row, emo=merged[row.emo]) for row in rows if row.emo in merged]

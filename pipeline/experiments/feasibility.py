@@ -1,21 +1,60 @@
-"""Whether a corpus can serve a protocol, from keys, speakers, sessions and labels alone."""
+"""Whether a corpus can serve a protocol, from what its reader lists: no audio is read, and no manifest needed."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.config.protocols import ProtocolParams
+from pipeline.corpora.base import Utterance
+from pipeline.corpora.emotions import canonical
 from pipeline.errors import UserError
-from pipeline.experiments.protocols import inner_folds, split
+from pipeline.experiments.protocols import Labelled, inner_folds, split
 
 
-def protocol_problem(rows: Sequence[Any], protocol: ProtocolParams, seed: int) -> str | None:
-    """Why a corpus cannot be cut as a protocol says, in one line; None when it can.
+@dataclass(frozen=True)
+class ListedRow:
+    """What protocols need to know of an utterance; a manifest's `Row` says it too."""
+
+    key: str
+    dataset: str
+    speaker: str
+    session: str
+    emo: str
+    """canonical label, or the class of an experiment"""
+
+
+def listed_rows(dataset: str, utterances: Iterable[Utterance], emotions: Mapping[str, str]) -> list[ListedRow]:
+    """The rows of what a corpus reader lists, in the manifest's order.
 
     Args:
-        rows: objects with `key`, `dataset`, `speaker`, `session` and `emo`.
-        protocol: how to cut.
-        seed: of the cut.
+        dataset: the corpus's name.
+        utterances: what its reader gives.
+        emotions: emotion code -> canonical label, the reader's table and the corpus's own.
+
+    Raises:
+        UserError: an emotion code is unknown.
     """
+    rows = [_listed_row(dataset, utterance, dict(emotions)) for utterance in utterances]
+    return sorted(rows, key=lambda row: row.key)
+
+
+def _listed_row(dataset: str, utterance: Utterance, emotions: dict[str, str]) -> ListedRow:
+    try:
+        emo = canonical(utterance.raw_emo, emotions)
+    except ValueError as error:
+        raise UserError(f"{dataset}: {utterance.wav}: {error}; map it in corpora.{dataset}.emotions") from error
+    return ListedRow(utterance.key, dataset, utterance.speaker, utterance.session, emo)
+
+
+def protocol_problem(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> str | None:
+    """Why these utterances cannot be split as a protocol asks, in one line; None where they can.
+
+    Args:
+        rows: a manifest's, or `listed_rows`, in the manifest's order; with the classes of the experiment.
+        protocol: who would be trained on and tested on.
+        seed: of the split.
+    """
+    if not rows:
+        return "there is no recording"
     try:
         for fold in split(rows, protocol, seed):
             inner_folds(rows, fold.train, protocol, seed)

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,24 @@ from pipeline.config.protocols import (
     ProtocolParams,
     StratifiedSplit,
 )
-from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 
 Indices = NDArray[np.int64]
+
+
+class Labelled(Protocol):
+    """What protocols need to know of an utterance; a manifest's row says it."""
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def dataset(self) -> str: ...  # noqa: D102
+    @property
+    def speaker(self) -> str: ...  # noqa: D102
+    @property
+    def session(self) -> str: ...  # noqa: D102
+    @property
+    def emo(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -40,7 +55,7 @@ def _validates(protocol: ProtocolParams) -> bool:
     return bool(protocol.validation if isinstance(protocol, StratifiedSplit) else protocol.validation_speakers)
 
 
-def split(rows: Sequence[Row], protocol: ProtocolParams, seed: int) -> list[Fold]:
+def split(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> list[Fold]:
     """Cut a corpus into folds.
 
     Raises:
@@ -54,7 +69,7 @@ def split(rows: Sequence[Row], protocol: ProtocolParams, seed: int) -> list[Fold
     return folds
 
 
-def _speakers(rows: Sequence[Row], needed: int) -> NDArray[np.str_]:
+def _speakers(rows: Sequence[Labelled], needed: int) -> NDArray[np.str_]:
     speakers = np.array([row.speaker for row in rows])
     if (speakers == "").any():
         row = rows[int(np.flatnonzero(speakers == "")[0])]
@@ -69,7 +84,7 @@ def _speakers(rows: Sequence[Row], needed: int) -> NDArray[np.str_]:
 
 
 def _grouped(
-    rows: Sequence[Row], protocol: LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold, seed: int
+    rows: Sequence[Labelled], protocol: LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold, seed: int
 ) -> Iterator[Fold]:
     folds = protocol.folds if isinstance(protocol, GroupedKFold) else 2
     speakers = _speakers(rows, max(folds, protocol.validation_speakers + 2))
@@ -88,7 +103,7 @@ def _grouped(
         yield Fold(np.flatnonzero(~in_test & ~in_validation), np.flatnonzero(in_validation), np.flatnonzero(in_test))
 
 
-def _sessions(rows: Sequence[Row]) -> list[list[str]]:
+def _sessions(rows: Sequence[Labelled]) -> list[list[str]]:
     """The speakers of each session, in the order of sessions."""
     sessions: dict[str, set[str]] = {}
     session_of: dict[str, str] = {}
@@ -110,7 +125,7 @@ def _sessions(rows: Sequence[Row]) -> list[list[str]]:
     return [sorted(sessions[session]) for session in sorted(sessions)]
 
 
-def _deal(rows: Sequence[Row], speakers: NDArray[np.str_], folds: int, seed: int) -> list[list[str]]:
+def _deal(rows: Sequence[Labelled], speakers: NDArray[np.str_], folds: int, seed: int) -> list[list[str]]:
     from sklearn.model_selection import StratifiedGroupKFold
 
     emotions = [row.emo for row in rows]
@@ -122,7 +137,7 @@ def _deal(rows: Sequence[Row], speakers: NDArray[np.str_], folds: int, seed: int
         raise UserError(f"{rows[0].dataset}: cannot be cut into {folds} folds: {error}") from error
 
 
-def _stratified(rows: Sequence[Row], protocol: StratifiedSplit, seed: int) -> Fold:
+def _stratified(rows: Sequence[Labelled], protocol: StratifiedSplit, seed: int) -> Fold:
     from sklearn.model_selection import train_test_split
 
     emotions = np.array([row.emo for row in rows])
@@ -148,7 +163,7 @@ def quiet_sklearn() -> Iterator[None]:
 
 
 def inner_folds(
-    rows: Sequence[Row], train: Indices, protocol: ProtocolParams, seed: int
+    rows: Sequence[Labelled], train: Indices, protocol: ProtocolParams, seed: int
 ) -> list[tuple[Indices, Indices]]:
     """Cut a training part again, into (fitted on, predicted) parts, along speakers unless the protocol ignores them.
 
@@ -178,7 +193,7 @@ def inner_folds(
     return [(train[fitted], train[predicted]) for fitted, predicted in parts]
 
 
-def check(rows: Sequence[Row], folds: Sequence[Fold], protocol: ProtocolParams) -> None:
+def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolParams) -> None:
     """Refuse folds that leak or that cannot be scored.
 
     Raises:

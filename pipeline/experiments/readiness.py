@@ -1,7 +1,6 @@
 """Whether the disk has what params.yaml asks for, before anything runs: folders, emotions, speakers, sessions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import paths
@@ -9,21 +8,9 @@ from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
 from pipeline.corpora import READERS, find_reader
 from pipeline.corpora.base import CorpusParams
-from pipeline.corpora.emotions import canonical
 from pipeline.errors import UserError
 from pipeline.experiments.classes import class_set
-from pipeline.experiments.feasibility import protocol_problem
-
-
-@dataclass(frozen=True)
-class ListedRow:
-    """What is known of a recording by its name and the corpus's tables; no audio is decoded."""
-
-    key: str
-    dataset: str
-    speaker: str
-    session: str
-    emo: str
+from pipeline.experiments.feasibility import ListedRow, listed_rows, protocol_problem
 
 
 def readiness_problems(params: Params) -> list[str]:
@@ -70,13 +57,5 @@ def listed(name: str, corpus: CorpusParams) -> list[ListedRow]:
         UserError: the folder does not follow the reader's rules, or an emotion code is not known.
     """
     reader = find_reader(corpus.reader)
-    emotions = {**reader.emotions, **corpus.emotions}
-    rows = []
-    for utterance in reader.read(corpus.root, corpus):
-        try:
-            emotion = canonical(utterance.raw_emo, emotions)
-        except ValueError as error:
-            raise UserError(f"{corpus.root / utterance.wav}: {error}; map it in corpora.{name}.emotions") from error
-        if not corpus.keep or emotion in corpus.keep:
-            rows.append(ListedRow(utterance.key, name, utterance.speaker, utterance.session, emotion))
-    return sorted(rows, key=lambda row: row.key)
+    rows = listed_rows(name, reader.read(corpus.root, corpus), {**reader.emotions, **corpus.emotions})
+    return [row for row in rows if not corpus.keep or row.emo in corpus.keep]

@@ -1,0 +1,60 @@
+"""Whether a corpus can serve a protocol is known before any audio is read, and agrees with what training does."""
+
+from contextlib import nullcontext
+
+import pytest
+from feature_files import corpus, manifest_row
+from hypothesis import given
+from test_protocols import corpora, grouped, loso, many, protocols, stratified
+
+from pipeline.config.protocols import LeaveOneSessionOut
+from pipeline.corpora.base import Utterance
+from pipeline.errors import UserError
+from pipeline.experiments.classes import class_set
+from pipeline.experiments.feasibility import ListedRow, listed_rows, protocol_problem
+from pipeline.experiments.protocols import inner_folds, split
+
+pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")
+
+
+def listed(rows):
+    return [ListedRow(row.key, row.dataset, row.speaker, row.session, row.emo) for row in rows]
+
+
+@many
+@given(corpora(), protocols)
+def test_it_says_what_splitting_the_manifest_would(rows, protocol):
+    problem = protocol_problem(listed(rows), protocol, 0)
+    with nullcontext() if problem is None else pytest.raises(UserError) as refused:
+        for fold in split(rows, protocol, 0):
+            inner_folds(rows, fold.train, protocol, 0)
+    assert problem is None or problem == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "protocol", "says"),
+    [
+        (corpus(speakers=4), loso(), None),
+        (corpus(speakers=2), loso(), "toy: has 2 speakers, and this protocol needs at least 3"),
+        (corpus(speakers=4), loso(inner_folds=3), "toy: 2 training speakers, but inner_folds 3; lower inner_folds"),
+        (corpus(speakers=4), grouped(folds=9), "toy: has 4 speakers, and this protocol needs at least 9"),
+        ([manifest_row(f"k{i}", "", "sad") for i in range(9)], loso(), "toy: the speaker of 'k0' is unknown"),
+        (corpus(speakers=4), LeaveOneSessionOut(scheme="leave_one_session_out"), "toy: the session of 's0-angry-0' is"),
+        ([*corpus(speakers=4), manifest_row("x", "s0", "bored")], stratified(), "toy: cannot be split by emotion: "),
+        ([*corpus(speakers=4), manifest_row("x", "s0", "bored")], loso(), "toy: emotion 'bored' is tested in fold 0"),
+        ([], loso(), "there is no recording"),
+    ],
+)
+def test_problems(rows, protocol, says):
+    problem = protocol_problem(listed(rows), protocol, 0)
+    assert problem is None if says is None else (problem or "").startswith(says)
+    assert protocol_problem(rows, protocol, 0) == problem
+
+
+def test_what_a_reader_lists_is_labelled_and_in_the_manifests_order():
+    utterances = [Utterance("b.wav", "b", "W", "s1", session="2"), Utterance("a.wav", "a", "Happiness")]
+    rows = listed_rows("mine", utterances, {"W": "angry"})
+    assert rows == [ListedRow("a", "mine", "", "", "happy"), ListedRow("b", "mine", "s1", "2", "angry")]
+    assert class_set(rows, {"loud": ["angry"]}) == [ListedRow("b", "mine", "s1", "2", "loud")]
+    with pytest.raises(UserError, match=r"mine: b.wav: unknown emotion code 'W'.*; map it in corpora.mine.emotions"):
+        listed_rows("mine", utterances, {})
