@@ -8,7 +8,8 @@ from pipeline.commands.command import Command
 from pipeline.commands.options import worker_options
 from pipeline.config.system_params import system_params
 from pipeline.corpora import manifest
-from pipeline.experiments.cross_validation import Experiment, cross_validate
+from pipeline.experiments.cross_validation import cross_validate
+from pipeline.experiments.experiment import Experiment
 from pipeline.graph.current import params_for
 from pipeline.jobs.devices import torch_devices
 from pipeline.storage.feature_file import FeatureFile

@@ -182,6 +182,7 @@ def _card(name: str, params: FusionParams, members: Sequence[Predictions]) -> di
     marks = ("random_backbone", "transductive", "speaker_dependent")
     return {
         **{key: members[0].card[key] for key in ("corpus", "protocol", "seed")},
+        "emotions": members[0].card.get("emotions"),
         **{mark: any(branch.card.get(mark, False) for branch in members) for mark in marks},
         "name": name,
         "system": f"fusion ({params.method})",

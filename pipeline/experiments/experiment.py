@@ -1,0 +1,120 @@
+"""What a cross-validation works on: one system, one corpus's rows and features, one protocol."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.audio.keys import source_key
+from pipeline.config.protocols import ProtocolParams
+from pipeline.corpora.manifest import Row
+from pipeline.experiments.classes import ClassSet
+from pipeline.experiments.protocols import Fold
+from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.identity import canonical_json
+from pipeline.strict import Strict
+from pipeline.systems.view import View
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a cross-validation needs.
+
+    Attributes:
+        name: the experiment's name.
+        system: the system's name.
+        classifier: the system's class.
+        settings: its params.
+        protocol: who is trained on and tested on.
+        rows: the utterances, with the experiment's classes for their emotions (see `class_set`).
+        clean: role -> feature file of the corpus, which may hold more utterances.
+        copied: role -> feature file of its copies; empty for none.
+        seed: of splits and training.
+        device: torch device.
+        emotions: the class set that the rows have been mapped by, for the card; None for all of the corpus's labels.
+    """
+
+    name: str
+    system: str
+    classifier: Any
+    settings: Strict
+    protocol: ProtocolParams
+    rows: Sequence[Row]
+    clean: Mapping[str, FeatureFile]
+    copied: Mapping[str, FeatureFile] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "cpu"
+    emotions: ClassSet | None = None
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Of all rows, sorted."""
+        return sorted({row.emo for row in self.rows})
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """The system's params as plain values."""
+        return self.settings.model_dump(mode="json")
+
+    @property
+    def epochs(self) -> int:
+        """Of one training; 0 for a system that has none."""
+        return int(self.params.get("epochs", 0))
+
+    def copies(self) -> dict[str, list[str]]:
+        """Source key -> keys of its copies, which every role has."""
+        copies: dict[str, list[str]] = {}
+        for key in next(iter(self.copied.values())).keys if self.copied else []:
+            copies.setdefault(source_key(key), []).append(key)
+        return copies
+
+    def view(self, keys: Sequence[str]) -> View:
+        """The features of these utterances or copies; groups are of the experiment's rows and of no others."""
+        copied = {role: [file] for role, file in self.copied.items()}
+        groups = {
+            "speaker": {row.key: row.speaker for row in self.rows},
+            "corpus": {row.key: row.dataset for row in self.rows},
+        }
+        return View(keys, {role: [file, *copied.get(role, [])] for role, file in self.clean.items()}, groups)
+
+    def part(self, indices: Indices) -> tuple[list[str], list[str]]:
+        """Keys and emotions of a validation or test part."""
+        rows = [self.rows[i] for i in indices]
+        return [row.key for row in rows], [row.emo for row in rows]
+
+    def training_part(self, train: Indices) -> tuple[list[str], list[str]]:
+        """Keys and emotions of a training part, with the copies of its own utterances at the end."""
+        keys, emotions = self.part(train)
+        copies = self.copies()
+        extra = [(copy, emo) for key, emo in zip(keys, emotions, strict=True) for copy in copies.get(key, [])]
+        return keys + [key for key, _ in extra], emotions + [emo for _, emo in extra]
+
+    def identity(self, folds: Sequence[Fold]) -> str:
+        """Says all that the trained folds depend on, the program included."""
+        files = {f"clean {role}": file for role, file in self.clean.items()}
+        files |= {f"copied {role}": file for role, file in self.copied.items()}
+        package = Path(__file__).parents[1]
+        return canonical_json(
+            {
+                "system": self.system,
+                "settings": self.params,
+                "protocol": self.protocol.model_dump(mode="json"),
+                "seed": self.seed,
+                "device": self.device.split(":")[0],
+                "rows": [[row.key, row.emo, row.speaker] for row in self.rows],
+                "folds": [[part.tolist() for part in (f.train, f.validation, f.test)] for f in folds],
+                "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
+                "program": {str(p.relative_to(package)): _digest(p) for p in sorted(package.rglob("*.py"))},
+            }
+        )
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
