@@ -5,8 +5,17 @@ import math
 import numpy as np
 import pytest
 import torch
-from feature_files import EMOTIONS, write_features, write_states
-from sklearn.base import clone
+from feature_files import write_features, write_states
+from system_checks import (
+    KEYS,
+    LABELS,
+    check_alone,
+    check_learnt,
+    check_saved,
+    check_seed,
+    classifier,
+    silent_parameters,
+)
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from pipeline.errors import ParamsError, UserError
@@ -20,10 +29,8 @@ from pipeline.systems.view import View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-KEYS = [f"u{i:02d}" for i in range(16)]
-LABELS = list(EMOTIONS) * 4
 SMALL = {"width": 16, "lstm_units": 8, "heads": 2, "head_width": 4, "feed_forward": 16}
-FAST = CASERParams(**SMALL, epochs=40, batch_size=8, accumulate=1, learning_rate=1e-2, patience=0, dropout=0.0)
+FAST = {**SMALL, "epochs": 40, "batch_size": 8, "accumulate": 1, "learning_rate": 1e-2, "patience": 0, "dropout": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +44,11 @@ def X(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fitted(X):
-    return CASER(FAST).fit(X, LABELS)
+    return make().fit(X, LABELS)
 
 
-def make(**changes):
-    return CASER(FAST.model_copy(update=changes))
+def make(seed=0, **changes):
+    return classifier(CASER, FAST, seed, **changes)
 
 
 def ragged_batch(mfcc_lengths, ssl_lengths, mfcc_dim=40, ssl_dim=768):
@@ -151,40 +158,26 @@ def test_padding_changes_no_output_and_no_gradient():
 
 def test_a_batch_gives_the_probabilities_of_one_at_a_time(X, fitted):
     assert len({len(rows) for rows in X.arrays("mfcc")}) > 3
-    alone = np.vstack([fitted.predict_proba(X[[i]]) for i in range(16)])
-    np.testing.assert_allclose(fitted.predict_proba(X), alone, atol=1e-5)
+    check_alone(fitted, X)
 
 
 # --- training ---
 
 
 def test_gradients_reach_every_parameter(X):
-    model = make()
-    network = model.network(X, 4).train()
-    batch, y = model._batches(X, np.arange(16) % 4).__getitems__(list(range(16)))
-    torch.nn.functional.cross_entropy(network(**batch), y).backward()
-    assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+    assert silent_parameters(make(), X) == []
 
 
 def test_sixteen_utterances_are_learnt_by_heart(X, fitted):
-    found = fitted.predict_proba(X)
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-9)
-    assert fitted.predict(X).tolist() == LABELS
+    check_learnt(fitted, X)
 
 
 def test_the_seed_decides(X):
-    def probabilities(seed):
-        return CASER(FAST.model_copy(update={"epochs": 2, "dropout": 0.3}), seed=seed).fit(X, LABELS).predict_proba(X)
-
-    first = probabilities(0)
-    np.testing.assert_array_equal(probabilities(0), first)
-    assert np.abs(probabilities(1) - first).max() > 1e-4
+    check_seed(lambda seed: make(seed, epochs=2, dropout=0.3).fit(X, LABELS).predict_proba(X))
 
 
 def test_saving_and_loading_changes_no_probability(X, fitted, tmp_path):
-    fitted.save(tmp_path / "m.safetensors")
-    loaded = clone(fitted).load(tmp_path / "m.safetensors", X[[3]], fitted.classes_.tolist())
-    np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
+    loaded = check_saved(fitted, X, tmp_path)
     np.testing.assert_array_equal(loaded.representation(X), fitted.representation(X))
 
 

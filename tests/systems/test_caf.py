@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from feature_files import EMOTIONS, write_features, write_logmel, write_states
+from feature_files import write_features, write_logmel, write_states
 from safetensors.numpy import load_file
 from ssl_checkpoints import build, save
+from system_checks import KEYS, LABELS, check_alone, check_learnt, check_saved, check_seed, classifier
+from system_checks import view as view_of
 
 from pipeline.errors import ParamsError, UserError
 from pipeline.features.ssl.loading import load_backbone
@@ -19,12 +21,9 @@ from pipeline.systems.layers.dpcnn import DPCNN
 from pipeline.systems.layers.feature_fusion import FUSIONS, SequenceAttention
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.layers.textrcnn import TextRCNN
-from pipeline.systems.view import View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-KEYS = [f"u{i:02d}" for i in range(16)]
-LABELS = list(EMOTIONS) * 4
 BOTH = ("logmel", "ssl")
 SYSTEMS = {BOTH: CAF, ("logmel",): CAFLogMel, ("ssl",): CAFSSL}
 FAST = {"epochs": 15, "batch_size": 8, "learning_rate": 1e-3, "dropout": 0.0, "backbone_dropout": 0.0}
@@ -60,14 +59,12 @@ def files(tmp_path_factory):
 
 
 def view(files, roles=BOTH, model="wav2vec2"):
-    return View(KEYS, {role: [files[model if role == "ssl" else role]] for role in roles})
+    return view_of({**files, "ssl": files.get(model)}, roles)
 
 
 def make(name, seed=0, **changes):
     roles, options = KINDS[name]
-    system = SYSTEMS[roles]
-    chosen = {**FAST, **options, **changes}
-    return system(system.Params(**{k: v for k, v in chosen.items() if k in system.Params.model_fields}), seed=seed)
+    return classifier(SYSTEMS[roles], FAST | options, seed, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -276,8 +273,7 @@ def test_dropout_inside_the_top_blocks_can_be_set(files):
 def test_padding_changes_no_probability(files, fitted, name):
     X = view(files, KINDS[name][0])
     assert files["wav2vec2"].lengths.min() < files["wav2vec2"].lengths.max()
-    alone = np.vstack([fitted[name].predict_proba(X[[i]]) for i in range(16)])
-    np.testing.assert_allclose(fitted[name].predict_proba(X), alone, atol=1e-5)
+    check_alone(fitted[name], X)
 
 
 # --- what every classifier promises ---
@@ -285,27 +281,21 @@ def test_padding_changes_no_probability(files, fitted, name):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_sixteen_utterances_are_learnt_by_heart(files, fitted, name):
-    assert fitted[name].predict(view(files, KINDS[name][0])).tolist() == LABELS
+    check_learnt(fitted[name], view(files, KINDS[name][0]))
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_seed_decides(files, name):
     X = view(files, KINDS[name][0])
-    first, same, other = (
-        make(name, seed, epochs=1, dropout=0.3, backbone_dropout=0.3).fit(X, LABELS).predict_proba(X)
-        for seed in (0, 0, 1)
-    )
-    np.testing.assert_array_equal(first, same)
-    assert np.abs(first - other).max() > 1e-4
+    changes = {"epochs": 1, "dropout": 0.3, "backbone_dropout": 0.3}
+    check_seed(lambda seed: make(name, seed, **changes).fit(X, LABELS).predict_proba(X))
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_saving_and_loading_changes_no_probability(files, fitted, tmp_path, name):
-    X = view(files, KINDS[name][0])
-    fitted[name].save(tmp_path / "model")
-    loaded = make(name).load(tmp_path / "model", X[[2]], sorted(EMOTIONS))
-    np.testing.assert_array_equal(loaded.predict_proba(X), fitted[name].predict_proba(X))
-    assert ("0.top.blocks.2.attention.k_proj.weight" in load_file(tmp_path / "model")) == ("top" in name)
+    check_saved(fitted[name], view(files, KINDS[name][0]), tmp_path)
+    weights = load_file(tmp_path / "one.safetensors")
+    assert ("0.top.blocks.2.attention.k_proj.weight" in weights) == ("top" in name)
 
 
 # --- what cannot be ---

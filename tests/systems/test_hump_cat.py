@@ -5,8 +5,18 @@ import math
 import numpy as np
 import pytest
 import torch
-from feature_files import EMOTIONS, write_features, write_states
-from sklearn.base import clone
+from feature_files import write_features, write_states
+from system_checks import (
+    KEYS,
+    LABELS,
+    check_alone,
+    check_learnt,
+    check_saved,
+    check_seed,
+    classifier,
+    silent_parameters,
+)
+from system_checks import view as view_of
 
 from pipeline.errors import ParamsError, UserError
 from pipeline.features.presets import PRESETS
@@ -16,12 +26,9 @@ from pipeline.systems.hump_cat import HuMPCATNetwork, HuMPCATParams, LayerFusion
 from pipeline.systems.layers.am_softmax import AMSoftmaxLoss, CosineClassifier
 from pipeline.systems.layers.cross_attention import CrossAttentionTransformer
 from pipeline.systems.layers.pooling import mean_and_variance
-from pipeline.systems.view import View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-KEYS = [f"u{i:02d}" for i in range(16)]
-LABELS = list(EMOTIONS) * 4
 PAPER = {"prosody": 103, "mfcc": 39, "ssl": 768}
 FAST = {"epochs": 40, "batch_size": 8, "learning_rate": 3e-3, "patience": 0, "dropout": 0.0}
 VARIANTS = {name: entry.roles for name, entry in systems().items() if name.startswith("hump_cat")}
@@ -44,14 +51,12 @@ def files(tmp_path_factory):
     }
 
 
-def view(files, variant="hump_cat", keys=KEYS):
-    return View(keys, {role: [files[role]] for role in VARIANTS[variant]})
+def view(files, variant="hump_cat"):
+    return view_of(files, VARIANTS[variant])
 
 
 def make(seed=0, variant="hump_cat", **changes):
-    system = find_system(variant).load()
-    chosen = {**FAST, **changes}
-    return system(system.Params(**{k: v for k, v in chosen.items() if k in system.Params.model_fields}), seed=seed)
+    return classifier(find_system(variant).load(), FAST, seed, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -221,25 +226,16 @@ def test_probabilities_are_of_the_plain_cosines(files, fitted):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_gradients_reach_every_parameter(files, variant):
-    model = make(variant=variant)
-    X = view(files, variant)
-    network = model.network(X, 4).train()
-    batch, y = model._batches(X, np.arange(16) % 4).__getitems__(list(range(16)))
-    model.loss(None, 0.0)(network(**batch), y).backward()
-    assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+    assert silent_parameters(make(variant=variant), view(files, variant)) == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_sixteen_utterances_are_learnt_by_heart(files, fitted, variant):
-    found = fitted[variant].predict_proba(view(files, variant))
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-9)
-    assert fitted[variant].predict(view(files, variant)).tolist() == LABELS
+    check_learnt(fitted[variant], view(files, variant))
 
 
 def test_an_utterance_does_not_depend_on_its_batch(files, fitted):
-    X = view(files)
-    alone = np.vstack([fitted["hump_cat"].predict_proba(X[[i]]) for i in range(16)])
-    np.testing.assert_allclose(fitted["hump_cat"].predict_proba(X), alone, atol=1e-5)
+    check_alone(fitted["hump_cat"], view(files))
 
 
 def test_statistics_come_from_the_training_part(files):
@@ -254,21 +250,12 @@ def test_statistics_come_from_the_training_part(files):
 
 def test_the_seed_decides(files):
     X = view(files)
-
-    def probabilities(seed):
-        return make(seed, epochs=2, dropout=0.3).fit(X, LABELS).predict_proba(X)
-
-    first = probabilities(0)
-    np.testing.assert_array_equal(probabilities(0), first)
-    assert np.abs(probabilities(1) - first).max() > 1e-4
+    check_seed(lambda seed: make(seed, epochs=2, dropout=0.3).fit(X, LABELS).predict_proba(X))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_saving_and_loading_changes_no_probability(files, fitted, tmp_path, variant):
-    model, X = fitted[variant], view(files, variant)
-    model.save(tmp_path / "m.safetensors")
-    loaded = clone(model).load(tmp_path / "m.safetensors", X[[3]], model.classes_.tolist())
-    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    check_saved(fitted[variant], view(files, variant), tmp_path)
 
 
 def test_class_weights_and_smoothing_are_heard(files):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from feature_files import EMOTIONS, write_features, write_logmel, write_states
+from system_checks import KEYS, LABELS
 from torch import nn
 
 from pipeline.errors import ParamsError, UserError
@@ -18,9 +19,6 @@ from pipeline.systems.training.params import TrainingParams
 from pipeline.systems.training.schedule import factor
 from pipeline.systems.training.summary import operations
 from pipeline.systems.view import View
-
-KEYS = [f"u{i:02d}" for i in range(16)]
-LABELS = list(EMOTIONS) * 4
 
 
 class Small(NeuralSystem):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from feature_files import EMOTIONS
+from system_checks import KEYS, LABELS, check_alone, check_learnt, check_saved, check_seed
 
 from pipeline.errors import ParamsError, UserError
 from pipeline.storage.feature_file import FeatureFile
@@ -18,8 +18,6 @@ from pipeline.systems.view import View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-KEYS = [f"u{i:02d}" for i in range(16)]
-LABELS = list(EMOTIONS) * 4
 SMALL = {"channels": 16, "width": 32, "heads": 4, "feed_forward": 16, "window_scale": 20}
 VARIANTS = {
     "serct": {},
@@ -214,20 +212,14 @@ def test_gradients_reach_all_that_trains(variant):
 def test_sixteen_utterances_are_learnt_by_heart(file, tmp_path, variant):
     X = view(file)
     model = make(epochs=60, **VARIANTS[variant]).fit(X, LABELS)
-    assert model.predict(X).tolist() == LABELS
-    together = model.predict_proba(X)
-    alone = np.vstack([model.predict_proba(X[[i]]) for i in range(16)])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-    model.save(tmp_path / "model.safetensors")
-    loaded = make(**VARIANTS[variant]).load(tmp_path / "model.safetensors", X[[3]], model.classes_.tolist())
-    np.testing.assert_array_equal(loaded.predict_proba(X), together)
+    check_learnt(model, X)
+    check_alone(model, X)
+    check_saved(model, X, tmp_path)
 
 
 def test_the_seed_decides(file):
     X = view(file)
-    first, again, other = (make(seed, epochs=2, dropout=0.2).fit(X, LABELS).predict_proba(X) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(first, again)
-    assert np.abs(first - other).max() > 1e-4
+    check_seed(lambda seed: make(seed, epochs=2, dropout=0.2).fit(X, LABELS).predict_proba(X))
 
 
 def test_the_registry_finds_it_and_says_what_it_reads():
