@@ -1,13 +1,13 @@
 """Stage `train`: cross-validate one experiment on cached features."""
 
 import click
-from pipeline.experiments.classes import class_set
 
 from pipeline import paths
 from pipeline.commands.command import Command
 from pipeline.commands.options import worker_options
 from pipeline.config.system_params import system_params
 from pipeline.corpora import manifest
+from pipeline.experiments.classes import class_set
 from pipeline.experiments.cross_validation import cross_validate
 from pipeline.experiments.experiment import Experiment
 from pipeline.graph.current import params_for

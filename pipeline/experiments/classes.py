@@ -25,7 +25,7 @@ def class_set(rows: Sequence[R], emotions: ClassSet | None) -> list[R]:
     merged = {label: name for name, labels in emotions.items() for label in labels}
     present = sorted({row.emo for row in rows})
     for name, labels in emotions.items():
-        if not {*labels} & {*present}:
+        if not set(labels).intersection(present):
             corpus = rows[0].dataset if rows else "which is empty"
             problem = f"no recording of corpus {corpus} is {' or '.join(map(repr, labels))}, of class {name!r}"
             raise UserError(f"{problem}; take it out of the experiment's `emotions`; there are {', '.join(present)}")

@@ -15,6 +15,7 @@ from pipeline.config.protocols import (
     LeaveOneSpeakerOut,
     ProtocolParams,
     StratifiedSplit,
+    has_validation,
 )
 from pipeline.errors import UserError
 
@@ -48,11 +49,6 @@ class Fold:
 def is_speaker_dependent(protocol: ProtocolParams) -> bool:
     """Whether test speakers may have been trained on."""
     return isinstance(protocol, StratifiedSplit)
-
-
-def _validates(protocol: ProtocolParams) -> bool:
-    """Whether folds have a validation part."""
-    return bool(protocol.validation if isinstance(protocol, StratifiedSplit) else protocol.validation_speakers)
 
 
 def split(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> list[Fold]:
@@ -205,7 +201,7 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
     for number, fold in enumerate(folds):
         parts = {"training": set(fold.train), "validation": set(fold.validation), "test": set(fold.test)}
         for part, members in parts.items():
-            if not members and (part != "validation" or _validates(protocol)):
+            if not members and (part != "validation" or has_validation(protocol)):
                 raise UserError(f"{name}: the {part} part of fold {number} is empty")
         if sum(map(len, parts.values())) != len(set().union(*parts.values())):
             raise UserError(f"{name}: the parts of fold {number} overlap")
