@@ -26,14 +26,14 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
     from pipeline.serving.prediction import find_models, predict
 
     fusions = document.load().fusions if Path("params.yaml").is_file() else {}
-    models, fusion = find_models(model, fusions)
+    source = find_models(model, fusions)
     found = recordings.find(inputs)
     if out is not None:
         paths.check_writable("--out", out, [*inputs, *found.values()])
-    for each in models:
+    for each in source.leaves():
         click.echo(each.describe(), err=True)
-    probabilities = predict(model, models, fusion, found, recordings.speakers(inputs), device, workers)
-    classes = models[0].card["classes"]
+    probabilities = predict(source, found, recordings.speakers(inputs), device, workers)
+    classes = source.leaves()[0].card["classes"]
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]
     rows = [
         [key, classes[row.argmax()], *(f"{p:.6g}" for p in row)] for key, row in zip(found, probabilities, strict=True)

@@ -3,7 +3,7 @@
 A cross-validation leaves a model for each fold; the probabilities are the mean over all of them. The folder of an
 experiment's models is all that is needed, with the self-supervised model it names, if any: `card.json` says how the
 features are computed. A fusion is fitted again, fold by fold, on the probabilities its branches left, which gives what
-it was.
+it was; its branches may be fusions themselves.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import paths
-from pipeline.config.fusions import FusionParams
+from pipeline.config.fusions import FusionParams, experiments_below
 from pipeline.errors import ParamsError, UserError, nearest
 from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.predictions import Predictions
@@ -67,56 +67,91 @@ class Model:
         )
         return f"{card['name']}: {card['system']}, trained on {card['corpus']}, mean of {count} models{random}"
 
+    def leaves(self) -> list["Model"]:
+        """Itself: see `FusedModel`."""
+        return [self]
+
+    def combined(self, leaves: Mapping[Path, Probabilities]) -> Probabilities:
+        """Its own probabilities (folds, N, classes) among those of all models, by folder."""
+        return leaves[self.folder]
+
     def extractors(self, workplace: Workplace) -> dict[str, Extractor[Any]]:
         """Role -> the extractor of its features, as they were in training.
 
         Raises:
             UserError: this program computes them in another way, or the self-supervised model has other weights.
         """
-        found: dict[str, Extractor[Any]] = {}
-        for role, said in self.card["features"].items():
-            kind = find_extractor(said["extractor"])
-            params = validate(kind.Params, said["params"], f"{self.folder / CARD}: {role}")
-            made = make_extractor(kind, params, workplace)
-            for what, ours, theirs in (
-                ("version", made.version, said["version"]),
-                ("weights", made.weights_digest, said["weights"]),
-            ):
-                if ours != theirs:
-                    raise UserError(
-                        f"{self.folder}: was trained on {said['extractor']} of {what} {theirs[:12]!r}, here it is "
-                        f"{ours[:12]!r}; train it again"
-                    )
-            found[role] = made
-        return found
+        return {role: self._extractor(role, recipe, workplace) for role, recipe in self.card["features"].items()}
+
+    def _extractor(self, role: str, recipe: Mapping[str, Any], workplace: Workplace) -> Extractor[Any]:
+        kind = find_extractor(recipe["extractor"])
+        params = validate(kind.Params, recipe["params"], f"{self.folder / CARD}: {role}")
+        extractor = make_extractor(kind, params, workplace)
+        for what, ours, theirs in (
+            ("version", extractor.version, recipe["version"]),
+            ("weights", extractor.weights_digest, recipe["weights"]),
+        ):
+            if ours != theirs:
+                raise UserError(
+                    f"{self.folder}: was trained on {recipe['extractor']} of {what} {theirs[:12]!r}, here it is "
+                    f"{ours[:12]!r}; train it again"
+                )
+        return extractor
 
     def probabilities(self, X: View, device: str) -> Probabilities:
         """Each fold's probabilities of all classes, (folds, N, classes)."""
         kind, classes = find_system(self.card["system"]).load(), self.card["classes"]
         settings = validate(kind.Params, self.card["params"], f"{self.folder / CARD}: params")
-        found = np.zeros((len(self.card["folds"]), len(X), len(classes)))
+        probabilities = np.zeros((len(self.card["folds"]), len(X), len(classes)))
         for number, own in enumerate(self.card["folds"]):
             path = self.folder / f"fold_{number:02d}.safetensors"
             if not path.is_file():
                 raise UserError(f"{path}: is missing; copy the whole folder, or train it again")
             columns = [classes.index(name) for name in own]
             model = kind(settings, seed=self.card["seed"], device=device).load(path, X, own)
-            found[number][:, columns] = model.predict_proba(X)
-        return found
+            probabilities[number][:, columns] = model.predict_proba(X)
+        return probabilities
 
 
-def find_models(name: str, fusions: Mapping[str, FusionParams]) -> tuple[list[Model], FusionParams | None]:
-    """The models that a folder, an experiment or a fusion of this project has: one, or a fusion's branches.
+@dataclass(frozen=True)
+class FusedModel:
+    """A fusion of models, or of fusions of them."""
+
+    name: str
+    params: FusionParams
+    branches: tuple["Model | FusedModel", ...]
+
+    def leaves(self) -> list[Model]:
+        """The experiments' models below, each once, in the order of branches."""
+        models = {model.folder: model for branch in self.branches for model in branch.leaves()}
+        return list(models.values())
+
+    def combined(self, leaves: Mapping[Path, Probabilities]) -> Probabilities:
+        """Probabilities (folds, N, classes) from those of the models below, by folder.
+
+        Raises:
+            UserError: the probabilities that the branches left are missing, or do not fit each other.
+        """
+        fusion = Fusion(
+            self.name, self.params, {name: Predictions.read(paths.predictions(name)) for name in self.params.of}
+        )
+        members = [branch.combined(leaves) for branch in self.branches]
+        return np.stack([fusion.fitted(number)(same) for number, same in enumerate(zip(*members, strict=True))])
+
+
+def find_models(name: str, fusions: Mapping[str, FusionParams]) -> Model | FusedModel:
+    """The models that a folder, an experiment or a fusion of this project has.
 
     Raises:
-        ParamsError: there is nothing of that name.
+        ParamsError: there is nothing of that name, or a fusion rests on itself.
+        UserError: a branch of a fusion is not trained.
     """
     for folder in (Path(name), paths.models(name)):
         if (folder / CARD).is_file():
-            return [Model.read(folder)], None
+            return Model.read(folder)
     if name in fusions:
-        params = fusions[name]
-        return [Model.read(paths.models(branch)) for branch in params.of], params
+        experiments_below(name, fusions)  # refuses a circle
+        return _find_fused(name, fusions)
     trained = sorted(path.parent.name for path in paths.models("").glob(f"*/{CARD}"))
     known = [*trained, *fusions]
     raise ParamsError(
@@ -125,10 +160,15 @@ def find_models(name: str, fusions: Mapping[str, FusionParams]) -> tuple[list[Mo
     )
 
 
+def _find_fused(name: str, fusions: Mapping[str, FusionParams]) -> FusedModel:
+    def branch(below: str) -> Model | FusedModel:
+        return _find_fused(below, fusions) if below in fusions else Model.read(paths.models(below))
+
+    return FusedModel(name, fusions[name], tuple(branch(below) for below in fusions[name].of))
+
+
 def predict(
-    name: str,
-    models: Sequence[Model],
-    fusion: FusionParams | None,
+    source: Model | FusedModel,
     recordings: Mapping[str, Path],
     speakers: Mapping[str, str],
     device: str | None = None,
@@ -137,9 +177,7 @@ def predict(
     """Class probabilities (N, classes) of recordings (key -> file), the mean over folds.
 
     Args:
-        name: of the experiment or fusion.
-        models: an experiment's, or a fusion's branches'.
-        fusion: the fusion's params, or None.
+        source: what `find_models` gives.
         recordings: key -> file.
         speakers: key -> speaker, for models that standardise each speaker; who is not there is unknown.
         device: torch device; default `SER_DEVICE`, or a GPU where there is one.
@@ -148,24 +186,21 @@ def predict(
     Raises:
         UserError: a recording cannot be decoded, or a model does not fit the program.
     """
+    models = source.leaves()
     torch = any("epochs" in model.card["params"] or "ssl" in model.card["features"] for model in models)
     devices = torch_devices(device) if torch or device else ["cpu"]
     # Not on a cluster, whose workers do not see this machine's temporary files.
     workplace = Workplace(workers, "", tuple(device_names(device)) if device else ())
-    made = [model.extractors(workplace) for model in models]
+    extractors = [model.extractors(workplace) for model in models]
     groups = {"speaker": {key: speakers.get(key, "") for key in recordings}, "corpus": dict.fromkeys(recordings, "-")}
-    with TemporaryDirectory(prefix="ser-predict-") as place:
-        files = _features([e for roles in made for e in roles.values()], recordings, Path(place), workplace)
-        found = []
-        for model, roles in zip(models, made, strict=True):
+    leaves: dict[Path, Probabilities] = {}
+    with TemporaryDirectory(prefix="ser-predict-") as folder:
+        every = [extractor for roles in extractors for extractor in roles.values()]
+        files = _features(every, recordings, Path(folder), workplace)
+        for model, roles in zip(models, extractors, strict=True):
             X = View(list(recordings), {role: [files[_identity(e)]] for role, e in roles.items()}, groups)
-            found.append(model.probabilities(X, devices[0]))
-    if fusion is None:
-        return np.asarray(found[0].mean(axis=0))
-    branches = {branch: Predictions.read(paths.predictions(branch)) for branch in fusion.of}
-    fitted = Fusion(name, fusion, branches)
-    fused = [fitted.fitted(number)(same) for number, same in enumerate(zip(*found, strict=True))]
-    return np.asarray(np.mean(fused, axis=0))
+            leaves[model.folder] = model.probabilities(X, devices[0])
+    return np.asarray(source.combined(leaves).mean(axis=0))
 
 
 def _identity(extractor: Extractor[Any]) -> str:

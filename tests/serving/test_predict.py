@@ -16,6 +16,10 @@ from pipeline.config.fusions import FusionParams
 from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.predictions import Predictions
 
+MORE = """fusions:
+  pair: {of: [picture, again], method: weighted_average}
+  nested: {of: [pair, again, picture], fit_on: other_folds}
+"""
 FUSION = "of: [picture, again], fit_on: other_folds"
 
 
@@ -27,13 +31,16 @@ def trained(tmp_path_factory):
     for number, path in enumerate(project.recordings):
         soundfile.write(path, tone(0.3 + 0.02 * number, 200 + 90 * (number // 3) + 7 * number), 16000)
     project.edit("of: [statistics, again], fit_on: validation", FUSION)
+    project.edit("fusions:\n", MORE)
     project.edit("copies: loud, protocol: dealt", "copies: mine, protocol: loso")
     project.edit("n_mels: 20}\n  mfcc", "n_mels: 32, clip: 0.5, pad_to: 0.5, hop_length: 100}\n  mfcc")
     project.edit("statistics: {corpus: mine,", "statistics: {params: {normalisation: per_speaker}, corpus: mine,")
     project.edit("{epochs: 1}", "{epochs: 1, patience: 0}")
     steps = [("manifest", "mine"), ("audio", "mine")]
     steps += [("features", "features", "mine", name) for name in ("mel", "cepstra", "melody")]
-    steps += [("train", name) for name in ("statistics", "again", "picture")] + [("fuse", "both")]
+    steps += [("train", name) for name in ("statistics", "again", "picture")] + [
+        ("fuse", name) for name in ("both", "pair", "nested")
+    ]
     for module, *arguments in steps:
         done = project.run(f"stages.{module}", *arguments)
         assert done.returncode == 0, done.stderr
@@ -115,6 +122,24 @@ def test_a_fusion_fuses_fold_by_fold(trained, ser, tmp_path):
     np.testing.assert_allclose([probabilities(row) for row in rows.values()], np.mean(wanted, axis=0), atol=1e-5)
 
 
+def test_a_fusion_of_a_fusion_is_fused_from_below(trained, ser, tmp_path):
+    names = ("picture", "again", "pair")
+    left = {name: Predictions.read(trained.folder / "data/predictions" / name) for name in names}
+    pair = Fusion("pair", FusionParams(of=["picture", "again"], method="weighted_average"), left)
+    nested = Fusion("nested", FusionParams(of=["pair", "again", "picture"], fit_on="other_folds"), left)
+    wanted = []
+    for fold in range(3):
+        table = {}
+        for name in ("picture", "again"):
+            rows, _ = ser(single(trained, name, fold, tmp_path / f"{name}{fold}"), "recordings")
+            table[name] = np.array([probabilities(row) for row in rows.values()])
+        inner = pair.fitted(fold)([table["picture"], table["again"]])
+        wanted.append(nested.fitted(fold)([inner, table["again"], table["picture"]]))
+    rows, said = ser("nested", "recordings")
+    assert [line.split(":")[0] for line in said.splitlines() if "mean of" in line] == ["picture", "again"]
+    np.testing.assert_allclose([probabilities(row) for row in rows.values()], np.mean(wanted, axis=0), atol=1e-5)
+
+
 def test_files_and_a_table(trained, ser, tmp_path):
     rows, _ = ser("again", "recordings")
     one, _ = ser("again", "recordings/sad/anna_1.wav", "recordings/happy/ben_1.wav", "--workers", "2")
@@ -130,7 +155,7 @@ def test_files_and_a_table(trained, ser, tmp_path):
     ("arguments", "code", "says"),
     [
         (["agin", "recordings"], 2, "agin: no folder of trained models, nor an experiment or fusion of this project "
-         "(did you mean 'again'?); trained: again, picture, statistics, both"),
+         "(did you mean 'again'?); trained: again, picture, statistics, pair, nested, both"),
         (["again", "nowhere"], 1, "nowhere: no such file or folder"),
         (["again", "params.yaml"], 1, "params.yaml: not a recording"),
         (["statistics", "recordings"], 1, "normalisation needs the speaker of every recording"),
