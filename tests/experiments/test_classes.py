@@ -33,12 +33,18 @@ def test_labels_are_merged_and_others_left_out():
         assert row.raw_emo == before[row.key].raw_emo
 
 
-def test_a_label_of_no_recording_is_a_mistake():
-    message = "no recording of corpus toy is 'bored'; take it out of .*, or name one of angry, excited,"
+def test_a_class_of_no_recording_is_a_mistake():
+    message = (
+        "no recording of corpus toy is 'bored' or 'calm', of class 'low'; take it out of .*; there are angry, excited"
+    )
     with pytest.raises(UserError, match=message):
-        class_set(ROWS, SET | {"sad": ["sad", "bored"]})
+        class_set(ROWS, SET | {"low": ["bored", "calm"]})
     with pytest.raises(UserError, match="no recording of corpus which is empty"):
         class_set([], SET)
+
+
+def test_a_label_of_no_recording_may_be_merged_with_one_that_has_some():
+    assert class_set(ROWS, SET | {"sad": ["sad", "bored"]}) == class_set(ROWS, SET)
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ from feature_files import corpus, write_features
 
 from pipeline.config.protocols import LeaveOneSpeakerOut
 from pipeline.strict import Strict
-from pipeline.experiments.cross_validation import Experiment, cross_validate
+from pipeline.experiments.cross_validation import cross_validate
+from pipeline.experiments.experiment import Experiment
+from pipeline.systems.system import System
 
 kill_at = int(sys.argv[2])
 fits = 0
@@ -30,11 +32,8 @@ class Params(Strict):
     epochs: int = 1
 
 
-class Model:
-    def __init__(self, params, seed, device):
-        pass
-
-    def fit(self, X, y, validation, on_epoch):
+class Model(System):
+    def fit(self, X, y, validation=None, on_epoch=lambda: None):
         global fits
         if fits == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -48,6 +47,9 @@ class Model:
 
     def save(self, path):
         path.write_text(repr(self.mean))
+
+    def load(self, path, X, classes):
+        raise AssertionError("a cross-validation loads nothing")
 
     def parameter_count(self):
         return 1

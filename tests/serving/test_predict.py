@@ -32,12 +32,12 @@ def trained(tmp_path_factory):
         soundfile.write(path, tone(0.3 + 0.02 * number, 200 + 90 * (number // 3) + 7 * number), 16000)
     project.edit("of: [statistics, again], fit_on: validation", FUSION)
     project.edit("fusions:\n", MORE)
-    project.edit("copies: loud, protocol: dealt", "copies: mine, protocol: loso")
-    project.edit("n_mels: 20}\n  mfcc", "n_mels: 32, clip: 0.5, pad_to: 0.5, hop_length: 100}\n  mfcc")
-    project.edit("statistics: {corpus: mine,", "statistics: {params: {normalisation: per_speaker}, corpus: mine,")
+    project.edit("copies: loud, protocol: dealt", "protocol: loso")
+    project.edit("n_mels: 20}\n  cepstra", "n_mels: 32, clip: 0.5, pad_to: 0.5, hop_length: 100}\n  cepstra")
+    project.edit("statistics: {system", "statistics: {params: {normalisation: per_speaker}, system")
     project.edit("{epochs: 1}", "{epochs: 1, patience: 0}")
-    steps = [("manifest", "mine"), ("audio", "mine")]
-    steps += [("features", "features", "mine", name) for name in ("mel", "cepstra", "melody")]
+    steps = [("manifest", "mine"), ("audio", "mine", "16k")]
+    steps += [("features", "mine", name) for name in ("mel", "cepstra", "melody")]
     steps += [("train", name) for name in ("statistics", "again", "picture")] + [
         ("fuse", name) for name in ("both", "pair", "nested")
     ]
