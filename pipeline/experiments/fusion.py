@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.audio.keys import source_key
 from pipeline.config.fusions import FusionParams
 from pipeline.errors import UserError
 from pipeline.experiments.cross_fitting import cross_fits
@@ -41,11 +42,11 @@ def fuse(name: str, params: FusionParams, branches: Mapping[str, Predictions]) -
     """
     fusion = Fusion(name, params, branches)
     first = fusion.members[0]
-    found = Predictions(first.classes, folds=_folds(fusion.members), card=_card(name, params, fusion.members))
-    for number in range(len(found.folds)):
+    predictions = Predictions(first.classes, folds=_folds(fusion.members), card=_card(name, params, fusion.members))
+    for number in range(len(predictions.folds)):
         for rows, probabilities in fusion.parts(number):
-            found.add_like(first, rows, probabilities)
-    return found
+            predictions.add_like(first, rows, probabilities)
+    return predictions
 
 
 class Fusion:
@@ -86,24 +87,25 @@ class Fusion:
     def parts(self, number: int) -> list[tuple[Indices, Probabilities]]:
         """The rows of each part of one fold that can be had honestly, and their probabilities, the test part first."""
         fused, fit_on = self.fitted(number), self.params.fit_on
-        found: list[tuple[Indices, Probabilities]] = []
+        parts: list[tuple[Indices, Probabilities]] = []
         for part in ("test", "validation", "training") if fit_on != "other_folds" else ("test",):
             rows = self.members[0].where(part, number)
             if part == fit_on:
-                found.append(self._cross_fitted(rows))
+                parts.append(self._cross_fitted(rows))
             elif len(rows) and self._lacking(rows) is None:
-                found.append((rows, fused(self._probabilities(rows))))
-        return found
+                parts.append((rows, fused(self._probabilities(rows))))
+        return parts
 
     def _cross_fitted(self, rows: Indices) -> tuple[Indices, Probabilities]:
         """Probabilities of these rows, each by the fusion fitted on the rows of other groups."""
         first = self.members[0]
-        groups = [first.keys[i] if first.card["speaker_dependent"] else first.speakers[i] for i in rows]
-        found = np.zeros((len(rows), len(first.classes)))
+        dependent = first.card["speaker_dependent"]
+        groups = [source_key(first.keys[i]) if dependent else first.speakers[i] for i in rows]
+        probabilities = np.zeros((len(rows), len(first.classes)))
         fits = cross_fits(first.labels(rows), groups, first.card["seed"])
         for rest, held_out in fits:
-            found[held_out] = self._fit(rows[rest])(self._probabilities(rows[held_out]))
-        return (rows, found) if fits else (rows[:0], found[:0])
+            probabilities[held_out] = self._fit(rows[rest])(self._probabilities(rows[held_out]))
+        return (rows, probabilities) if fits else (rows[:0], probabilities[:0])
 
     def _fit(self, rows: Indices) -> Fused:
         first = self.members[0]

@@ -95,11 +95,11 @@ def fit_gate(z: Values, right: Values, c: float, units: int = 0, seed: int = 0) 
     dims, branches = z.shape[1], len(right)
     start = np.zeros((branches - 1) * (1 + (units or dims)) + units * (1 + dims))
     start[len(start) - units * (1 + dims) :] = np.random.default_rng(seed).standard_normal(units * (1 + dims))
-    found = minimize(
+    optimum = minimize(
         lambda parameters: Gate(dims, units, parameters, branches).loss(z, right, c),
         start,
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": 1000},
     )
-    return Gate(dims, units, found.x, branches)
+    return Gate(dims, units, optimum.x, branches)

@@ -106,20 +106,20 @@ class Predictions:
                 header, *table = csv.reader(file)
             if header[: len(COLUMNS)] != [*COLUMNS]:
                 raise ValueError(f"its columns are not {', '.join(COLUMNS)}, ...")
-            found = cls([name.removeprefix("p_") for name in header[len(COLUMNS) :]])
+            predictions = cls([name.removeprefix("p_") for name in header[len(COLUMNS) :]])
             for fold, part, key, emotion, speaker, *row in table:
-                if len(row) != len(found.classes):
+                if len(row) != len(predictions.classes):
                     raise ValueError(f"{len(row)} probabilities of {key!r}")
-                found.add(int(fold), part, [key], [emotion], [speaker], np.array([row], float))
-            found.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
-            found.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+                predictions.add(int(fold), part, [key], [emotion], [speaker], np.array([row], float))
+            predictions.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
+            predictions.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
             with (folder / "curves.csv").open(encoding="utf-8", newline="") as file:
-                found.curves = [
+                predictions.curves = [
                     {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)
                 ]
         except (OSError, ValueError) as error:
             raise UserError(f"{folder}: predictions missing or damaged ({error}); `dvc repro` makes them") from error
-        return found
+        return predictions
 
 
 def _number(value: float | None) -> str:

@@ -73,9 +73,9 @@ def _speakers(rows: Sequence[Labelled], needed: int) -> NDArray[np.str_]:
             f"{row.dataset}: the speaker of {row.key!r} is unknown, and this protocol holds out speakers; "
             "name speakers (folder reader: a speaker column or speaker_pattern), or choose the stratified_split scheme"
         )
-    found = len(set(speakers))
-    if found < needed:
-        raise UserError(f"{rows[0].dataset}: has {found} speakers, and this protocol needs at least {needed}")
+    count = len(set(speakers))
+    if count < needed:
+        raise UserError(f"{rows[0].dataset}: has {count} speakers, and this protocol needs at least {needed}")
     return speakers
 
 
