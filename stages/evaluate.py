@@ -32,8 +32,10 @@ def main() -> None:
     write_details(results, predictions, paths.METRICS)
     for name, one in predictions.items():
         write_csv(paths.MISTAKES / f"{name}.csv", MISTAKES, mistakes(one, rows))
+    synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
+    published = {name: entry.published for name, entry in (params.experiments | params.fusions).items()}
     summary = paths.METRICS / "summary.md"
-    write_summary(summary, results, predictions, params)
+    write_summary(summary, results, predictions, synthetic, params.scoring.confidence, published)
     click.echo(summary.read_text(encoding="utf-8"))
     click.echo(WHERE)
 

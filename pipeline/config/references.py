@@ -135,10 +135,10 @@ def _fitted(params: Params, key: str, fusion: FusionParams, leaves: Sequence[str
         yield f"{key}.fit_on: other_folds needs several folds, and protocol {name!r} is one split; take validation"
     for branch in fusion.of:
         inner = params.fusions.get(branch)
-        if inner and inner.fit_on == "other_folds" and fusion.fit_on != "other_folds":
+        if inner and inner.fit_on == "other_folds":
             yield (
-                f"{key}.fit_on: {branch!r}, fitted on other_folds, leaves probabilities of test parts alone, and "
-                f"{fusion.fit_on} needs others; take other_folds here, or another fit_on there"
+                f"{key}.of: {branch!r} is fitted on other_folds, so that its probabilities know the labels they would "
+                "be tested by here; give it another fit_on"
             )
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ from pipeline.experiments.protocols import Fold, inner_folds, is_speaker_depende
 from pipeline.jobs.executors import open_executor, run_all, single_thread, worker_count
 from pipeline.jobs.progress import Progress
 from pipeline.storage.journal import Journal, save_piece
-from pipeline.systems.system import System
+
+if TYPE_CHECKING:
+    from pipeline.systems.system import System
 
 Indices = NDArray[np.int64]
 
@@ -99,7 +101,7 @@ def train_fold(
     save_piece(folder, number, result.to_arrays())
 
 
-def _fit(experiment: Experiment, train: Indices, validation: Indices, on_epoch: Callable[[], None]) -> System:
+def _fit(experiment: Experiment, train: Indices, validation: Indices, on_epoch: Callable[[], None]) -> "System":
     keys, emotions = experiment.training_part(train)
     held_out, truth = experiment.part(validation)
     model: System = experiment.classifier(experiment.settings, seed=experiment.seed, device=experiment.device)
@@ -107,7 +109,7 @@ def _fit(experiment: Experiment, train: Indices, validation: Indices, on_epoch: 
     return model.fit(experiment.view(keys), emotions, validation=watched, on_epoch=on_epoch)
 
 
-def _predict(experiment: Experiment, model: System, indices: Indices) -> Predicted:
+def _predict(experiment: Experiment, model: "System", indices: Indices) -> Predicted:
     """Probabilities of all the experiment's classes; 0 for those that the model was not trained on."""
     probabilities = np.zeros((len(indices), len(experiment.classes)))
     if len(indices):
@@ -125,13 +127,13 @@ def _predict_training(experiment: Experiment, fold: Fold, on_epoch: Callable[[],
     return Predicted.joined(pieces, len(experiment.classes))
 
 
-def _operations_per_second(experiment: Experiment, model: System) -> float:
+def _operations_per_second(experiment: Experiment, model: "System") -> float:
     """Floating-point operations of a prediction, per second of speech, on the utterance of median length."""
     row = sorted(experiment.rows, key=lambda row: row.length)[len(experiment.rows) // 2]
     return float(model.operations(experiment.view([row.key])) / row.length)
 
 
-def _model_file(model: System) -> bytes:
+def _model_file(model: "System") -> bytes:
     """What the model saves."""
     with TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")

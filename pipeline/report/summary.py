@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.atomic import atomic_path
-from pipeline.config.params import Params
+from pipeline.config.scoring import Published
 from pipeline.experiments.predictions import Predictions
 
 NOTES = {
@@ -80,7 +80,12 @@ def _published(figures: Mapping[str, float]) -> str:
 
 
 def write_summary(
-    path: Path, results: Mapping[str, Any], predictions: Mapping[str, Predictions], params: Params
+    path: Path,
+    results: Mapping[str, Any],
+    predictions: Mapping[str, Predictions],
+    synthetic: set[str],
+    confidence: float,
+    published: Mapping[str, Published] | None = None,
 ) -> None:
     """Write the summary to a Markdown file.
 
@@ -88,17 +93,17 @@ def write_summary(
         path: the file.
         results: of each experiment and fusion, see `evaluation.score`.
         predictions: what was scored.
-        params: of the project: which corpora are synthetic, and what papers report.
+        synthetic: the corpora that are synthesised, to be marked.
+        confidence: coverage of the intervals.
+        published: experiment or fusion -> what a paper reports (%), to be set beside ours.
     """
-    synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
-    published = {name: entry.published for name, entry in (params.experiments | params.fusions).items()}
-    cards = {name: {**one.card, "published": published.get(name, {})} for name, one in predictions.items()}
+    cards = {name: {**one.card, "published": (published or {}).get(name, {})} for name, one in predictions.items()}
     text = (
         "# Scores\n\nPercent, pooled over all test folds. Intervals: percentile bootstrap over speakers. "
         "`comparisons.csv` has McNemar's exact test for each pair on one corpus.\n\n"
     )
     with atomic_path(path) as temporary:
-        table = summary_table(results, cards, synthetic, params.scoring.confidence)
+        table = summary_table(results, cards, synthetic, confidence)
         temporary.write_text(text + table, encoding="utf-8", newline="\n")
 
 

@@ -182,7 +182,7 @@ def test_other_sections_share_no_names(tmp_path):
 
 def fused(**fusions):
     """PARAMS with these fusions: name -> branches."""
-    return edited("fusions", {name: {"of": of, "fit_on": "other_folds"} for name, of in fusions.items()})
+    return edited("fusions", {name: {"of": of, "fit_on": "validation"} for name, of in fusions.items()})
 
 
 @pytest.mark.parametrize(
@@ -260,40 +260,15 @@ def test_a_fusion_is_fitted_on_what_its_protocol_has(tmp_path, fit_on, protocol,
     assert all(one.startswith(f"fusions.both.fit_on: {problem}") for _, one in said)
 
 
-def test_a_fusion_of_fusions_is_fitted_on_what_those_have(wrong):
-    text = fused(pair=["statistics", "again"], all=["statistics", "pair"])
-    text = text.replace("    - pair\n    fit_on: other_folds", "    - pair\n    fit_on: validation")
-    assert wrong(text) == (
-        "fusions.all.fit_on",
-        "fusions.all.fit_on: 'pair', fitted on other_folds, leaves probabilities of test parts alone, and validation "
-        "needs others; take other_folds here, or another fit_on there",
-    )
-
-
 def test_class_sets_that_are_the_same_may_be_written_otherwise(tmp_path):
     text = edited("experiments.statistics.emotions", ["angry", {"joy": "happy"}])
     text = text.replace("  again:\n", "  again:\n    emotions: {joy: [happy], angry: angry}\n") + "seeds: 3\n"
     assert [problem.partition(":")[0] for _, problem in mistakes(tmp_path / "params.yaml", text)] == ["seeds"]
 
 
-@pytest.mark.parametrize(
-    ("protocol", "fusion", "problem"),
-    [
-        ("{scheme: grouped_kfold, folds: 2}", "training", "training needs inner_folds, and protocol 'loso' has none"),
-        (
-            "{scheme: grouped_kfold, folds: 2, validation_speakers: 0}",
-            "validation",
-            "validation needs a validation part, and protocol 'loso' has none",
-        ),
-        (
-            "{scheme: stratified_split}",
-            "other_folds",
-            "other_folds needs several folds, and protocol 'loso' is one split",
-        ),
-    ],
-)
-def test_a_fusion_is_fitted_on_a_part_that_its_protocol_has(wrong, protocol, fusion, problem):
-    text = PARAMS.replace("loso: {scheme: leave_one_speaker_out}", f"loso: {protocol}")
-    where, said = wrong(text.replace("fit_on: validation", f"fit_on: {fusion}"))
-    assert (where, said.partition(":")[0]) == ("fusions.both", "fusions.both.fit_on")  # in one line
-    assert problem in said
+def test_a_fusion_fitted_on_other_folds_is_no_branch(wrong):
+    text = fused(inner=["statistics", "again"], outer=["inner", "statistics"])
+    text = text.replace("fit_on: validation", "fit_on: other_folds", 1)
+    where, problem = wrong(text)
+    assert where == "fusions.outer.of"
+    assert "'inner' is fitted on other_folds" in problem

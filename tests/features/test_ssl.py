@@ -18,7 +18,6 @@ pytest.importorskip("transformers")
 
 from pipeline.features.ssl.loading import load_backbone, wants_normalised, weights_digest  # noqa: E402
 from pipeline.features.ssl.wav2vec import frames, hidden_states, normalise, receptive_field  # noqa: E402
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks  # noqa: E402
 
 ALL = range(5)
 LENGTHS = (16000, 9000, 400, 5301, 399, 12345, 1)
@@ -370,39 +369,3 @@ def test_cached_hub_model_needs_no_network(offline_cache, wav2vec2):
         wants_normalised("someone/something")
     save(wav2vec2, snapshot, do_normalize=False)
     assert wants_normalised("someone/something") is False
-
-
-# --- training the top blocks ---
-
-
-@pytest.mark.parametrize("first", [0, 2, 3])
-def test_top_blocks_give_the_models_own_last_hidden_state(model, first):
-    waves = noise(9000, 4000)
-    states = encode(model, waves, (first,))
-    counts = [len(state[first]) for state in states]
-    hidden = torch.nn.utils.rnn.pad_sequence([state[first] for state in states], batch_first=True, padding_value=9.0)
-    valid = torch.arange(hidden.shape[1]) < torch.tensor(counts)[:, None]
-    with torch.inference_mode():
-        last = TopBlocks(model, first).eval()(hidden, valid)
-    assert not last[~valid].any()
-    for row, wave, count in zip(last, waves, counts, strict=True):
-        assert (row[:count] - reference(model, wave).last_hidden_state[0]).abs().max() < 1e-4
-
-
-def test_top_blocks_train_without_touching_the_backbone(model):
-    before = weights_digest(model, True)
-    top = TopBlocks(model, 2).train()
-    names = {name for name, parameter in top.named_parameters() if parameter.requires_grad}
-    assert names
-    assert all(name.startswith("blocks.") for name in names)
-    hidden, valid = torch.randn(2, 11, 32).half(), torch.arange(11) < torch.tensor([[11], [4]])
-    optimiser = torch.optim.SGD(top.parameters(), lr=0.1)
-    top(hidden, valid).square().sum().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in top.parameters() if p.requires_grad)
-    optimiser.step()
-    assert weights_digest(model, True) == before
-
-
-def test_top_blocks_need_a_block(wav2vec2):
-    with pytest.raises(UserError, match="no blocks to train after layer 4: the model has 4"):
-        TopBlocks(wav2vec2, 4)

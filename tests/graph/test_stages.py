@@ -20,7 +20,7 @@ embeddings:
   tiny: {model: tiny, layers: [1, 9]}
 protocols:
   loso: {scheme: leave_one_speaker_out}
-  dealt: {scheme: grouped_kfold, folds: 2}
+  dealt: {scheme: grouped_kfold, folds: 2, inner_folds: 2}
 """
 
 
@@ -106,8 +106,8 @@ experiments:
   two: {system: pooled, corpus: ravdess, protocol: dealt, logmel: mel}
   three: {system: mlp, corpus: ravdess, protocol: dealt, ssl: tiny}
 fusions:
-  pair: {of: [one, two], fit_on: other_folds}
-  all: {of: [pair, three], fit_on: other_folds}
+  pair: {of: [one, two], fit_on: training}
+  all: {of: [pair, three], fit_on: validation}
 """
     stages = graph(text)
     evaluate = stages["evaluate"]

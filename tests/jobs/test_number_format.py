@@ -11,7 +11,7 @@ from torch import nn
 
 from pipeline.errors import UserError
 from pipeline.jobs.number_format import check_near, check_network
-from pipeline.systems.neural import NeuralSystem
+from pipeline.systems.neural import Fixed, NeuralSystem
 from pipeline.systems.training.params import TrainingParams
 from pipeline.systems.view import View
 
@@ -66,7 +66,7 @@ class Small(NeuralSystem):
     Params = TrainingParams
 
     def inputs(self, X):
-        return {"logmel": X.arrays("logmel")}
+        return {"logmel": Fixed(X.arrays("logmel"))}
 
     def network(self, X, classes):
         return Network(classes)

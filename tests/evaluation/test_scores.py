@@ -1,0 +1,124 @@
+"""Scores, intervals and tests against numbers worked out by hand."""
+
+from math import comb
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from pipeline.config.scoring import ScoringParams
+from pipeline.errors import ParamsError
+from pipeline.evaluation.scores import intervals, mcnemar, scores
+from pipeline.strict import validate
+
+FAST = ScoringParams(bootstrap=200)
+
+
+# --- scores ---
+
+
+def test_scores_by_hand():
+    # Confusions: 3 of 4 a are right and one is taken for b; 1 of 2 b; c never.
+    y = np.array([0, 0, 0, 0, 1, 1, 2])
+    predicted = np.array([0, 0, 0, 1, 1, 0, 1])
+    found = scores(y, predicted, ["a", "b", "c"])
+    precision, recall = [3 / 4, 1 / 3, 0], [3 / 4, 1 / 2, 0]
+    f1 = [3 / 4, 2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2), 0]
+    assert found["WA"] == pytest.approx(4 / 7)
+    assert found["UA"] == pytest.approx(np.mean(recall))
+    assert found["macro_F1"] == pytest.approx(np.mean(f1))
+    assert found["weighted_F1"] == pytest.approx((4 * f1[0] + 2 * f1[1]) / 7)
+    assert found["macro_precision"] == pytest.approx(np.mean(precision))
+    assert found["recall"] == pytest.approx({"a": 3 / 4, "b": 1 / 2, "c": 0})
+
+
+def test_ua_is_the_mean_recall_of_the_classes_that_are_there():
+    y, predicted = np.array([0] * 9 + [2]), np.array([0] * 9 + [0])
+    found = scores(y, predicted, ["a", "b", "c"])
+    assert (found["WA"], found["UA"]) == (0.9, 0.5)
+    assert set(found["recall"]) == {"a", "c"}
+
+
+# --- confidence intervals ---
+
+
+def test_intervals_resample_speakers():
+    # Two speakers, one wholly right and one wholly wrong: a sample of speakers scores 0, 1/2 or 1.
+    y = np.zeros(200, int)
+    predicted = np.repeat([0, 1], 100)
+    by_speaker = intervals(y, predicted, ["s0"] * 100 + ["s1"] * 100, ScoringParams(), 0)
+    assert by_speaker["WA"] == [0, 1]
+    by_utterance = intervals(y, predicted, [f"s{i}" for i in range(200)], ScoringParams(), 0)
+    assert 0.4 < by_utterance["WA"][0] < 0.5 < by_utterance["WA"][1] < 0.6
+
+
+def test_one_speaker_falls_back_to_utterances():
+    y = np.zeros(200, int)
+    predicted = np.repeat([0, 1], 100)
+    params = ScoringParams()
+    alone = intervals(y, predicted, ["s0"] * 200, params, 0)
+    assert alone == intervals(y, predicted, [f"{i:03d}" for i in range(200)], params, 0)
+    spread = 1.96 * np.sqrt(0.25 / 200)
+    np.testing.assert_allclose(alone["WA"], [0.5 - spread, 0.5 + spread], atol=0.02)
+
+
+def test_intervals_are_those_of_a_plain_bootstrap():
+    rng = np.random.default_rng(0)
+    y, speakers = rng.integers(0, 3, 300), rng.integers(0, 8, 300)
+    predicted = np.where(rng.random(300) < 0.3 + speakers / 16, y, rng.integers(0, 3, 300))
+    found = intervals(y, predicted, [str(s) for s in speakers], ScoringParams(bootstrap=4000, confidence=0.9), 1)
+    wa, ua = [], []
+    for _ in range(4000):
+        rows = np.concatenate([np.flatnonzero(speakers == s) for s in rng.integers(0, 8, 8)])
+        hit = y[rows] == predicted[rows]
+        wa.append(hit.mean())
+        ua.append(np.mean([hit[y[rows] == c].mean() for c in range(3)]))
+    np.testing.assert_allclose(found["WA"], np.quantile(wa, [0.05, 0.95]), atol=0.01)
+    np.testing.assert_allclose(found["UA"], np.quantile(ua, [0.05, 0.95]), atol=0.01)
+
+
+def test_a_sample_that_lacks_an_emotion_is_drawn_again():
+    # Only s0 says class 1; without s0, UA would be the recall of class 0 alone, 1.
+    y, predicted = np.array([0, 1, 0, 0]), np.array([0, 0, 0, 0])
+    found = intervals(y, predicted, ["s0", "s0", "s1", "s1"], ScoringParams(), 0)
+    assert found["UA"] == [0.5, 0.5]
+
+
+def test_where_no_sample_has_all_emotions_ua_is_over_those_there_are():
+    """Forty speakers who say an emotion each, as in no corpus: nearly every sample lacks some."""
+    y = np.arange(40)
+    found = intervals(y, np.zeros(40, int), [f"s{i}" for i in range(40)], FAST, 0)
+    assert 0 <= found["UA"][0] < found["UA"][1] < 0.2
+
+
+def test_intervals_are_seeded_and_widen_with_confidence():
+    rng = np.random.default_rng(0)
+    y, predicted = rng.integers(0, 2, 90), rng.integers(0, 2, 90)
+    speakers = [str(i % 9) for i in range(90)]
+    first = intervals(y, predicted, speakers, FAST, 0)
+    assert intervals(y, predicted, speakers, FAST, 0) == first
+    assert intervals(y, predicted, speakers, FAST, 1) != first
+    wide = intervals(y, predicted, speakers, ScoringParams(bootstrap=200, confidence=0.999), 0)
+    assert wide["WA"][0] < first["WA"][0] < first["WA"][1] < wide["WA"][1]
+
+
+@pytest.mark.parametrize("wrong", [{"bootstrap": 99}, {"confidence": 1.0}, {"confidence": 95}])
+def test_wrong_params_are_refused(wrong):
+    with pytest.raises(ParamsError, match=next(iter(wrong))):
+        validate(ScoringParams, wrong)
+
+
+# --- McNemar ---
+
+
+@pytest.mark.parametrize(("only_first", "only_second"), [(0, 0), (1, 0), (8, 1), (1, 8), (5, 5), (30, 12)])
+def test_mcnemar_is_the_exact_binomial_test(only_first, only_second):
+    both, neither = 7, 4
+    n = only_first + only_second
+    first = np.array([1] * both + [0] * neither + [1] * only_first + [0] * only_second)
+    second = np.array([1] * both + [0] * neither + [0] * only_first + [1] * only_second)
+    found = mcnemar(np.ones(len(first), int), first, second)
+    tail = sum(comb(n, k) for k in range(min(only_first, only_second) + 1)) / 2**n
+    assert found == pytest.approx(min(1.0, 2 * tail))
+    if n:
+        assert found == pytest.approx(binomtest(only_first, n).pvalue)
