@@ -13,7 +13,6 @@ from pipeline.errors import UserError
 from pipeline.graph.stage import OWN_KEYS, Stage, render
 
 FILE = Path("dvc.yaml")
-LOCK = Path("dvc.lock")
 
 HEAD = """\
 # Written by `ser graph` from params.yaml: change that file, and run `ser graph` again. Stages of your own, with
@@ -242,22 +241,3 @@ def difference(stages: Sequence[Stage], before: GraphFile) -> Difference:
 def changed_keys(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
     """The keys in which a stage is another."""
     return [key for key in (*OWN_KEYS, "foreach", "matrix", "do") if new.get(key) != old.get(key)]
-
-
-def without_dropped(names: Sequence[str], lock: Path = LOCK) -> str | None:
-    """The text of dvc.lock without stages that are in no graph any more; None where nothing changes.
-
-    Args:
-        names: all stages there are now, the user's too. Only stages of the program's own are taken out.
-        lock: the file.
-
-    Raises:
-        UserError: it cannot be read, or is no YAML of stages.
-    """
-    before = read(lock)
-    gone = [name for name in before.own() if name not in names]
-    if not gone:
-        return None
-    rest = [block.text for name, block in before.stages.items() if name not in gone]
-    sections = [block.text for block in before.sections.values()]
-    return "".join([*sections, "stages:\n" if rest else "stages: {}\n", *rest])

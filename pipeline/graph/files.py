@@ -4,12 +4,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.graph import dvc_yaml
+from pipeline.graph import dvc_lock, dvc_yaml
 from pipeline.graph.stage import Stage
 
 
 def bring_up_to_date(stages: Sequence[Stage]) -> dvc_yaml.Difference:
-    """Write dvc.yaml, take stages that are gone out of dvc.lock, and remove what they left in metrics/.
+    """Write dvc.yaml, take what no stage makes out of dvc.lock, and remove what they left in metrics/.
 
     Returns:
         What changed.
@@ -17,11 +17,11 @@ def bring_up_to_date(stages: Sequence[Stage]) -> dvc_yaml.Difference:
     before = dvc_yaml.read()
     changes = dvc_yaml.difference(stages, before)
     text = dvc_yaml.written(stages, before)
-    lock = dvc_yaml.without_dropped([*(stage.name for stage in stages), *before.users()])
+    lock = dvc_lock.pruned(stages, before.users())
     if text != before.text:
         dvc_yaml.write(text)
     if lock is not None:
-        dvc_yaml.write(lock, dvc_yaml.LOCK)
+        dvc_yaml.write(lock, dvc_lock.FILE)
     wanted = {path for stage in stages for path in stage.paths()}
     for name in changes.dropped:
         for path in before.outs_in_git(name):

@@ -7,6 +7,8 @@ import yaml
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA, COMPILED_MULTI_STAGE_SCHEMA
 from in_process import ser
 
+from pipeline.graph import dvc_yaml
+
 STAGES = [
     "code",
     "manifest-mine",
@@ -67,11 +69,12 @@ def stages():
 
 
 def lock(*names, more=""):
-    """Write a dvc.lock with stages of these names, as DVC does."""
+    """Write a dvc.lock with stages of these names, and the first output of each in dvc.yaml, as DVC does."""
+    outputs = {name: dvc_yaml.read().outs(name) for name in names}
     entries = "".join(
-        f"  {name}:\n    cmd: python -m stages.{name.replace('-', ' ', 1)}\n    outs:\n    - path: data/{name}\n"
+        f"  {name}:\n    cmd: python -m stages.{name.replace('-', ' ', 1)}\n    outs:\n    - path: {paths[0]}\n"
         "      hash: md5\n      md5: 0123456789abcdef0123456789abcdef\n      size: 3\n"
-        for name in names
+        for name, paths in outputs.items()
     )
     Path("dvc.lock").write_text(f"schema: '2.0'\nstages:\n{entries}{more}", encoding="utf-8")
 
@@ -261,6 +264,17 @@ def test_dropped_stages_leave_the_lock_and_others_stay_as_they_are(project):
     after = Path("dvc.lock").read_text(encoding="utf-8")
     assert locked() == [name for name in [*STAGES, "figures"] if name != "fuse-both"]
     assert after == before.replace(before[before.index("  fuse-both:") : before.index("  evaluate:")], "")
+
+
+def test_outputs_that_a_stage_no_longer_has_leave_the_lock(project):
+    lines()
+    output = "    - path: data/code/train-{}.txt\n      hash: md5\n      md5: 0123456789abcdef0123456789abcdef\n"
+    lock("code")
+    before = Path("dvc.lock").read_text(encoding="utf-8") + output.format("pooled")
+    Path("dvc.lock").write_text(before + output.format("caf"), encoding="utf-8")
+    lines()
+    assert locked() == ["code"]
+    assert Path("dvc.lock").read_text(encoding="utf-8") == before
 
 
 def test_a_lock_with_nothing_left(project):

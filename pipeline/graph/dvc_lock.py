@@ -1,0 +1,56 @@
+"""dvc.lock without what no stage makes any more: DVC itself leaves it there."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from pipeline.graph.dvc_yaml import is_own, read
+from pipeline.graph.stage import Stage
+
+FILE = Path("dvc.lock")
+
+
+def pruned(stages: Sequence[Stage], users: Collection[str], path: Path = FILE) -> str | None:
+    """The text of dvc.lock without dropped stages, and without outputs that a stage no longer has.
+
+    Args:
+        stages: all stages of the program's own that there are now.
+        users: the names of the user's own stages, which stay as they are.
+        path: the file.
+
+    Returns:
+        None where nothing changes.
+
+    Raises:
+        UserError: it cannot be read, or is no YAML of stages.
+    """
+    before = read(path)
+    outputs = {stage.name: stage.paths() for stage in stages}
+    rest = []
+    for name, block in before.stages.items():
+        if not is_own(block.value) or name in users:
+            rest.append(block.text)
+        elif name in outputs:
+            rest.append("".join(_lines(block.text, outputs[name])))
+    if rest == [block.text for block in before.stages.values()]:
+        return None
+    sections = [block.text for block in before.sections.values()]
+    return "".join([*sections, "stages:\n" if rest else "stages: {}\n", *rest])
+
+
+def _lines(text: str, outputs: Collection[str]) -> Iterator[str]:
+    """The lines of one stage without outputs that are not among these, each of which is a few lines from `- path:`."""
+    title, section, kept = "", "", True
+    for line in text.splitlines(keepends=True):
+        if line.startswith("    ") and line[4] not in " -":
+            section, kept = line.strip().partition(":")[0], True
+            if section == "outs":  # its title stands only above an output
+                title, kept = line, False
+        elif section == "outs" and line.startswith("    - path:"):
+            kept = yaml.safe_load(line)[0]["path"] in outputs
+            if kept and title:
+                yield title
+                title = ""
+        if kept:
+            yield line
