@@ -136,13 +136,21 @@ def _experiments(corpora: list[Corpus], model: Model | None) -> str:
 def _experiment(corpus: str, protocol: str, classes: Sequence[object], model: Model | None) -> list[str]:
     common: dict[str, object] = {"system": "pooled", "corpus": corpus, "protocol": protocol}
     common |= {"emotions": list(classes)} if classes else {}
-    acoustic = {**common, "logmel": "logmel_224", "mfcc": "mfcc_39", "prosody": "prosody"}
-    lines = [f"  pooled_{corpus}: {flow_mapping(acoustic)}"]
+    inputs = {f"pooled_{corpus}": {"logmel": "logmel_224", "mfcc": "mfcc_39", "prosody": "prosody"}}
     if model:
-        lines.append(f"  {model.name}_{corpus}: {flow_mapping({**common, 'ssl': model.name})}")
+        inputs[f"{model.name}_{corpus}"] = {"ssl": model.name}
+    lines = []
+    for name, features in inputs.items():
+        entry = {**common, **features, "params": {"c": 0.01}}
+        lines += [f"  {name}:", *(f"    {key}: {flow_value(value)}" for key, value in entry.items())]
     return lines
+
+
+def flow_value(value: object) -> str:
+    """A value on one line."""
+    return flow_mapping(value) if isinstance(value, Mapping) else flow(value)
 
 
 def flow_mapping(entry: Mapping[str, object]) -> str:
     """A mapping on one line."""
-    return "{" + ", ".join(f"{flow(key)}: {flow(value)}" for key, value in entry.items()) + "}"
+    return "{" + ", ".join(f"{flow(key)}: {flow_value(value)}" for key, value in entry.items()) + "}"
