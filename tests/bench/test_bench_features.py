@@ -18,6 +18,7 @@ def bench(*arguments):
     return CliRunner().invoke(main, ["bench", "features", "--quick", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_every_part_runs_and_agrees_with_its_peer(tmp_path):
     report = tmp_path / "report.json"
     done = bench("--json", report)

@@ -10,6 +10,8 @@ from pipeline.bench.graph import copy_graph
 from pipeline.bench.timing import Figure, Skipped, clocked, interleaved, table
 from pipeline.cli import main
 
+pytestmark = pytest.mark.slow
+
 GRAPH = """\
 stages:
   first:

@@ -22,6 +22,7 @@ def fails(project):
     return fails
 
 
+@pytest.mark.slow
 def test_the_stages_run_without_mistakes(project):
     said = project.run("stages.manifest", "mine")
     warning = "warning: mine: recordings out of the ordinary: 6 short; metrics/corpora/mine.json names them\n"
@@ -46,6 +47,7 @@ def test_the_stages_run_without_mistakes(project):
     ]
 
 
+@pytest.mark.slow
 def test_a_mistake_as_dvc_sees_it(project):
     """From a process of its own: the exit code, and one line without a traceback."""
     project.edit("n_mfcc: 12", "n_mfc: 12")

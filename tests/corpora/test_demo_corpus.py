@@ -44,6 +44,7 @@ def corpus(request, tmp_path_factory):
     return [(utterance, soundfile.read(root / utterance.wav)) for utterance in utterances]
 
 
+@pytest.mark.slow
 @needs_espeak
 def test_same_bytes_in_any_order_at_any_time():
     forward = {stem: render(stem, 1.0, 3).tobytes() for stem in STEMS}
@@ -53,6 +54,7 @@ def test_same_bytes_in_any_order_at_any_time():
     assert len(set(forward.values())) == len(STEMS)
 
 
+@pytest.mark.slow
 @needs_espeak
 def test_same_bytes_in_another_process_and_in_a_larger_corpus(tmp_path):
     small = DemoParams(voices=3, sentences=1)
@@ -79,6 +81,7 @@ def test_seed_take_and_variation_change_the_sound():
     assert len({sound.tobytes() for sound in sounds}) == 4
 
 
+@pytest.mark.slow
 @needs_espeak
 def test_audio_is_sound(corpus):
     seconds = []

@@ -8,6 +8,8 @@ import sys
 import pytest
 from recorded import TESTS
 
+pytestmark = pytest.mark.slow
+
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and file-size limits are POSIX's")
 
 

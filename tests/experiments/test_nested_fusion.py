@@ -130,6 +130,7 @@ def test_a_part_of_one_speaker_is_left_out_and_an_outer_fusion_says_so():
 # --- fusions of fusions ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outer", METHODS)
 @pytest.mark.parametrize("inner", METHODS)
 @pytest.mark.parametrize("fit_on", ["training", "validation", "other_folds"])

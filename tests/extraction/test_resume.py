@@ -18,6 +18,8 @@ from pipeline.extraction.extraction import Summary
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.journal import Journal, left_plan, save_piece
 
+pytestmark = pytest.mark.slow
+
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and file-size limits are POSIX's")
 
 

@@ -14,6 +14,8 @@ from pipeline.extraction import computation
 from pipeline.extraction.extraction import Summary
 from pipeline.storage.feature_file import FeatureFile
 
+pytestmark = pytest.mark.slow
+
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and file-size limits are POSIX's")
 
 

@@ -25,6 +25,8 @@ from pipeline.jobs.executors import cores, worker_count
 from pipeline.jobs.workplace import Workplace
 from pipeline.storage.feature_file import FeatureFile
 
+pytestmark = pytest.mark.slow
+
 
 def pcm(i):
     return np.random.default_rng(i).integers(-9999, 9999, 700 + 100 * (i * 7 % 8)).astype(np.int16)

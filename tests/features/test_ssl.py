@@ -121,6 +121,7 @@ def test_empty_batch_and_empty_utterance(wav2vec2):
         encode(wav2vec2, noise(4000, 0))
 
 
+@pytest.mark.slow
 def test_at_the_real_base_size():
     from transformers import Wav2Vec2Config, Wav2Vec2Model
 
@@ -228,6 +229,7 @@ def test_import_is_light():
 # --- loading, and the identity of weights ---
 
 
+@pytest.mark.slow
 def test_tiny_is_the_same_in_another_process_and_leaves_the_generator_alone(tiny):
     code = "from pipeline.features.ssl.extractor import *; print(SSL(SSLParams()).weights_digest)"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -71,6 +71,7 @@ def test_windows_keep_every_frame_once_with_context(samples, seconds, family):
     assert len(windows) == 1 or samples > size
 
 
+@pytest.mark.slow
 def test_layer_0_of_a_long_recording_is_that_of_the_whole(folder):
     # The normalisation and the group norm are of the whole recording, and the convolutions see enough on either side.
     waves = noise(RATE * 13, RATE * 9, 4000)
@@ -158,6 +159,7 @@ def test_passes_hold_every_piece_once_within_budget_and_slack(costs, budget, sla
     assert lengths == sorted(lengths, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [(0.6, 30.0), (30.0, 0.1), (30.0, 30.0)])
 def test_passes_leave_the_states_alone(folder, monkeypatch, most):
     waves = noise(16000, 9000, 400, 5301, 399, 12345, 1)

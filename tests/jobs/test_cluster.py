@@ -28,6 +28,8 @@ from pipeline.storage.feature_file import FeatureFile
 from pipeline.strict import Strict
 from pipeline.systems.system import System
 
+pytestmark = pytest.mark.slow
+
 distributed = pytest.importorskip("distributed")
 
 ENVIRONMENT = {

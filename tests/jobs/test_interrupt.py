@@ -20,7 +20,10 @@ from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.journal import left_plan
 from pipeline.systems import find_system
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's process table")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's process table"),
+    pytest.mark.slow,
+]
 
 LINE = "interrupted; run again to go on\n"
 

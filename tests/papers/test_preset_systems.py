@@ -13,6 +13,8 @@ from pipeline.strict import validate
 from pipeline.systems import ROLES, find_system
 from pipeline.systems.view import View
 
+pytestmark = pytest.mark.slow
+
 
 def features(preset, entry):
     """Role -> extractor and params of what an experiment reads, with `tiny` for every self-supervised model."""

@@ -32,6 +32,7 @@ FOUR = {"angry": ["angry"], "happy": ["happy"], "neutral": ["neutral"], "sad": [
 IEMOCAP = FOUR | {"happy": ["happy", "excited"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_every_preset_can_be_applied_on_demo_corpora(own, name):
     report = apply(name, *replacements(name))
@@ -49,6 +50,7 @@ def test_every_preset_can_be_applied_on_demo_corpora(own, name):
     assert own.read_bytes() == applied
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_every_presets_experiments_and_fusions_become_stages(own, name):
     apply(name, *replacements(name))

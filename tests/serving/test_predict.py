@@ -16,6 +16,8 @@ from pipeline.config.fusions import FusionParams
 from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.predictions import Predictions
 
+pytestmark = pytest.mark.slow
+
 MORE = """fusions:
   pair: {of: [picture, again], method: weighted_average}
   nested: {of: [pair, again, picture], fit_on: other_folds}

@@ -149,6 +149,7 @@ def test_sequence_attention_by_hand():
 # --- networks ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fusion", [*FUSIONS, "attention", None])
 @pytest.mark.parametrize("encoder", ["dpcnn", "textrcnn"])
 def test_networks_at_the_papers_size(encoder, fusion):
@@ -170,6 +171,7 @@ def test_networks_at_the_papers_size(encoder, fusion):
     assert network.classifier.in_features == dims
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("top_blocks", [0, 3])
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("model", ["hubert", "wav2vec2"])
@@ -269,6 +271,7 @@ def test_dropout_inside_the_top_blocks_can_be_set(files):
         assert inside | {block.attention.dropout for block in top.blocks} == wanted, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RAGGED)
 def test_padding_changes_no_probability(files, fitted, name):
     X = view(files, KINDS[name][0])
@@ -284,6 +287,7 @@ def test_sixteen_utterances_are_learnt_by_heart(files, fitted, name):
     check_learnt(fitted[name], view(files, KINDS[name][0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_the_seed_decides(files, name):
     X = view(files, KINDS[name][0])

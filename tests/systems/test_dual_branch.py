@@ -153,6 +153,7 @@ def test_the_registry_finds_it():
 # --- the cached variant is the same training ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [9, 3, 11])
 def test_cached_and_end_to_end_training_have_one_loss_curve(files, layer):
     said = {"epochs": 4}
@@ -208,6 +209,7 @@ def test_other_families_are_whole_too(files, tmp_path, name):
 # --- what every classifier promises ---
 
 
+@pytest.mark.slow
 def test_sixteen_utterances_are_learnt_by_heart(files, fitted):
     check_learnt(fitted, view(files))
 
@@ -273,6 +275,7 @@ def test_an_utterance_without_samples_is_refused(tmp_path):
 # --- the benchmark ---
 
 
+@pytest.mark.slow
 def test_bench_train_runs(tmp_path):
     result = CliRunner().invoke(main, ["bench", "train", "--quick", "--json", str(tmp_path / "figures.json")])
     assert result.exit_code == 0, result.output

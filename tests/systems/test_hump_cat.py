@@ -210,6 +210,7 @@ def test_am_softmax_without_a_margin_is_cross_entropy():
     assert AMSoftmaxLoss(30, 0.2)(logits, y) > AMSoftmaxLoss(30, 0)(logits, y)
 
 
+@pytest.mark.slow
 def test_probabilities_are_of_the_plain_cosines(files, fitted):
     model = fitted["hump_cat"]
     X = view(files)

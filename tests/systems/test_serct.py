@@ -208,6 +208,7 @@ def test_gradients_reach_all_that_trains(variant):
 # --- as a classifier ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in ("additive", "one layer")])
 def test_sixteen_utterances_are_learnt_by_heart(file, tmp_path, variant):
     X = view(file)

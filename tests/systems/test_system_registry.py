@@ -99,6 +99,7 @@ def package(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_example_trains_under_the_stage_of_every_system(package, tmp_path):
     rng = np.random.default_rng(0)
     rows = corpus(speakers=3, emotions=("angry", "sad"), takes=4)

@@ -66,6 +66,7 @@ def test_gradients_reach_all_that_trains(files, name):
     assert silent_parameters(make(name), view_of(files, name)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAST)
 def test_sixteen_utterances_are_learnt_by_heart(files, fitted, name):
     check_learnt(fitted[name], view_of(files, name))
