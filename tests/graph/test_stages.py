@@ -1,6 +1,10 @@
 """params.yaml -> stages: one for each thing that is asked for, and for nothing else."""
 
+import subprocess
+import sys
+
 import yaml
+from conftest import REPOSITORY
 
 from pipeline.config.document import validated
 from pipeline.graph.stages import graph_stages, name_clashes
@@ -159,3 +163,17 @@ keep: {a: [b-c], a-b: [c]}
     assert problems == []
     (clash,) = name_clashes(graph_stages(params, data))
     assert "features-a-b-c" in clash
+
+
+def test_the_shipped_dvc_yaml_is_current():
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "graph", "--check"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    text = (REPOSITORY / "dvc.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# Written by `ser graph` from params.yaml")
+    assert len(text.splitlines()) < 500
