@@ -94,6 +94,7 @@ def test_audio_is_sound(corpus):
     assert 1.5 < np.median(seconds) < 3.5
 
 
+@pytest.mark.slow
 @needs_espeak
 def test_emotions_and_speakers_differ_as_intended(corpus):
     def mean(measure, **wanted):

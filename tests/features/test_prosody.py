@@ -70,6 +70,7 @@ def test_names():
     assert [FEATURE_NAMES[part][0] for part in BLOCKS.values()] == ["F0avg", "avgEvoiced", "avgEunvoiced", "Vrate"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("longest", [2, 3, 5, 12, 40])
 def test_against_the_naive_reading(mode, longest):

@@ -68,6 +68,7 @@ def test_an_extractor_depends_on_no_other():
         assert not modules(code_text(f"features-{name}.txt")) & (others - {"pipeline/features/logmel.py"}), name
 
 
+@pytest.mark.slow
 def test_every_imported_module_is_in_the_closure(tmp_path):
     """What a stage really loads is in its digest, or is said to change no result."""
     code = (

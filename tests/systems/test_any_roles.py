@@ -88,6 +88,7 @@ def test_roles_stand_side_by_side_in_the_views_order(files):
     np.testing.assert_array_equal(alone["mfcc"][3], describe(files["mfcc"].row(3), "mfcc", {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("roles", SETS.values(), ids=SETS)
 @pytest.mark.parametrize("name", FAST)
 def test_any_set_of_features_is_learnt_and_loaded(files, tmp_path, name, roles):

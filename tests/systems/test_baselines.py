@@ -105,6 +105,7 @@ def test_convolutions_see_no_padding_even_while_training(pool, counts):
         torch.testing.assert_close(together[row, :count], alone[0], atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRAMED)
 def test_padding_changes_no_probability(files, fitted, name):
     assert files["mfcc"].lengths.min() < files["mfcc"].lengths.max()

@@ -282,6 +282,7 @@ def test_padding_changes_no_probability(files, fitted, name):
 # --- what every classifier promises ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_sixteen_utterances_are_learnt_by_heart(files, fitted, name):
     check_learnt(fitted[name], view(files, KINDS[name][0]))

@@ -214,6 +214,7 @@ def test_sixteen_utterances_are_learnt_by_heart(files, fitted):
     check_learnt(fitted, view(files))
 
 
+@pytest.mark.slow
 def test_padding_changes_no_probability(files, fitted):
     check_alone(fitted, view(files))
 

@@ -230,6 +230,7 @@ def test_gradients_reach_every_parameter(files, variant):
     assert silent_parameters(make(variant=variant), view(files, variant)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_sixteen_utterances_are_learnt_by_heart(files, fitted, variant):
     check_learnt(fitted[variant], view(files, variant))

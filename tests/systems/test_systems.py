@@ -113,6 +113,7 @@ def test_the_seed_decides_the_order_of_utterances_and_epochs_differ(files, monke
     assert all(sorted(epoch) == list(range(16)) for order in orders for epoch in order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAST)
 def test_saving_and_loading_changes_no_probability(files, fitted, tmp_path, name):
     check_saved(fitted[name], view_of(files, name), tmp_path)
