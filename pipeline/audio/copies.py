@@ -1,7 +1,7 @@
 """Copies of recordings for training parts: with noise, at another speed, at another pitch.
 
 The copy of utterance `k` has the key `k@10dB` (white Gaussian noise at an SNR of 10 dB), `k@0.9x` (played at 0.9 times
-the speed, which lowers the pitch too) or `k@+2st` (2 semitones up, at the same speed). `audio.source_key` undoes it.
+the speed, which lowers the pitch too) or `k@+2st` (2 semitones up, at the same speed). `keys.source_key` undoes it.
 """
 
 from collections.abc import Iterator, Mapping

@@ -87,7 +87,7 @@ def _wait_for_worker(client: Any, address: str, resources: Mapping[str, float]) 
     announced = False
     while not _has_worker(client, resources):
         if time.monotonic() - start > WORKER_WAIT:
-            raise UserError(f"{address}: the Dask cluster does not have {wanted}; start one (see README.md)")
+            raise UserError(f"{address}: the Dask cluster does not have {wanted}; start one (see examples/cluster.md)")
         if not announced:
             print(f"waiting for {wanted} at {address}", file=sys.stderr, flush=True)
             announced = True

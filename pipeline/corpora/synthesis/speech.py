@@ -1,6 +1,6 @@
 """Synthesise the demo corpora: emotional speech by eSpeak NG, so that the whole pipeline runs with no data.
 
-What is said and how is in `demo_script.py`; `demo.py` reads the files back.
+What is said and how is in `script.py`; `demo.py` reads the files back.
 """
 
 import math

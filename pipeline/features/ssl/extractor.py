@@ -67,8 +67,8 @@ class SSL(Extractor[SSLParams]):
 
     50 frames per second. Of wav2vec 2.0-like models the first is centred at 12.5 ms and sees 25 ms; an utterance below
     25 ms (400 samples) is extended by zeros. Of Whisper the first is centred at 0. An utterance of n samples has
-    `frames(n)` of them, 1 at least. `ssl_encode.hidden_states` and `ssl_whisper.WhisperEncoder.states` say what the
-    layers are, and why batching leaves them as they are; `ssl_run` says what is done to recordings above
+    `frames(n)` of them, 1 at least. `wav2vec.hidden_states` and `whisper.WhisperEncoder.states` say what the
+    layers are, and why batching leaves them as they are; `batches` says what is done to recordings above
     `chunk_seconds`.
 
     With `pool` there is one row per utterance: (1, hidden size), or for mean_std (1, 2 * hidden size), first the means.

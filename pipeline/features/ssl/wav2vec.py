@@ -2,7 +2,7 @@
 
 `transformers` zero-pads a batch and, for base models, normalises the first convolution over time, padding included:
 the states of an utterance then depend on what it is batched with. Here the statistics are taken over each utterance's
-own samples (`ssl_convolve`), padded frames are zeroed wherever a convolution could see them, and attention is masked.
+own samples (`convolutions`), padded frames are zeroed wherever a convolution could see them, and attention is masked.
 
 Sources: wav2vec 2.0 (Baevski et al. 2020), HuBERT (Hsu et al. 2021), WavLM (Chen et al. 2022), data2vec (Baevski et al.
 2022), UniSpeech-SAT (Chen et al. 2022); the modules are those of the library `transformers`, run one by one.
@@ -108,7 +108,7 @@ def hidden_states(backbone: "PreTrainedModel", waves: Sequence[Wave], layers: Se
 
 @dataclass(frozen=True)
 class Wav2vecEncoder:
-    """Waveforms to hidden states of a wav2vec 2.0-like model; the protocol is `ssl_run.Encoder`.
+    """Waveforms to hidden states of a wav2vec 2.0-like model; the protocol is `batches.Encoder`.
 
     Attributes:
         backbone: of a supported family, in evaluation mode, on any device.

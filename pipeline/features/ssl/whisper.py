@@ -93,7 +93,7 @@ def log_mel_of(model: str, config: Any) -> LogMel:
 
 @dataclass(frozen=True)
 class WhisperEncoder:
-    """Waveforms at 16 kHz to hidden states of Whisper; the protocol is `ssl_run.Encoder`.
+    """Waveforms at 16 kHz to hidden states of Whisper; the protocol is `batches.Encoder`.
 
     Attributes:
         backbone: WhisperModel in evaluation mode, on any device; its decoder is not used.
