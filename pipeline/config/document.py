@@ -11,6 +11,7 @@ from pipeline.config.references import reference_problems
 from pipeline.config.strict_yaml import key_lines, parse
 from pipeline.errors import ParamsError
 from pipeline.strict import validate
+from pipeline.systems import systems
 
 SECTIONS_OF_ENTRIES = (
     "demo corpora copies features embeddings protocols experiments fusions".split()  # noqa: SIM905
@@ -61,6 +62,8 @@ def validated(data: Any) -> tuple[Params | None, list[str]]:
     if not isinstance(data, Mapping):
         return None, ["must be a mapping of sections"]
     data = {key: table for key, table in data.items() if table is not None or key == "seed"}  # all commented out
+    if _is_grouped(data.get("experiments")):
+        return None, ["experiments: are grouped by system, as an earlier version had them; see CHANGELOG.md"]
     problems = []
     try:
         params = validate(Params, data)
@@ -73,6 +76,14 @@ def validated(data: Any) -> tuple[Params | None, list[str]]:
     problems += resolve_features(params)
     problems += reference_problems(params, {section: _names(data, section) for section in SECTIONS_OF_ENTRIES})
     return params, problems
+
+
+def _is_grouped(experiments: Any) -> bool:
+    """Whether experiments are written as they were before entries were flat: system -> name -> entry."""
+    if not isinstance(experiments, Mapping) or not experiments:
+        return False
+    groups = all(isinstance(group, Mapping) and "system" not in group for group in experiments.values())
+    return groups and all(name in systems() for name in experiments)
 
 
 def _names(data: Mapping[Any, Any], section: str) -> list[str]:

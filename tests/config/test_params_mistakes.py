@@ -268,3 +268,9 @@ def test_a_folder():
 def test_a_file_below_a_file():
     Path("file").write_text("")
     assert mistakes(Path("file/params.yaml")) == [(0, "cannot be read (Not a directory)")]
+
+
+def test_a_file_of_an_earlier_version_is_one_mistake():
+    text = "copied: {mfcc: []}\nexperiments:\n  pooled:\n    first: {corpus: mine}\n  svm: {}\n"
+    problem = "experiments: are grouped by system, as an earlier version had them; see CHANGELOG.md"
+    assert mistakes(FILE, text) == [(2, problem)]
