@@ -10,12 +10,14 @@ from pipeline.commands.command import Command
 from pipeline.errors import ParamsError
 from pipeline.graph import dvc_yaml
 from pipeline.graph.code import code_text, package_digest
+from pipeline.graph.current import params_for
 
 
 @click.command(cls=Command, help=__doc__)
 @click.option("--of", "digest", help="Digest of an installed package, as `ser graph` wrote it.")
 def main(digest: str | None) -> None:
     """Write data/code/NAME.txt for each kind of stage that dvc.yaml has."""
+    params_for("code")
     if digest is not None and digest != package_digest():
         raise ParamsError("dvc.yaml was written by another version of the installed package; run `ser graph`")
     files = [Path(file) for file in dvc_yaml.read().outs("code")]

@@ -1,15 +1,14 @@
 """`ser graph`: params.yaml -> dvc.yaml, after a look at everything that could go wrong."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.checked import checked_stages
 from pipeline.commands.command import Command
 
 if TYPE_CHECKING:
     from pipeline.graph.dvc_yaml import Difference
-    from pipeline.graph.stage import Stage
 
 
 @click.command(cls=Command)
@@ -20,43 +19,24 @@ def graph(check: bool) -> None:
     All that is wrong in params.yaml, or not as it says on the disk, is said at once, and then nothing is written.
     Stages that you wrote yourself stay.
     """
+    from pipeline.config.document import read_text
+    from pipeline.config.params import FILE
     from pipeline.graph import dvc_yaml
     from pipeline.graph.files import bring_up_to_date
 
-    stages, before = _stages(), dvc_yaml.read()
+    stages, before = checked_stages(read_text(FILE), FILE), dvc_yaml.read()
     if check:
         if dvc_yaml.written(stages, before) != before.text:
-            _say(dvc_yaml.difference(stages, before), "would be ")
-            click.echo(f"{dvc_yaml.FILE} is not what `ser graph` writes; run it", err=True)
+            changes = dvc_yaml.difference(stages, before)
+            _say(changes, "would be ")
+            how = "" if changes else ", though only in its layout"
+            click.echo(f"{dvc_yaml.FILE} is not what `ser graph` writes{how}; run it", err=True)
             raise SystemExit(1)
         click.echo(f"{dvc_yaml.FILE} is current: {len(stages)} stages")
         return
     _say(bring_up_to_date(stages), "")
     users = f", and {len(before.users())} of your own" if before.users() else ""
     click.echo(f"{dvc_yaml.FILE}: {len(stages)} stages{users}; `dvc repro` runs them")
-
-
-def _stages() -> "list[Stage]":
-    from pipeline.config.document import located, read_text, validated
-    from pipeline.config.params import FILE
-    from pipeline.config.strict_yaml import parse
-    from pipeline.config.system_params import system_params_problems
-    from pipeline.errors import ParamsError
-    from pipeline.experiments.readiness import readiness_problems
-    from pipeline.graph.stages import graph_stages, name_clashes
-
-    text = read_text(FILE)
-    data = parse(text, str(FILE))
-    params, problems = validated(data)
-    if params is not None:
-        problems += system_params_problems(params)
-        problems += readiness_problems(params)
-    if params is None or problems:
-        raise ParamsError("\n".join(located(problems, text, Path(FILE))))
-    stages = graph_stages(params, data)
-    if clashes := name_clashes(stages):
-        raise ParamsError("\n".join(f"{FILE}: {clash}" for clash in clashes))
-    return stages
 
 
 def _say(changes: "Difference", mood: str) -> None:

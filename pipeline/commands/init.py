@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.checked import checked_stages
 from pipeline.commands.command import Command
 
 if TYPE_CHECKING:
@@ -20,20 +21,26 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
     Looks at each corpus, chooses its reader, a protocol that it can serve and a first experiment, and says so. Takes
     the place of the demo's params.yaml, and of no other.
     """
+    from pipeline.config.params import FILE
+    from pipeline.errors import ParamsError
     from pipeline.graph.first_params import first_params, protocol_for
-    from pipeline.graph.project import start_project
+    from pipeline.graph.project import check_replaceable, start_project
 
+    check_replaceable()
     chosen = [_corpus(given) for given in corpora]
-    text = first_params(chosen, _model(model) if model else None)
-    steps = start_project(text)
+    if len({corpus.name for corpus in chosen}) < len(chosen):
+        raise ParamsError("--corpus: two corpora have one name; give each its own")
+    states = _model(model) if model else None
+    text = first_params(chosen, states)
+    steps = start_project(text, checked_stages(text, FILE))
     for corpus in chosen:
-        found, protocol = corpus.recognition, protocol_for(corpus.recognition)
-        emotions = ", ".join(f"{label} {count}" for label, count in found.emotions.items())
-        click.echo(f"{corpus.name}: read as {found.title}: {found.recordings} recordings ({emotions})")
-        for note in found.notes:
-            click.echo(f"  note: {note}")
+        protocol = protocol_for(corpus.recognition)
+        click.echo(f"{corpus.name}: {corpus.recognition.describe()}")
         click.echo(f"  protocol {protocol.name}: {protocol.reason}")
         click.echo(f"  experiment pooled_{corpus.name}: functionals of log-Mel, MFCC and prosody, logistic regression")
+        if states:
+            layers = " and ".join(map(str, states.layers))
+            click.echo(f"  experiment {states.name}_{corpus.name}: hidden states of layers {layers}, pooled, the same")
     for step in steps:
         click.echo(step)
     click.echo("next: dvc repro")
@@ -54,7 +61,8 @@ def _corpus(given: str) -> "Corpus":
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise ParamsError(f"--corpus {given!r}: {str(folder)!r} {what}")
-    return Corpus(name, folder, recognise(folder))
+    inside = not folder.is_absolute() and ".." not in folder.parts
+    return Corpus(name, folder if inside else folder.absolute(), recognise(folder))
 
 
 def _model(source: str) -> "Model":

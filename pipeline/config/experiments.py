@@ -59,7 +59,7 @@ ClassSet = Annotated[dict[str, list[str]], BeforeValidator(_as_mapping), AfterVa
 class ExperimentParams(Strict):
     """One system trained and tested on one corpus under one protocol."""
 
-    system: str = Field(description="an entry of the systems; `ser systems` lists them")
+    system: str = Field(description="the name of a system; README.md lists them")
     corpus: str = Field(description="an entry of corpora")
     protocol: str = Field(description="an entry of protocols")
     copies: str = Field("", description="an entry of copies, which join the training part; none where left out")

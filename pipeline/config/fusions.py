@@ -37,6 +37,14 @@ class FusionParams(Strict):
             return {"fit_on": "validation", **values}
         return values
 
+    @model_validator(mode="after")
+    def _no_idle_param(self) -> "FusionParams":
+        idle = {"c": self.method == "weighted_average", "gate_units": self.method != "gated"}
+        for name, ignored in idle.items():
+            if ignored and name in self.model_fields_set:
+                raise ValueError(f"{name} is of no use to {self.method}; leave it out")
+        return self
+
     @field_validator("of")
     @classmethod
     def _two_or_more(cls, of: list[str]) -> list[str]:

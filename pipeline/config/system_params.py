@@ -2,6 +2,7 @@
 
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
+from pipeline.config.protocols import has_validation
 from pipeline.errors import ParamsError
 from pipeline.strict import validate
 from pipeline.systems import find_system, systems
@@ -27,7 +28,18 @@ def system_params_problems(params: Params) -> list[str]:
         if experiment.system not in systems():
             continue
         try:
-            system_params(name, experiment)
+            own = system_params(name, experiment)
+            problems += _unvalidated(params, name, experiment, getattr(own, "patience", 0))
         except ParamsError as error:
             problems += str(error).splitlines()
     return problems
+
+
+def _unvalidated(params: Params, name: str, experiment: ExperimentParams, patience: int) -> list[str]:
+    protocol = params.protocols.get(experiment.protocol)
+    if not patience or protocol is None or has_validation(protocol):
+        return []
+    return [
+        f"experiments.{name}.params: patience {patience} needs a validation part, and protocol "
+        f"{experiment.protocol!r} has none; set patience: 0, or give the protocol one"
+    ]

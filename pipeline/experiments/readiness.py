@@ -11,6 +11,7 @@ from pipeline.corpora.base import CorpusParams
 from pipeline.errors import UserError
 from pipeline.experiments.classes import class_set
 from pipeline.experiments.feasibility import ListedRow, listed_rows, protocol_problem
+from pipeline.graph import dvc_lock
 
 
 def readiness_problems(params: Params) -> list[str]:
@@ -27,10 +28,16 @@ def readiness_problems(params: Params) -> list[str]:
 def _roots(params: Params) -> Iterator[str]:
     made = {paths.raw(demo) for demo in params.demo}
     for name, corpus in params.corpora.items():
-        if corpus.root in made or Path(corpus.root).is_dir():
+        if corpus.root in made or Path(corpus.root).is_dir() or _is_listed(name):
             continue
         what = "is no folder" if Path(corpus.root).exists() else "does not exist"
         yield f"corpora.{name}.root: {str(corpus.root)!r} {what}"
+
+
+def _is_listed(corpus: str) -> bool:
+    """Whether a corpus was listed before, here or where dvc.lock comes from: its recordings may be elsewhere."""
+    lock = dvc_lock.FILE.read_text(encoding="utf-8") if dvc_lock.FILE.is_file() else ""
+    return paths.manifest(corpus).is_file() or f"\n  manifest-{corpus}:\n" in lock
 
 
 def _corpus(params: Params, name: str, corpus: CorpusParams, experiments: dict[str, ExperimentParams]) -> Iterator[str]:

@@ -55,8 +55,9 @@ def is_in_project() -> bool:
 
 
 def code_sources() -> list[str]:
-    """What the code's digests are taken of, where it is a part of the project."""
-    return ["pipeline", "stages"] if is_in_project() else []
+    """What the stage `code` depends on: params.yaml, which it holds against dvc.yaml before anything else runs, and
+    what digests are taken of, where that is a part of the project."""
+    return ["params.yaml", *(["pipeline", "stages"] if is_in_project() else [])]
 
 
 def code_command() -> str:

@@ -23,7 +23,7 @@ def bring_up_to_date(stages: Sequence[Stage]) -> dvc_yaml.Difference:
     if lock is not None:
         dvc_yaml.write(lock, dvc_lock.FILE)
     wanted = {path for stage in stages for path in stage.paths()}
-    for name in changes.dropped:
+    for name in before.own():
         for path in before.outs_in_git(name):
             if path not in wanted:
                 _remove(Path(path))

@@ -2,36 +2,34 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.atomic import atomic_path
-from pipeline.config.document import located, validated
+from pipeline.config.document import read_text, validated
 from pipeline.config.params import FILE
 from pipeline.config.strict_yaml import parse
 from pipeline.errors import ParamsError, UserError
 from pipeline.graph.files import bring_up_to_date
-from pipeline.graph.stages import graph_stages
+from pipeline.graph.stage import Stage
 
 IGNORED_BY_GIT = ("/data/", "/dvc_plots/")
 IGNORED_BY_DVC = ("*.parts", "*.tmp", "__pycache__")
 
 
-def start_project(text: str) -> list[str]:
+def start_project(text: str, stages: Sequence[Stage]) -> list[str]:
     """Write params.yaml and the graph of it, and make the folder a repository of git and of DVC if it is none.
+
+    Args:
+        text: of params.yaml.
+        stages: what it asks for.
 
     Returns:
         What was done, a line each.
 
     Raises:
-        ParamsError: there is a params.yaml already that is not the demo's, or the text is not valid.
         UserError: git or DVC fails.
     """
-    _check_replaceable()
-    data = parse(text, str(FILE))
-    params, problems = validated(data)
-    if params is None or problems:
-        raise ParamsError("\n".join(located(problems, text, FILE)))
-    stages = graph_stages(params, data)
     steps = [*_repositories()]
     with atomic_path(FILE) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -41,11 +39,17 @@ def start_project(text: str) -> list[str]:
     return [*steps, f"wrote {FILE} and dvc.yaml ({len(stages)} stages)"]
 
 
-def _check_replaceable() -> None:
+def check_replaceable() -> None:
+    """Refuse to write over a params.yaml that is not the demo's.
+
+    Raises:
+        ParamsError: there is one that has other corpora than synthetic ones, or none, or is wrong.
+    """
     if not FILE.exists():
         return
-    params, _ = validated(parse(FILE.read_text(encoding="utf-8"), str(FILE)))
-    if params is None or any(corpus.reader != "demo" for corpus in params.corpora.values()):
+    params, problems = validated(parse(read_text(FILE), str(FILE)))
+    readers = {corpus.reader for corpus in params.corpora.values()} if params else set()
+    if problems or readers != {"demo"}:
         raise ParamsError(
             f"{FILE} is there already, and is not the demo's; add your corpus to it, or make the project in another "
             "folder"

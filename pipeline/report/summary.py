@@ -53,7 +53,7 @@ def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic:
         used += [mark for mark in marks if mark not in used]
         cells = [
             name,
-            card["corpus"] + (" (synthetic)" if card["corpus"] in synthetic else ""),
+            card["corpus"] + _classes(card) + (" (synthetic)" if card["corpus"] in synthetic else ""),
             f"{card['protocol']['scheme']}, {row['folds']} {'fold' if row['folds'] == 1 else 'folds'}",
             *(
                 f"{100 * row['scores'][m]:.1f} [{100 * row['interval'][m][0]:.1f}, {100 * row['interval'][m][1]:.1f}]"
@@ -67,6 +67,11 @@ def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic:
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", *(f"[{i}] {NOTES[mark]}.  " for i, mark in enumerate(used, 1))]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _classes(card: Mapping[str, Any]) -> str:
+    """How many classes there are, where they are not all that the corpus has."""
+    return f", {len(card['emotions'])} classes" if card.get("emotions") else ""
 
 
 def _over_folds(row: Mapping[str, Any]) -> str:

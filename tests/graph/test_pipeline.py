@@ -143,7 +143,7 @@ def test_made_again_from_nothing_it_has_the_same_bytes(project):
 def test_a_changed_mfcc_reruns_what_uses_it_and_nothing_else(project):
     set_param(project, "features.mfcc_39.n_mels", 30)
     output = sh(project, "dvc", "repro")
-    assert ran(output) == {"features-demo_en-mfcc_39", "train-pooled_en", "fuse-three_en", "evaluate"}
+    assert ran(output) == {"code", "features-demo_en-mfcc_39", "train-pooled_en", "fuse-three_en", "evaluate"}
     assert "n_mels" in sh(project, "dvc", "params", "diff")
     assert "metrics/scores.json" in sh(project, "dvc", "metrics", "diff")
     undo(project)
@@ -151,7 +151,7 @@ def test_a_changed_mfcc_reruns_what_uses_it_and_nothing_else(project):
 
 def test_a_published_figure_retrains_nothing(project):
     set_param(project, "experiments.pooled_en.published", {"WA": 50.0})
-    assert ran(sh(project, "dvc", "repro")) == {"evaluate"}
+    assert ran(sh(project, "dvc", "repro")) == {"code", "evaluate"}
     assert "WA 50.0" in (project / "metrics/summary.md").read_text()
     undo(project)
 
@@ -174,7 +174,7 @@ def test_a_changed_layer_retrains_the_systems_that_use_it(project):
 
 def test_an_experiment_runs_with_a_param_set_on_the_command_line(project):
     output = sh(project, "dvc", "exp", "run", "-S", "experiments.pooled_en.params.c=0.5")
-    assert ran(output) == {"train-pooled_en", "fuse-three_en", "evaluate"}
+    assert ran(output) == {"code", "train-pooled_en", "fuse-three_en", "evaluate"}
     assert "pooled_en.params.c" in sh(project, "dvc", "params", "diff")
     undo(project)
 
@@ -191,12 +191,24 @@ def test_a_misspelt_param_stops_the_run_and_leaves_the_outputs(project):
     undo(project)
 
 
-def test_a_stale_graph_is_one_clear_line(project):
+AGAIN = "  again_en: {system: svm, corpus: demo_en, protocol: speakers, prosody: prosody}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stage"),
+    [
+        ("experiments:\n", f"experiments:\n{AGAIN}", "train-again_en is new in it"),
+        ("  three_en:", "  four_en:", "fuse-four_en is new in it"),
+        (PARAMS[PARAMS.index("  three_en:") : PARAMS.index("scoring")], "", "fuse-three_en is no longer in it"),
+    ],
+)
+def test_a_stale_graph_is_one_clear_line_and_costs_no_score(project, old, new, stage):
     text = (project / "params.yaml").read_text()
-    line = "  again_en: {system: svm, corpus: demo_en, protocol: speakers, prosody: prosody}\n"
-    (project / "params.yaml").write_text(text.replace("experiments:\n", f"experiments:\n{line}"))
+    assert old in text
+    (project / "params.yaml").write_text(text.replace(old, new))
     output = sh(project, "dvc", "repro", ok=False)
-    assert "error: dvc.yaml is older than params.yaml: stage train-again_en is new in it; run `ser graph`" in output
+    assert f"error: dvc.yaml is older than params.yaml: stage {stage}; run `ser graph`" in output
+    assert "metrics" not in sh(project, "git", "status", "--porcelain")
     undo(project)
 
 

@@ -1,0 +1,33 @@
+"""The stages of a params.yaml that has nothing wrong, neither in itself nor against the disk."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.graph.stage import Stage
+
+
+def checked_stages(text: str, path: Path) -> "list[Stage]":
+    """The stages that the text of a params.yaml asks for.
+
+    Raises:
+        ParamsError: all that is wrong in it, or not as it says on the disk, a line each.
+    """
+    from pipeline.config.document import located, validated
+    from pipeline.config.strict_yaml import parse
+    from pipeline.config.system_params import system_params_problems
+    from pipeline.errors import ParamsError
+    from pipeline.experiments.readiness import readiness_problems
+    from pipeline.graph.stages import graph_stages, name_clashes
+
+    data = parse(text, str(path))
+    params, problems = validated(data)
+    if params is not None:
+        problems += system_params_problems(params)
+        problems += readiness_problems(params)
+    if params is None or problems:
+        raise ParamsError("\n".join(located(problems, text, path)))
+    stages = graph_stages(params, data or {})
+    if clashes := name_clashes(stages):
+        raise ParamsError("\n".join(f"{path}: {clash}" for clash in clashes))
+    return stages
