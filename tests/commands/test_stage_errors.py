@@ -34,7 +34,10 @@ def test_the_stages_run_without_mistakes(project):
         ("features", ["mine", "cepstra"], "cepstra of mine: computed 9, reused 0; data/features/mine/cepstra.h5\n"),
     ):
         done = project.run(f"stages.{stage}", *arguments)
-        assert (done.returncode, done.stdout, done.stderr) == (0, says, "")
+        others = [
+            line for line in done.stderr.splitlines() if not line.endswith(" s left")
+        ]  # progress, where it is slow
+        assert (done.returncode, done.stdout, others) == (0, says, [])
     made = [name for name in project.files() if not name.startswith("recordings/")]
     assert made == [
         "data/audio/loud/16k.h5",
