@@ -14,6 +14,8 @@ pytest.importorskip("transformers")
 
 from pipeline.features.ssl.batches import check_compute  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=CHECKPOINTS)
 def folder(request, tmp_path_factory):

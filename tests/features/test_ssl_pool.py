@@ -12,6 +12,8 @@ pytest.importorskip("transformers")
 
 from pipeline.features.ssl.pooling import Frames, Pooled  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = (16000, 9000, 400, 5301, 399, 12345, 1)
 
 

@@ -15,6 +15,8 @@ from pipeline.features.ssl.loading import load_backbone  # noqa: E402
 from pipeline.features.ssl.wav2vec import hidden_states  # noqa: E402
 from pipeline.features.ssl.whisper import LogMel  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 ALL = (0, 1, 2, 3, 4)
 LENGTHS = (16000, 80000, 9000, 321, 320, 1)
 

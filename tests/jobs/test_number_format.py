@@ -15,6 +15,8 @@ from pipeline.systems.neural import Fixed, NeuralSystem
 from pipeline.systems.training.params import TrainingParams
 from pipeline.systems.view import View
 
+pytestmark = pytest.mark.slow
+
 KEYS = [f"u{i}" for i in range(8)]
 SAID = "precision: bfloat16"
 WRONG = "precision: bfloat16 is wrong on this machine: .* are off by .* %; use float32$"

@@ -13,6 +13,8 @@ from pipeline.features.ssl.loading import weights_digest  # noqa: E402
 from pipeline.features.ssl.wav2vec import hidden_states  # noqa: E402
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=CHECKPOINTS)
 def model(request):
