@@ -21,6 +21,8 @@ from pipeline.features.ssl.convolutions import convolve, moments, normalises_ove
 from pipeline.features.ssl.wav2vec import frames, hidden_states, normalise  # noqa: E402
 from pipeline.jobs.torch_errors import out_of_memory  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 RATE = 16000
 
 
