@@ -1,5 +1,7 @@
 """The own params of experiments' systems. Checking them imports the systems, which takes seconds."""
 
+from collections.abc import Iterator
+
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
 from pipeline.config.protocols import has_validation
@@ -29,17 +31,20 @@ def system_params_problems(params: Params) -> list[str]:
             continue
         try:
             own = system_params(name, experiment)
-            problems += _unvalidated(params, name, experiment, getattr(own, "patience", 0))
+            problems += [f"experiments.{name}.params: {problem}" for problem in _unvalidated(params, experiment, own)]
         except ParamsError as error:
             problems += str(error).splitlines()
     return problems
 
 
-def _unvalidated(params: Params, name: str, experiment: ExperimentParams, patience: int) -> list[str]:
-    protocol = params.protocols.get(experiment.protocol)
-    if not patience or protocol is None or has_validation(protocol):
-        return []
-    return [
-        f"experiments.{name}.params: patience {patience} needs a validation part, and protocol "
-        f"{experiment.protocol!r} has none; set patience: 0, or give the protocol one"
-    ]
+def _unvalidated(params: Params, experiment: ExperimentParams, own: SystemParams) -> Iterator[str]:
+    """What its params want of a validation part that is not there, or is only watched."""
+    protocol, patience = params.protocols.get(experiment.protocol), getattr(own, "patience", 0)
+    if not getattr(own, "stop", True):
+        if idle := [name for name in ("patience", "monitor") if experiment.params.get(name)]:
+            yield f"{idle[0]} is of no use where stop is false, which runs all epochs; leave one of them out"
+    elif patience and protocol is not None and not has_validation(protocol):
+        yield (
+            f"patience {patience} needs a validation part, and protocol {experiment.protocol!r} has none; set "
+            "patience: 0, or give the protocol one"
+        )

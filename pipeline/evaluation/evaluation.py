@@ -13,7 +13,8 @@ from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 from pipeline.evaluation.leaks import check_leaks
 from pipeline.evaluation.scores import intervals, mcnemar, scores
-from pipeline.experiments.predictions import CURVE, Predictions, write_csv, write_json
+from pipeline.experiments.predictions import Predictions, write_csv, write_json
+from pipeline.systems import CURVE
 
 DIGITS = 4
 """decimals of what goes into git; far below any confidence interval"""

@@ -37,7 +37,7 @@ class FoldResult:
     Attributes:
         parts: test and validation by the fold's model, and training by those of the inner folds.
         classes: numbers of the classes that the model was trained on (k,), ascending.
-        curve: a row of `CURVE` for each epoch (epochs, 4); NaN where there is no figure.
+        curve: a row of `CURVE` for each epoch (epochs, 5); NaN where there is no figure.
         model: the model's file.
         parameters: how many were trained.
         seconds: time per epoch (s); NaN without epochs.

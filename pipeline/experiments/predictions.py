@@ -7,7 +7,7 @@ A folder `data/predictions/NAME/` with
   part, when the protocol has inner folds). A fusion's are of the same parts, as far as an outer fusion may be fitted
   on them.
 - `folds.json`: for each fold, the keys in `train` (noisy copies too), `validation` and `test`.
-- `curves.csv`: fold, epoch, training and validation loss, validation accuracy.
+- `curves.csv`: fold, epoch, loss and accuracy of the training and of the validation part.
 - `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores.
 """
 
@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
+from pipeline.systems import CURVE
 
 COLUMNS = ("fold", "part", "key", "emotion", "speaker")
-CURVE = ("epoch", "train_loss", "valid_loss", "valid_acc")
 
 
 @dataclass

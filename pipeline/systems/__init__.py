@@ -5,7 +5,8 @@ A system is a class below `System` with these literals, which are read without i
 - `name`: the system's name, and its group's in `experiments`;
 - `roles`: the features it must have, of logmel, mfcc, prosody, ssl and waveform;
 - `optional`, where it takes more: those it reads when they are given; one at least where `roles` is empty;
-- `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors.
+- `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors;
+- `uses_validation = False`, where `fit` has no use for a validation part, which is then trained on.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 ROLES = ("logmel", "mfcc", "prosody", "ssl", "waveform")
 
+CURVE = ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc")
+"""what is known of each epoch of a training"""
+
 REGISTRY = Registry(Path(__file__).parent, __name__, "System", "system", skipped=("layers", "training"))
 """name -> entry"""
 
@@ -38,6 +42,7 @@ class SystemEntry:
         optional: those it reads when they are given.
         accepts: role -> extractors that may fill it, where these are others than its namesake.
         neural: whether it trains a network, and so has epochs.
+        uses_validation: whether it makes use of a validation part.
     """
 
     module: str
@@ -46,6 +51,7 @@ class SystemEntry:
     optional: tuple[str, ...] = ()
     accepts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     neural: bool = False
+    uses_validation: bool = True
 
     def load(self) -> "type[System]":
         """Import the system's class."""
@@ -82,6 +88,7 @@ def _system(name: str, entry: Entry) -> SystemEntry:
         optional=tuple(optional),
         accepts=entry.literals.get("accepts", {}),
         neural="NeuralSystem" in entry.ancestors,
+        uses_validation=entry.literals.get("uses_validation", True),
     )
 
 

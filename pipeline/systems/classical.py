@@ -25,6 +25,8 @@ class Classical(System):
     Subclasses set `name`, `roles` and `Params`, and give `train` and `probabilities`. The device is of no use here.
     """
 
+    uses_validation = False
+
     @abstractmethod
     def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:
         """Fit to standardised vectors z (N, dims) of the utterances X, of the classes `codes` (N,)."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.errors import ParamsError, UserError
+from pipeline.systems import CURVE
 from pipeline.systems.layers.cross_entropy import CrossEntropy
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.normalisation import GROUPS, Statistics
@@ -52,13 +53,13 @@ class NeuralSystem(System):
         validation: tuple[View, Sequence[str]] | None = None,
         on_epoch: Callable[[], None] = lambda: None,
     ) -> Self:
-        """Train on utterances X with labels y; `validation` picks the epoch kept and stops early.
+        """Train on utterances X with labels y; `validation` picks the epoch kept, unless `stop` is false.
 
         Raises:
             UserError: early stopping is asked for and there is no validation part, or the loss became no number.
         """
         settings = self.settings()
-        if settings.patience and validation is None:
+        if settings.stop and settings.patience and validation is None:
             raise UserError(f"{type(self).__name__}: patience {settings.patience} needs a validation part")
         self.classes_ = np.unique(np.array(y, dtype=str))
         codes = self._codes(y)
@@ -207,7 +208,7 @@ def _mean_history(histories: Sequence[Sequence[dict[str, Any]]]) -> list[dict[st
     found: list[dict[str, float]] = []
     for epoch in range(max(len(history) for history in histories)):
         rows = [history[epoch] for history in histories if epoch < len(history)]
-        names: list[str] = [name for name in ("epoch", "train_loss", "valid_loss", "valid_acc") if name in rows[0]]
+        names: list[str] = [name for name in CURVE if name in rows[0]]
         found.append({name: float(np.mean([row[name] for row in rows])) for name in names})
     return found
 

@@ -30,10 +30,12 @@ class System(ClassifierMixin, BaseEstimator, ABC):
     """those it takes where they are given"""
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """role -> extractors that may fill it, where these are others than its namesake"""
+    uses_validation: ClassVar[bool] = True
+    """whether `fit` makes use of a validation part; where not, those utterances are trained on"""
     classes_: NDArray[np.str_]
     """the emotions trained on, sorted"""
     history_: list[dict[str, float]]
-    """a row for each epoch: epoch, train_loss, and where there is a validation part valid_loss and valid_acc"""
+    """a row for each epoch, of what `CURVE` names; validation figures where there is a validation part"""
     seconds_per_epoch_: float = np.nan
     """time (s); NaN where there are no epochs"""
 

@@ -34,6 +34,26 @@ def test_the_shipped_params_are_valid():
     assert params.experiments["caf_en"].inputs == {"logmel": "logmel_224", "ssl": "tiny"}
 
 
+@pytest.mark.parametrize(
+    ("own", "held_out", "problem"),
+    [
+        ({"epochs": 1}, 0, "patience 25 needs a validation part, and protocol 'dealt' has none; set patience: 0, or "),
+        ({"epochs": 1, "patience": 0}, 0, ""),
+        ({"epochs": 1, "stop": False}, 0, ""),
+        ({"epochs": 1, "stop": False}, 1, ""),
+        ({"stop": False, "patience": 3}, 1, "patience is of no use where stop is false, which runs all epochs; leave "),
+        ({"stop": False, "monitor": "valid_acc"}, 1, "monitor is of no use where stop is false, which runs all epochs"),
+    ],
+)
+def test_what_training_wants_of_a_validation_part_is_there(loaded, own, held_out, problem):
+    text = edited("protocols.dealt", {"scheme": "grouped_kfold", "folds": 3, "validation_speakers": held_out})
+    data = yaml.safe_load(text)
+    data["experiments"]["picture"]["params"] = own
+    problems = system_params_problems(loaded(yaml.safe_dump(data)))
+    assert len(problems) == bool(problem)
+    assert all(each.startswith(f"experiments.picture.params: {problem}") for each in problems)
+
+
 def test_values_and_defaults(loaded):
     params = loaded(PARAMS)
     assert (params.scoring.bootstrap, params.scoring.confidence) == (100, 0.95)

@@ -44,9 +44,9 @@ def test_files_of_an_evaluation(tmp_path):
     assert confusion[0] == "actual,predicted"
     assert {line: confusion.count(line) for line in confusion[1:]} == {"angry,sad": 4, "angry,angry": 4, "sad,sad": 8}
     assert written["curves/toy.csv"].decode().splitlines()[:3] == [
-        "fold,epoch,train_loss,valid_loss,valid_acc",
-        "0,1.0000,1.2500,,",
-        "0,2.0000,0.5000,0.7500,1.0000",
+        "fold,epoch,train_loss,train_acc,valid_loss,valid_acc",
+        "0,1.0000,1.2500,,,",
+        "0,2.0000,0.5000,0.5000,0.7500,1.0000",
     ]
 
 

@@ -6,6 +6,7 @@ from feature_files import EMOTIONS, write_logmel, write_states
 from system_checks import KEYS, LABELS, classifier, view
 
 from pipeline.errors import UserError
+from pipeline.systems import CURVE
 from pipeline.systems.caf import CAF
 from pipeline.systems.spectrogram import SpectrogramBranch
 from pipeline.systems.wav2vec import Wav2vecBranch
@@ -79,7 +80,38 @@ def test_all_epochs_run_without_patience_and_each_is_told(files):
     model = make("caf", epochs=3).fit(X[:8], LABELS[:8], (X[8:], LABELS[8:]), on_epoch=lambda: told.append(1))
     assert len(told) == 3
     assert [row["epoch"] for row in model.history_] == [1, 2, 3]
-    assert all(set(row) == {"epoch", "train_loss", "valid_loss", "valid_acc"} for row in model.history_)
+    assert all(set(row) == {*CURVE} for row in model.history_)
+
+
+def test_without_patience_all_epochs_run_and_the_best_is_kept(files):
+    X = view(files, CAF.roles)
+    wrong = [EMOTIONS[(EMOTIONS.index(label) + 1) % 4] for label in LABELS[8:]]
+    model = make("caf", epochs=12).fit(X[:8], LABELS[:8], validation=(X[8:], wrong))
+    losses = [row["valid_loss"] for row in model.history_]
+    assert len(losses) == 12
+    assert losses[-1] > min(losses) * 1.001
+    assert log_loss(model, X[8:], wrong) == pytest.approx(min(losses), rel=1e-4)
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+def test_a_validation_part_that_is_only_watched_changes_no_weight(files, patience):
+    X = view(files, CAF.roles)
+    alone = make("caf", epochs=4).fit(X[:8], LABELS[:8])
+    watched = make("caf", epochs=4, stop=False, patience=patience)
+    watched.fit(X[:8], LABELS[:8], validation=(X[8:], LABELS[8:]))
+    np.testing.assert_array_equal(watched.predict_proba(X), alone.predict_proba(X))
+    assert [row["train_loss"] for row in watched.history_] == [row["train_loss"] for row in alone.history_]
+    assert log_loss(watched, X[8:], LABELS[8:]) == pytest.approx(watched.history_[-1]["valid_loss"], rel=1e-4)
+
+
+def test_patience_that_is_only_watched_needs_no_validation_part(files):
+    assert len(make("caf", epochs=2, stop=False, patience=2).fit(view(files, CAF.roles), LABELS).history_) == 2
+
+
+def test_the_training_accuracy_of_a_network_that_stands_still_is_its_accuracy(files):
+    X = view(files, CAF.roles)
+    model = make("caf", epochs=1, batch_size=5, optimizer="sgd", learning_rate=1e-20).fit(X, LABELS)
+    assert model.history_[0]["train_acc"] == pytest.approx(model.score(X, LABELS))
 
 
 @pytest.mark.parametrize(

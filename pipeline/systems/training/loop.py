@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler, PassthroughScoring
 from skorch.helper import predefined_split
 from skorch.utils import to_tensor
 from torch import Tensor, nn
@@ -53,6 +53,8 @@ class Loop(NeuralNetClassifier):
         if number + 1 in (first + every, self.batches):
             self.notify("on_grad_computed", named_parameters=[*self.module_.named_parameters()], batch=batch)
             self.optimizer_.step()
+        right = step["y_pred"].detach().argmax(dim=1).cpu() == batch[1]
+        self.history.record_batch("train_acc", float(right.double().mean()))
         return step
 
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
@@ -102,7 +104,11 @@ def make_loop(
     held_out: Batches | None = None,
     on_epoch: Callable[[], None] = lambda: None,
 ) -> Loop:
-    """The loop that trains `network` on `train`; `held_out` picks the epoch kept and stops early."""
+    """The loop that trains `network` on `train`; `held_out` picks the epoch kept, or is watched (`settings.stop`).
+
+    The history has each epoch's train_loss and train_acc, of the batches as they were trained on, with dropout and
+    augmentation, while the weights moved; and valid_loss and valid_acc after the epoch.
+    """
     batches = -(-len(train) // settings.batch_size) if train is not None else 1
     return Loop(
         network,
@@ -177,14 +183,15 @@ class _Stop(EarlyStopping):
 def _callbacks(
     settings: TrainingParams, batches: int, validated: bool, on_epoch: Callable[[], None]
 ) -> list[tuple[str, Any]]:
-    callbacks: list[tuple[str, Any]] = [("epoch", _Epoch(on_epoch))]
+    accuracy = PassthroughScoring("train_acc", lower_is_better=False, on_train=True)
+    callbacks: list[tuple[str, Any]] = [("train_acc", accuracy), ("epoch", _Epoch(on_epoch))]
     if settings.schedule != "constant" or settings.warmup_epochs:
         rate = LRScheduler(torch.optim.lr_scheduler.LambdaLR, lr_lambda=factor(settings, batches), step_every="batch")
         callbacks.append(("schedule", rate))
     if settings.clip_norm is not None:
         callbacks.append(("clip", GradientNormClipping(settings.clip_norm)))
-    if settings.patience and validated:
-        lower = settings.monitor == "valid_loss"
-        stop = _Stop(settings.monitor, patience=settings.patience, threshold=0, lower_is_better=lower, load_best=True)
+    if settings.stop and validated:
+        lower, patience = settings.monitor == "valid_loss", settings.patience or settings.epochs
+        stop = _Stop(settings.monitor, patience=patience, threshold=0, lower_is_better=lower, load_best=True)
         callbacks.append(("stop", stop))
     return callbacks

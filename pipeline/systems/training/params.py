@@ -27,8 +27,13 @@ class TrainingParams(SystemParams):
     step_factor: float = Field(0.1, gt=0, le=1, description="what a step multiplies the learning rate by")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs in which the learning rate rises linearly from 0")
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
-    patience: int = Field(0, ge=0, description="epochs without a better validation score before stopping; 0 for all")
-    monitor: Monitor = Field("valid_loss", description="the score that picks the epoch kept")
+    monitor: Monitor = Field("valid_loss", description="the score of the validation part that picks the epoch kept")
+    patience: int = Field(0, ge=0, description="epochs without a better score before training stops; 0 runs them all")
+    stop: bool = Field(
+        True,
+        description="false only watches the validation part: all epochs run, and the last one's network is kept, "
+        "as papers do that train for a number of epochs",
+    )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced weighs classes in the loss inversely to their frequency in the training part"
     )
