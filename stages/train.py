@@ -18,11 +18,13 @@ from pipeline.systems import find_system
 
 @click.command(cls=Command, help=__doc__)
 @click.argument("name")
+@click.option("--hold-out", is_flag=True, help="Keep a validation part that the system has no use for.")
 @worker_options
-def main(name: str, workers: int | None, cluster: str | None) -> None:
+def main(name: str, hold_out: bool, workers: int | None, cluster: str | None) -> None:
     """Train the experiment NAME, and write its models and its out-of-fold probabilities."""
     params = params_for(f"train-{name}")
     chosen = params.entry("experiments", name)
+    system = find_system(chosen.system)
 
     def files(corpus: str) -> dict[str, FeatureFile]:
         return {
@@ -33,7 +35,7 @@ def main(name: str, workers: int | None, cluster: str | None) -> None:
     experiment = Experiment(
         name=name,
         system=chosen.system,
-        classifier=find_system(chosen.system).load(),
+        classifier=system.load(),
         settings=system_params(name, chosen),
         protocol=params.protocols[chosen.protocol],
         rows=class_set(manifest.read(paths.manifest(chosen.corpus)), chosen.emotions),
@@ -42,6 +44,7 @@ def main(name: str, workers: int | None, cluster: str | None) -> None:
         emotions=chosen.emotions,
         seed=params.seed,
         device=torch_devices(cluster=cluster)[0],
+        holds_out=hold_out or system.uses_validation,
     )
     predictions, cost = cross_validate(experiment, paths.models(name), workers=workers, cluster=cluster)
     predictions.write(paths.predictions(name))

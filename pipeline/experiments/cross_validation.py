@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from pipeline.atomic import atomic_path
 from pipeline.experiments.experiment import Experiment
 from pipeline.experiments.fold_result import PARTS, Cost, FoldResult, Predicted
-from pipeline.experiments.predictions import CURVE, Predictions, write_json
-from pipeline.experiments.protocols import Fold, inner_folds, is_speaker_dependent, split
+from pipeline.experiments.predictions import Predictions, write_json
+from pipeline.experiments.protocols import Fold, inner_folds, is_speaker_dependent
 from pipeline.jobs.executors import open_executor, run_all, single_thread, worker_count
 from pipeline.jobs.progress import Progress
 from pipeline.storage.journal import Journal, save_piece
+from pipeline.systems import CURVE
 
 if TYPE_CHECKING:
     from pipeline.systems.system import System
@@ -47,7 +48,7 @@ def cross_validate(
         cluster: Dask scheduler; default `SER_CLUSTER`.
         executor: used in place of workers and cluster, and left open; its workers see the same files.
     """
-    folds = split(experiment.rows, experiment.protocol, experiment.seed)
+    folds = experiment.folds()
     journal = Journal(models, experiment.identity(folds))
     todo = [number for number in range(len(folds)) if number not in journal.resumed]
     count = worker_count(workers) if experiment.epochs and experiment.device == "cpu" else 1

@@ -14,7 +14,7 @@ from pipeline.audio.keys import source_key
 from pipeline.config.protocols import ProtocolParams
 from pipeline.corpora.manifest import Row
 from pipeline.experiments.classes import ClassSet
-from pipeline.experiments.protocols import Fold
+from pipeline.experiments.protocols import Fold, split
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
 from pipeline.strict import Strict
@@ -39,6 +39,7 @@ class Experiment:
         seed: of splits and training.
         device: torch device.
         emotions: the class set that the rows have been mapped by, for the card; None for all of the corpus's labels.
+        holds_out: whether the validation parts of the protocol are held out; if not, they are trained on.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Experiment:
     seed: int = 0
     device: str = "cpu"
     emotions: ClassSet | None = None
+    holds_out: bool = True
 
     @cached_property
     def classes(self) -> list[str]:
@@ -67,6 +69,15 @@ class Experiment:
     def epochs(self) -> int:
         """Of one training; 0 for a system that has none."""
         return int(self.params.get("epochs", 0))
+
+    def folds(self) -> list[Fold]:
+        """Who is trained on, validated on and tested on.
+
+        Raises:
+            UserError: the protocol cannot be served.
+        """
+        folds = split(self.rows, self.protocol, self.seed)
+        return folds if self.holds_out else [fold.without_validation() for fold in folds]
 
     def copies(self) -> dict[str, list[str]]:
         """Source key -> keys of its copies, which every role has."""

@@ -45,6 +45,10 @@ class Fold:
     validation: Indices
     test: Indices
 
+    def without_validation(self) -> "Fold":
+        """The fold whose validation part is trained on."""
+        return Fold(np.sort(np.concatenate([self.train, self.validation])), self.validation[:0], self.test)
+
 
 def is_speaker_dependent(protocol: ProtocolParams) -> bool:
     """Whether test speakers may have been trained on."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pipeline.audio.samples import RATES
 from pipeline.config.experiments import ExperimentParams
+from pipeline.config.fusions import experiments_below
 from pipeline.config.params import Params
 
 COPIED_RATE = "48k"
@@ -43,6 +44,12 @@ def wanted(params: Params) -> Wanted:
     for copies in needs.copies:
         needs.rates.setdefault(params.copies[copies].source, set()).add(COPIED_RATE)
     return needs
+
+
+def held_out(params: Params) -> set[str]:
+    """The experiments whose validation parts a fusion is fitted on, directly or through other fusions."""
+    fitted = [name for name, fusion in params.fusions.items() if fusion.fit_on == "validation"]
+    return {experiment for name in fitted for experiment in experiments_below(name, params.fusions)}
 
 
 def _sources(experiment: ExperimentParams) -> list[str]:

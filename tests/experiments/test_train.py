@@ -9,6 +9,7 @@ from feature_files import corpus, manifest_row, write_features
 from pipeline.audio.keys import source_key
 from pipeline.config.protocols import GroupedKFold, LeaveOneSpeakerOut, StratifiedSplit
 from pipeline.errors import UserError
+from pipeline.evaluation.leaks import check_leaks
 from pipeline.experiments.cross_validation import Experiment, cross_validate
 from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.protocols import inner_folds, split
@@ -70,7 +71,7 @@ def value_of(key):
 
 @pytest.fixture
 def run(tmp_path):
-    def cross(protocol, rows=ROWS, copies=True, seed=3):
+    def cross(protocol, rows=ROWS, copies=True, seed=3, holds_out=True):
         Toy.models = []
         keys = [row.key for row in rows]
         noisy = [f"{key}@{level}" for key in keys for level in NOISES]
@@ -88,6 +89,7 @@ def run(tmp_path):
             clean={"logmel": features("clean", keys)},
             copied={"logmel": features("noisy", noisy)} if copies else {},
             seed=seed,
+            holds_out=holds_out,
         )
         return cross_validate(experiment, tmp_path / "models")[0]
 
@@ -193,6 +195,19 @@ def test_without_a_validation_part_all_but_the_test_part_is_trained_on(run, prot
     for model, fold in zip(Toy.models, found.folds, strict=True):
         assert model.validated == fold["validation"] == []
         assert sorted([*model.keys, *fold["test"]]) == sorted(row.key for row in ROWS)
+
+
+@every_protocol
+def test_a_validation_part_of_no_use_is_trained_on(run, protocol):
+    held, found = run(protocol), run(protocol, holds_out=False)
+    assert len(found.where("validation")) == 0
+    assert not any(model.validated for model in Toy.models)
+    for fold, other in zip(found.folds, held.folds, strict=True):
+        assert fold["test"] == other["test"]
+        clean = [key for key in fold["train"] if key in EMOTION]
+        assert clean == sorted([*(key for key in other["train"] if key in EMOTION), *other["validation"]])
+        assert len(fold["train"]) == 3 * len(clean)
+    check_leaks("toy", found, SPEAKER)
 
 
 def test_models_card_and_predictions_are_written(run, tmp_path):

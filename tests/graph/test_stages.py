@@ -122,6 +122,27 @@ fusions:
     assert "metrics/curves" in evaluate.paths()
 
 
+def test_a_validation_part_is_held_out_where_training_or_a_fusion_reads_it():
+    text = """
+experiments:
+  one: {system: pooled, corpus: ravdess, protocol: dealt, mfcc: cepstra}
+  two: {system: svm, corpus: ravdess, protocol: dealt, logmel: mel}
+  net: {system: mlp, corpus: ravdess, protocol: dealt, ssl: tiny}
+"""
+    alone = graph(text)
+    assert [alone[f"train-{name}"].cmd for name in ("one", "net")] == [
+        "python -m stages.train one",
+        "python -m stages.train net",
+    ]
+    pair = "  pair: {of: [one, two], method: weighted_average, fit_on: training}\n"
+    fused = graph(f"{text}fusions:\n{pair}")
+    assert fused["train-one"] == alone["train-one"]
+    nested = graph(f"{text}fusions:\n{pair}  all: {{of: [pair, net], fit_on: validation}}\n")
+    assert nested["train-one"].cmd == "python -m stages.train one --hold-out"
+    assert nested["train-two"].cmd == "python -m stages.train two --hold-out"
+    assert nested["train-net"] == alone["train-net"]
+
+
 def test_curves_are_promised_only_where_something_has_epochs():
     stages = graph("experiments: {one: {system: pooled, corpus: ravdess, protocol: loso, prosody: melody}}")
     assert "metrics/curves" not in stages["evaluate"].paths()
