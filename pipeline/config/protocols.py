@@ -16,6 +16,11 @@ def _not_one(folds: int) -> int:
 InnerFolds = Annotated[int, Field(ge=0), AfterValidator(_not_one)]
 
 
+Repeats = Annotated[
+    int, Field(ge=1, description="times that the corpus is split, each with a seed of its own; scores have a spread")
+]
+
+
 class _Grouped(Strict):
     """A speaker-independent protocol."""
 
@@ -42,15 +47,17 @@ class GroupedKFold(_Grouped):
 
     scheme: Literal["grouped_kfold"]
     folds: int = Field(5, ge=2, description="number of folds")
+    repeats: Repeats = 1
 
 
 class StratifiedSplit(Strict):
-    """One random split, stratified by emotion, that ignores speakers: its scores are speaker-dependent."""
+    """A random split, stratified by emotion, that ignores speakers: its scores are speaker-dependent."""
 
     scheme: Literal["stratified_split"]
     validation: float = Field(0.1, ge=0, lt=1, description="share of the validation part; 0 for none")
     test: float = Field(0.1, gt=0, lt=1, description="share of the test part")
     inner_folds: InnerFolds = Field(0, description="folds inside the training part, for its out-of-fold scores")
+    repeats: Repeats = 1
 
     @model_validator(mode="after")
     def _some_train(self) -> "StratifiedSplit":
@@ -62,6 +69,11 @@ class StratifiedSplit(Strict):
 ProtocolParams = Annotated[
     LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold | StratifiedSplit, Field(discriminator="scheme")
 ]
+
+
+def repeats(protocol: ProtocolParams) -> int:
+    """How often a protocol splits the corpus."""
+    return int(getattr(protocol, "repeats", 1))
 
 
 def has_validation(protocol: ProtocolParams) -> bool:

@@ -132,7 +132,7 @@ def _fitted(params: Params, key: str, fusion: FusionParams, leaves: Sequence[str
     if protocol and fusion.fit_on == "validation" and not has_validation(protocol):
         yield f"{key}.fit_on: validation needs a validation part, and protocol {name!r} has none; add one to it"
     if isinstance(protocol, StratifiedSplit) and fusion.fit_on == "other_folds":
-        yield f"{key}.fit_on: other_folds needs several folds, and protocol {name!r} is one split; take validation"
+        yield f"{key}.fit_on: other_folds needs several folds, and protocol {name!r} has one a split; take validation"
     for branch in fusion.of:
         inner = params.fusions.get(branch)
         if inner and inner.fit_on == "other_folds":

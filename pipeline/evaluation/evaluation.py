@@ -12,6 +12,7 @@ from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 from pipeline.evaluation.leaks import check_leaks
+from pipeline.evaluation.repeats import over_splits
 from pipeline.evaluation.scores import intervals, mcnemar, scores
 from pipeline.experiments.predictions import Predictions, write_csv, write_json
 from pipeline.systems import CURVE
@@ -33,6 +34,8 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
     result["interval"] = intervals(y, predicted, [speakers[found.keys[i]] for i in tested], params, seed)
     names = [name for name, value in parts[0].items() if isinstance(value, float)]
     result["mean_over_folds"] = {name: float(np.mean([part[name] for part in parts])) for name in names}
+    if spread := over_splits(found):
+        result["over_splits"] = spread
     result["utterances"] = len(tested)
     result["folds"] = len(folds)
     result["speaker_dependent"] = found.card["speaker_dependent"]
@@ -48,10 +51,10 @@ def _rounded(value: Any) -> Any:
 
 
 def compare(found: Mapping[str, Predictions]) -> list[list[str]]:
-    """McNemar p-values of all pairs tested on the same utterances: rows (first, second, utterances, p)."""
+    """McNemar p-values of all pairs tested on the same utterances, each once: rows (first, second, utterances, p)."""
     table = []
     for (name_a, a), (name_b, b) in combinations(found.items(), 2):
-        if a.card["corpus"] != b.card["corpus"] or a.classes != b.classes:
+        if a.card["corpus"] != b.card["corpus"] or a.classes != b.classes or a.splits + b.splits > 2:
             continue
         rows_a = {a.keys[i]: i for i in a.where("test")}
         rows_b = {b.keys[i]: i for i in b.where("test")}

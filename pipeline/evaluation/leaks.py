@@ -17,10 +17,13 @@ def check_leaks(name: str, found: Predictions, speakers: Mapping[str, str]) -> N
 
     Raises:
         UserError: an utterance or a copy of it is in the training part and in another, or a speaker is under a
-            speaker-independent protocol, or an utterance is tested twice or not at all; the message names it.
+            speaker-independent protocol, or an utterance is tested twice in one split of the corpus, or is not
+            predicted; the message names it.
     """
     tested: set[str] = set()
     for number, fold in enumerate(found.folds):
+        if number % found.folds_of_a_split == 0:
+            tested = set()
         trained = {source_key(key) for key in fold["train"]}
         for part in ("validation", "test"):
             copied = [key for key in fold[part] if source_key(key) != key]

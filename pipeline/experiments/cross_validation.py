@@ -81,6 +81,7 @@ def train_fold(
     experiment: Experiment, number: int, fold: Fold, folder: Path, on_epoch: Callable[[], None] = lambda: None
 ) -> None:
     """Train and predict one fold, and keep the result in the journal's folder."""
+    experiment = replace(experiment, seed=experiment.seed + fold.repeat)
     with single_thread():
         model = _fit(experiment, fold.train, fold.validation, on_epoch)
         parts = {

@@ -115,7 +115,8 @@ class Fusion:
         first, fit_on = self.members[0], self.params.fit_on
         if fit_on == "other_folds":
             tested = first.where("test")
-            rows = tested[np.array(first.fold)[tested] != number]
+            folds, split = np.array(first.fold)[tested], first.folds_of_a_split
+            rows = tested[(folds != number) & (folds // split == number // split)]
         else:
             rows = first.where(fit_on, number)
         lacking = self.params.of[0] if not len(rows) else self._lacking(rows)

@@ -68,6 +68,16 @@ class Predictions:
             about = [other.keys[i]], [other.emotions[i]], [other.speakers[i]]
             self.add(other.fold[i], other.part[i], *about, row[None])
 
+    @property
+    def splits(self) -> int:
+        """How often the corpus was split; the folds of one split follow those of another."""
+        return int(self.card.get("protocol", {}).get("repeats", 1))
+
+    @property
+    def folds_of_a_split(self) -> int:
+        """How many folds each split has."""
+        return max(1, len(self.folds) // self.splits)
+
     def where(self, part: str, fold: int | None = None) -> NDArray[np.int64]:
         """Row numbers of a part, of one fold or of all."""
         matches = np.array(self.part) == part

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from pipeline.config.protocols import (
     ProtocolParams,
     StratifiedSplit,
     has_validation,
+    repeats,
 )
 from pipeline.errors import UserError
 
@@ -39,15 +40,17 @@ class Labelled(Protocol):
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers of one fold's parts, each ascending."""
+    """Row numbers of one fold's parts, each ascending, and which split of the corpus it is of, counted from 0."""
 
     train: Indices
     validation: Indices
     test: Indices
+    repeat: int = 0
 
     def without_validation(self) -> "Fold":
         """The fold whose validation part is trained on."""
-        return Fold(np.sort(np.concatenate([self.train, self.validation])), self.validation[:0], self.test)
+        train = np.sort(np.concatenate([self.train, self.validation]))
+        return replace(self, train=train, validation=self.validation[:0])
 
 
 def is_speaker_dependent(protocol: ProtocolParams) -> bool:
@@ -56,16 +59,19 @@ def is_speaker_dependent(protocol: ProtocolParams) -> bool:
 
 
 def split(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> list[Fold]:
-    """Cut a corpus into folds.
+    """Cut a corpus into folds; again with the next seed, where the protocol is repeated, and so on.
 
     Raises:
         UserError: speakers are unknown or too few, or a part would lack utterances.
     """
-    if isinstance(protocol, StratifiedSplit):
-        folds = [_stratified(rows, protocol, seed)]
-    else:
-        folds = list(_grouped(rows, protocol, seed))
-    check(rows, folds, protocol)
+    folds: list[Fold] = []
+    for number in range(repeats(protocol)):
+        if isinstance(protocol, StratifiedSplit):
+            own = [_stratified(rows, protocol, seed + number)]
+        else:
+            own = list(_grouped(rows, protocol, seed + number))
+        check(rows, own, protocol, first=len(folds))
+        folds += [replace(fold, repeat=number) for fold in own]
     return folds
 
 
@@ -193,8 +199,8 @@ def inner_folds(
     return [(train[fitted], train[predicted]) for fitted, predicted in parts]
 
 
-def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolParams) -> None:
-    """Refuse folds that leak or that cannot be scored.
+def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolParams, first: int = 0) -> None:
+    """Refuse folds that leak or that cannot be scored, of one split of the corpus; the first one's number is `first`.
 
     Raises:
         UserError: parts overlap, an utterance is tested twice, a test or validation speaker was trained on under a
@@ -202,7 +208,7 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
     """
     name = rows[0].dataset
     tested: set[int] = set()
-    for number, fold in enumerate(folds):
+    for number, fold in enumerate(folds, first):
         parts = {"training": set(fold.train), "validation": set(fold.validation), "test": set(fold.test)}
         for part, members in parts.items():
             if not members and (part != "validation" or has_validation(protocol)):

@@ -249,7 +249,11 @@ def test_a_fusion_of_a_wrong_one_is_not_wrong_in_itself(tmp_path):
         ("validation", {"scheme": "grouped_kfold", "validation_speakers": 0}, "validation needs a validation part, an"),
         ("validation", {"scheme": "stratified_split", "validation": 0}, "validation needs a validation part, and pro"),
         ("other_folds", {"scheme": "leave_one_session_out", "validation_speakers": 0}, None),
-        ("other_folds", {"scheme": "stratified_split"}, "other_folds needs several folds, and protocol 'loso' is one"),
+        (
+            "other_folds",
+            {"scheme": "stratified_split"},
+            "other_folds needs several folds, and protocol 'loso' has one",
+        ),
     ],
 )
 def test_a_fusion_is_fitted_on_what_its_protocol_has(tmp_path, fit_on, protocol, problem):

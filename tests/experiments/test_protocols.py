@@ -76,6 +76,28 @@ protocols = st.one_of(
 )
 
 
+# --- repeats ---
+
+
+@pytest.mark.parametrize(
+    "protocol", [grouped(folds=3, repeats=3), stratified(repeats=3)], ids=["grouped_kfold", "stratified_split"]
+)
+def test_each_repeat_is_the_split_of_its_own_seed(protocol):
+    rows = ravdess_like()
+    once = protocol.model_copy(update={"repeats": 1})
+    apart = [split(rows, once, seed) for seed in (7, 8, 9)]
+    assert as_lists(apart[0]) != as_lists(apart[1])
+    together = split(rows, protocol, 7)
+    assert as_lists(together) == [fold for folds in apart for fold in as_lists(folds)]
+    assert [fold.repeat for fold in together] == [n for n in range(3) for _ in apart[0]]
+
+
+@pytest.mark.parametrize("repeats", [0, -1, 1.5])
+def test_a_corpus_is_split_once_or_more(repeats):
+    with pytest.raises(ParamsError, match="repeats"):
+        validate(StratifiedSplit, {"scheme": "stratified_split", "repeats": repeats}, "protocols.random")
+
+
 # --- whatever the corpus ---
 
 

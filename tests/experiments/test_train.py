@@ -210,6 +210,21 @@ def test_a_validation_part_of_no_use_is_trained_on(run, protocol):
     check_leaks("toy", found, SPEAKER)
 
 
+def test_each_repeat_is_the_experiment_of_its_own_seed(run):
+    def parts(found, repeat):
+        own = [i for i, fold in enumerate(found.fold) if fold // 2 == repeat]
+        return [(found.fold[i] % 2, found.part[i], found.keys[i]) for i in own]
+
+    options = {"scheme": "grouped_kfold", "folds": 2, "inner_folds": 2, "validation_speakers": 1}
+    together = run(GroupedKFold(**options, repeats=2), seed=3)
+    assert [model.seed for model in Toy.models] == [3] * 6 + [4] * 6
+    for repeat in range(2):
+        apart = run(GroupedKFold(**options), seed=3 + repeat)
+        assert apart.folds == together.folds[2 * repeat : 2 * repeat + 2]
+        assert parts(apart, 0) == parts(together, repeat)
+    check_leaks("toy", together, SPEAKER)
+
+
 def test_models_card_and_predictions_are_written(run, tmp_path):
     found = run(PROTOCOLS["grouped"])
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [

@@ -1,0 +1,28 @@
+"""A protocol that splits the corpus several times: the spread of its scores."""
+
+import numpy as np
+import pytest
+from toy_predictions import CLASSES, FAST, ROWS, predictions
+
+from pipeline.evaluation.evaluation import compare, evaluate
+from pipeline.experiments.predictions import Predictions
+
+
+def test_a_repeated_protocol_has_a_spread_and_no_pairs():
+    found = predictions()
+    again = predictions()
+    again.rows = [row[::-1] if i in again.where("test")[:1] else row for i, row in enumerate(again.rows)]
+    first = dict(vars(found))
+    both = Predictions(CLASSES, card={**found.card, "protocol": {"scheme": "grouped_kfold", "folds": 4, "repeats": 2}})
+    for name in ("part", "keys", "emotions", "speakers", "rows", "folds"):
+        setattr(both, name, first[name] + getattr(again, name))
+    both.fold = found.fold + [4 + fold for fold in again.fold]
+    results = evaluate({"toy": both, "other": predictions()}, ROWS, FAST, 0)
+    spread = results["toy"]["over_splits"]["WA"]
+    once = [evaluate({"toy": each}, ROWS, FAST, 0)["toy"]["scores"]["WA"] for each in (found, again)]
+    assert spread["values"] == once
+    assert once[0] != once[1]
+    assert spread["mean"] == pytest.approx(np.mean(once), abs=1e-4)
+    assert spread["std"] == pytest.approx(np.std(once, ddof=1), abs=1e-4)
+    assert "over_splits" not in results["other"]
+    assert compare({"toy": both, "other": predictions()}) == []
