@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline.jobs.operation_count import operation_count
 
 
 def operations(network: nn.Module, batch: dict[str, Tensor]) -> int:
@@ -24,10 +24,9 @@ def operations(network: nn.Module, batch: dict[str, Tensor]) -> int:
     hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.RNNBase)]
     training = network.training
     try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            network.eval()(**batch)
+        products = operation_count(lambda: network.eval()(**batch))
     finally:
         network.train(training)
         for hook in hooks:
             hook.remove()
-    return int(counter.get_total_flops()) + recurrent
+    return products + recurrent
