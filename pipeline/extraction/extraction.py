@@ -25,7 +25,7 @@ from pipeline.jobs.executors import worker_count
 from pipeline.jobs.progress import Progress
 from pipeline.jobs.workplace import USUAL, Workplace
 from pipeline.storage.feature_file import FeatureFile
-from pipeline.storage.header import Header, Outline
+from pipeline.storage.header import PRETRAINED_OPERATIONS, PRETRAINED_PARAMETERS, Header, Outline
 from pipeline.storage.identity import canonical_json, row_digest
 from pipeline.storage.journal import Journal
 
@@ -79,7 +79,9 @@ def extract(
     journal = Journal(out, canonical_json(plan), adopted)
     resumed = sum(len(plan[number]) for number in journal.resumed)
     todo = {i: [first[name] for name in batch] for i, batch in enumerate(plan) if i not in journal.resumed}
-    outline = Outline(_header(extractor, corpus), audio.keys, digests, extractor.dims, extractor.dtypes, compression)
+    outline = Outline(
+        _header(extractor, audio, corpus), audio.keys, digests, extractor.dims, extractor.dtypes, compression
+    )
     with (
         Assembly(out, outline, _lengths(extractor, audio), Sources(previous, plan, journal)) as assembly,
         Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress,
@@ -106,16 +108,32 @@ def _digests(extractor: Extractor[Any], audio: FeatureFile, threads: int) -> NDA
         return np.array([digest for digests in parts for digest in digests], np.uint8).reshape(-1, 32)
 
 
-def _header(extractor: Extractor[Any], corpus: str) -> Header:
+def _header(extractor: Extractor[Any], audio: FeatureFile, corpus: str) -> Header:
     return Header(
         extractor=extractor.name,
         version=extractor.version,
         params=extractor.params.model_dump(mode="json"),
         frame_rate=extractor.frame_rate,
         corpus=corpus,
-        notes={"weights": extractor.weights_digest} if extractor.weights_digest else {},
+        notes=_notes(extractor, audio) if extractor.weights_digest else {},
         first_frame=extractor.first_frame,
     )
+
+
+def _notes(extractor: Extractor[Any], audio: FeatureFile) -> dict[str, str]:
+    """Of a pretrained model: the digest of its weights, and what it costs.
+
+    That is its parameters, and its floating-point operations per second of speech on the utterance of median length,
+    which may be cut or extended first. No row's digest depends on them.
+    """
+    lengths = sorted(audio.lengths.tolist())
+    samples = max(1, lengths[len(lengths) // 2]) if lengths else 1
+    operations = extractor.pretrained_operations(fitted_length(samples, extractor.params))
+    return {
+        "weights": extractor.weights_digest,
+        PRETRAINED_PARAMETERS: str(extractor.pretrained_parameters),
+        PRETRAINED_OPERATIONS: f"{operations * extractor.params.sample_rate / samples:.6g}",
+    }
 
 
 def _lengths(extractor: Extractor[Any], audio: FeatureFile) -> NDArray[np.int64] | None:

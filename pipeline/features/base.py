@@ -95,6 +95,18 @@ class Extractor(ABC, Generic[P]):
         """Hex SHA-256 of pretrained weights the values depend on; "" when there are none."""
         return ""
 
+    @property
+    def pretrained_parameters(self) -> int:
+        """Number of parameters of a pretrained model, as far as it is run; 0 when there is none."""
+        return 0
+
+    def pretrained_operations(self, samples: int) -> int:
+        """Floating-point operations of the pretrained model on an utterance of so many samples, as `extract` gets it.
+
+        A multiplication and an addition are two.
+        """
+        return 0
+
     @abstractmethod
     def extract(self, waves: Sequence[Wave]) -> list[Streams]:
         """Features of a ragged batch of utterances at `params.sample_rate`, in the order given.

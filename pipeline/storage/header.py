@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 SCHEMA = "ser-features/1"
 INDEX = ("key", "digest", "offsets")
+PRETRAINED_PARAMETERS = "model_parameters"
+"""note: parameters of the pretrained model that made the features, as far as it is run"""
+PRETRAINED_OPERATIONS = "model_operations"
+"""note: its floating-point operations per second of speech"""
 CHECK_BYTES = 1 << 22
 """read at once for the checksum"""
 
@@ -30,7 +34,7 @@ class Header:
     """Hz; 0 when there is one row per utterance"""
     corpus: str
     notes: Mapping[str, str] = field(default_factory=dict)
-    """further root attributes, as the digest of pretrained weights"""
+    """further root attributes, as the digest of pretrained weights; no row's digest depends on them"""
     first_frame: float = 0.0
     """where the first frame of every utterance is centred (s)"""
     sha256: str = field(default="", compare=False)

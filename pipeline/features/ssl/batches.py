@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from pipeline.audio.samples import Wave
@@ -65,6 +65,17 @@ class Encoder(Protocol):
     @property
     def identity(self) -> object:
         """What the states depend on besides the weights and the waveform: for the digest, so fit for JSON."""
+
+    @property
+    def parts(self) -> Sequence[nn.Module]:
+        """What of the model `states` runs."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The module of `transformers` that has these parts; its own forward pass takes one tensor."""
+
+    def shape(self, samples: int) -> tuple[int, ...]:
+        """The shape of that tensor, for a piece that costs `samples` samples; see `cost`."""
 
     def prepare(self, wave: Wave) -> Wave:
         """What is done to a whole utterance (samples,) before it is cut into windows."""

@@ -140,6 +140,20 @@ class SSL(Extractor[SSLParams]):
         encoder: Any = self.encoder
         return weights_digest(encoder.backbone, encoder.identity)
 
+    @property
+    def pretrained_parameters(self) -> int:
+        """Number of parameters of the model up to the last layer kept."""
+        from pipeline.features.ssl.cost import parameter_count
+
+        return parameter_count(self.encoder)
+
+    def pretrained_operations(self, samples: int) -> int:
+        """Floating-point operations of the model on an utterance of `samples` samples; Whisper's are those of 30 s."""
+        from pipeline.features.ssl.batches import CONTEXT
+        from pipeline.features.ssl.cost import operations
+
+        return operations(self.encoder, samples, self._samples(self.params.chunk_seconds), self._samples(CONTEXT))
+
     def frames(self, samples: int) -> int:
         """How many rows an utterance of `samples` samples has."""
         return 1 if self._pooled else self.encoder.frames(samples)

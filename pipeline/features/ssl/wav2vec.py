@@ -148,6 +148,23 @@ class Wav2vecEncoder:
         """What the states depend on besides the weights and the waveform."""
         return self.normalised
 
+    @property
+    def parts(self) -> list[nn.Module]:
+        """Convolutions, projection, positions and blocks; a pre-norm model's last norm is not run."""
+        model: Any = self.backbone
+        encoder = model.encoder
+        norms = [] if getattr(model.config, "do_stable_layer_norm", False) else [encoder.layer_norm]
+        return [model.feature_extractor, model.feature_projection, encoder.pos_conv_embed, *norms, encoder.layers]
+
+    @property
+    def network(self) -> nn.Module:
+        """The model, which takes waveforms."""
+        return self.backbone
+
+    def shape(self, samples: int) -> tuple[int, int]:
+        """(1, samples)."""
+        return 1, samples
+
     def prepare(self, wave: Wave) -> Wave:
         """The utterance, normalised if the model wants that."""
         return normalise(wave) if self.normalised else wave

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from pipeline.audio.samples import Wave
@@ -132,6 +132,23 @@ class WhisperEncoder:
     def identity(self) -> dict[str, int]:
         """What the states depend on besides the weights and the waveform."""
         return asdict(self.log_mel)
+
+    @property
+    def parts(self) -> list[nn.Module]:
+        """Convolutions, positions and blocks, and the norm after the last of all blocks."""
+        encoder: Any = self.backbone.encoder
+        norms = [encoder.layer_norm] if len(encoder.layers) == self.depth else []
+        return [encoder.conv1, encoder.conv2, encoder.embed_positions, encoder.layers, *norms]
+
+    @property
+    def network(self) -> nn.Module:
+        """The model's encoder, which takes log-Mels."""
+        encoder: nn.Module = self.backbone.encoder  # type: ignore[assignment]
+        return encoder
+
+    def shape(self, samples: int) -> tuple[int, int, int]:
+        """(1, bands, log-Mel frames)."""
+        return 1, self.log_mel.feature_size, samples // self.log_mel.hop_length
 
     def prepare(self, wave: Wave) -> Wave:
         """The waveform as it is."""
