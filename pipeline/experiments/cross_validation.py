@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
+from pipeline.experiments.cost import Cost
 from pipeline.experiments.experiment import Experiment
-from pipeline.experiments.fold_result import PARTS, Cost, FoldResult, Predicted
+from pipeline.experiments.fold_result import PARTS, FoldResult, Predicted
 from pipeline.experiments.predictions import Predictions, write_json
 from pipeline.experiments.protocols import Fold, inner_folds, is_speaker_dependent
 from pipeline.jobs.executors import open_executor, run_all, single_thread, worker_count
@@ -56,12 +57,14 @@ def cross_validate(
     with open_executor(count, len(todo), cluster, resources, executor) as executor:
         _train(experiment, folds, journal, executor)
     results = [_moved(journal, number, models) for number in range(len(folds))]
+    cost = Cost.of(results, [file.header for file in experiment.clean.values()])
     predictions = _collected(experiment, folds, results)
+    predictions.card["cost"] = cost.card()
     trained = [[experiment.classes[i] for i in result.classes] for result in results]
     card = {**predictions.card, "classes": experiment.classes, "folds": trained, "features": _features(experiment)}
     write_json(models / "card.json", card)
     journal.remove()
-    return predictions, Cost.of(results)
+    return predictions, cost
 
 
 def _train(experiment: Experiment, folds: Sequence[Fold], journal: Journal, executor: Executor | None) -> None:
@@ -97,6 +100,7 @@ def train_fold(
         curve=np.array(curve, float).reshape(-1, len(CURVE)),
         model=_model_file(model),
         parameters=model.parameter_count(),
+        frozen=model.frozen_count(),
         seconds=model.seconds_per_epoch_,
         operations=operations,
     )
@@ -152,7 +156,7 @@ def _moved(journal: Journal, number: int, models: Path) -> FoldResult:
 
 def _collected(experiment: Experiment, folds: Sequence[Fold], results: Sequence[FoldResult]) -> Predictions:
     """The predictions of all folds."""
-    predictions = Predictions(experiment.classes, card=_card(experiment, results[-1].parameters))
+    predictions = Predictions(experiment.classes, card=_card(experiment))
     for number, (fold, result) in enumerate(zip(folds, results, strict=True)):
         for name in PARTS:
             part = result.parts[name]
@@ -180,7 +184,7 @@ def _features(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _card(experiment: Experiment, parameters: int) -> dict[str, Any]:
+def _card(experiment: Experiment) -> dict[str, Any]:
     params, emotions = experiment.params, experiment.emotions
     models = [file.header.params.get("model") for file in experiment.clean.values()]
     return {
@@ -194,6 +198,5 @@ def _card(experiment: Experiment, parameters: int) -> dict[str, Any]:
         "transductive": params.get("normalisation", "training") != "training",
         "params": params,
         "inputs": {role: file.header.extractor for role, file in experiment.clean.items()},
-        "parameters": parameters,
         "seed": experiment.seed,
     }

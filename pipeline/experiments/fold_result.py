@@ -1,4 +1,4 @@
-"""What training one fold gives, as a typed object and as the arrays of a journal's piece; and what it costs."""
+"""What training one fold gives, as a typed object and as the arrays of a journal's piece."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ class FoldResult:
         curve: a row of `CURVE` for each epoch (epochs, 5); NaN where there is no figure.
         model: the model's file.
         parameters: how many were trained.
+        frozen: how many the model has that stayed as they were pretrained.
         seconds: time per epoch (s); NaN without epochs.
         operations: floating-point operations per second of speech; NaN where they were not counted.
     """
@@ -49,6 +50,7 @@ class FoldResult:
     curve: NDArray[np.float64]
     model: bytes
     parameters: int
+    frozen: int
     seconds: float
     operations: float
 
@@ -59,6 +61,7 @@ class FoldResult:
             "curve": self.curve,
             "model": np.frombuffer(self.model, np.uint8),
             "parameters": np.array(self.parameters),
+            "frozen": np.array(self.frozen),
             "seconds": np.array(self.seconds),
             "operations": np.array(self.operations),
         }
@@ -75,36 +78,7 @@ class FoldResult:
             curve=arrays["curve"],
             model=arrays["model"].tobytes(),
             parameters=int(arrays["parameters"]),
+            frozen=int(arrays["frozen"]),
             seconds=float(arrays["seconds"]),
             operations=float(arrays["operations"]),
         )
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a system costs: to be said, and never written into an output, as times differ from run to run.
-
-    Attributes:
-        parameters: of one model.
-        operations: floating-point operations per second of speech; NaN where they were not counted.
-        seconds: time per epoch (s), the mean over folds; NaN without epochs.
-    """
-
-    parameters: int
-    operations: float
-    seconds: float
-
-    @classmethod
-    def of(cls, results: Sequence[FoldResult]) -> "Cost":
-        """Of all folds; the first one's operations are counted."""
-        seconds = float(np.mean([result.seconds for result in results]))
-        return cls(results[-1].parameters, results[0].operations, seconds)
-
-    def __str__(self) -> str:
-        figures = [f"{self.parameters:,} trained parameters"]
-        if np.isfinite(self.operations):
-            unit, name = (1e9, "GFLOP") if self.operations >= 1e9 else (1e6, "MFLOP")
-            figures.append(f"{self.operations / unit:.3g} {name} per second of speech")
-        if np.isfinite(self.seconds):
-            figures.append(f"{self.seconds:.3g} s per epoch")
-        return ", ".join(figures)

@@ -94,6 +94,10 @@ class Classical(System):
         """Number of fitted coefficients."""
         return sum(value.size for name, value in self.numbers_.items() if name not in ("mean", "scale"))
 
+    def operations(self, X: View) -> float:
+        """A multiplication and an addition for each coefficient and utterance; the vectors' own making is left out."""
+        return 2.0 * self.parameter_count() * len(X)
+
     def save(self, path: Path) -> None:
         """Write the fitted numbers to `path` as safetensors."""
         from safetensors.numpy import save

@@ -131,6 +131,13 @@ class NeuralSystem(System):
         """Number of trained parameters of one network."""
         return sum(p.numel() for p in self.nets_[0].module_.parameters() if p.requires_grad)
 
+    def frozen_count(self) -> int:
+        """Number of parameters of one network that stay as they were pretrained.
+
+        Of a model whose blocks share a relative position embedding (WavLM), top blocks have a copy, counted again.
+        """
+        return sum(p.numel() for p in self.nets_[0].module_.parameters() if not p.requires_grad)
+
     def operations(self, X: View) -> int:
         """Floating-point operations of one network's forward pass over X; a multiplication and an addition are two."""
         from pipeline.systems.training.summary import operations

@@ -73,6 +73,10 @@ class System(ClassifierMixin, BaseEstimator, ABC):
     def parameter_count(self) -> int:
         """Number of trained parameters."""
 
+    def frozen_count(self) -> int:
+        """Number of parameters that stay as they were pretrained, beside those trained."""
+        return 0
+
     @abstractmethod
     def save(self, path: Path) -> None:
         """Write what was trained to `path` as safetensors."""

@@ -1,11 +1,11 @@
-"""A fold's result goes through the journal without loss, and says what the system costs."""
+"""A fold's result goes through the journal without loss."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pipeline.experiments.fold_result import PARTS, Cost, FoldResult, Predicted
+from pipeline.experiments.fold_result import PARTS, FoldResult, Predicted
 from pipeline.storage.journal import Journal, save_piece
 
 
@@ -21,6 +21,7 @@ def result(**changes):
         curve=np.array([[1, 0.1, np.nan, 1 / 3], [2, 0.05, 0.7, 2 / 3]]),
         model=bytes(range(256)),
         parameters=42,
+        frozen=7,
         seconds=0.1 + 0.2,
         operations=1e9 / 3,
     )
@@ -40,7 +41,7 @@ def test_what_is_read_from_the_journal_is_what_was_kept_to_the_last_bit(changes,
         assert after.parts[name].probabilities.tobytes() == before.parts[name].probabilities.tobytes()
     np.testing.assert_array_equal(after.classes, before.classes)
     np.testing.assert_array_equal(after.curve, before.curve)
-    for name in ("model", "parameters", "seconds", "operations"):
+    for name in ("model", "parameters", "frozen", "seconds", "operations"):
         assert getattr(after, name) == getattr(before, name) or np.isnan(getattr(after, name))
 
 
@@ -50,16 +51,3 @@ def test_parts_join_in_order_and_none_make_an_empty_one():
     assert joined.rows.tolist() == [*pieces[0].rows, *pieces[1].rows]
     np.testing.assert_array_equal(joined.probabilities[4:], pieces[1].probabilities)
     assert Predicted.joined([], 3).probabilities.shape == (0, 3)
-
-
-@pytest.mark.parametrize(
-    ("operations", "seconds", "says"),
-    [
-        (np.nan, np.nan, "1,234 trained parameters"),
-        (2.5e9, np.nan, "1,234 trained parameters, 2.5 GFLOP per second of speech"),
-        (14.7e6, 2.0, "1,234 trained parameters, 14.7 MFLOP per second of speech, 3 s per epoch"),
-    ],
-)
-def test_costs_are_of_the_first_folds_operations_and_of_the_mean_time(operations, seconds, says):
-    first = result(parameters=1234, operations=operations, seconds=seconds)
-    assert str(Cost.of([first, replace(first, operations=np.nan, seconds=2 * seconds)])) == says

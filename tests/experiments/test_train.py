@@ -245,7 +245,12 @@ def test_models_card_and_predictions_are_written(run, tmp_path):
     assert card["system"] == "toy"
     assert card["protocol"]["scheme"] == "grouped_kfold"
     assert card["params"] == {"epochs": 2}
-    assert card["parameters"] == 42
+    assert card["cost"] == {
+        "parameters": 42,
+        "pretrained_parameters": 0,
+        "operations": None,
+        "pretrained_operations": 0.0,
+    }
     assert card["seed"] == 3
     assert not card["speaker_dependent"]
     assert not card["random_backbone"]
