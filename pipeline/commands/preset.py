@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -64,9 +64,11 @@ def _sections(shown: "Preset") -> dict[str, dict[str, str]]:
 
 def _table(shown: "Preset") -> Iterable[str]:
     """The experiments and fusions with what the paper reports of them (%), and their classes where not all."""
+    from pipeline.config.scoring import Figure
+
     rows = [(name, entry["system"], entry) for name, entry in shown.experiments.items()]
     rows += [(name, f"fusion ({entry['method']})", entry) for name, entry in shown.fusions.items()]
-    metrics = [m for m in ("WA", "UA", "macro_F1", "weighted_F1") if any(m in e.get("published", {}) for *_, e in rows)]
+    metrics = [m for m in get_args(Figure) if any(m in e.get("published", {}) for *_, e in rows)]
     lines = [["experiment", "system", "classes", *metrics]]
     for name, system, entry in rows:
         published = entry.get("published", {})

@@ -6,7 +6,10 @@ from pydantic import Field
 
 from pipeline.strict import Strict
 
-Published = dict[Literal["WA", "UA", "macro_F1", "weighted_F1"], float]
+Figure = Literal["WA", "UA", "macro_precision", "macro_F1", "weighted_F1", "validation_WA", "validation_UA"]
+"""what papers report: of the test parts, and of the validation parts that they chose by"""
+
+Published = dict[Figure, float]
 """what a paper reports, in percent"""
 
 

@@ -81,7 +81,9 @@ def _over_folds(row: Mapping[str, Any]) -> str:
 
 
 def _published(figures: Mapping[str, float]) -> str:
-    return ", ".join(f"{metric.replace('_', '-')} {value:.1f}" for metric, value in figures.items())
+    """The paper's figures, to as many decimals as it gives."""
+    titles = {metric: metric.replace("validation_", "validation ").replace("_", "-") for metric in figures}
+    return ", ".join(f"{titles[metric]} {value}" for metric, value in figures.items())
 
 
 def write_summary(

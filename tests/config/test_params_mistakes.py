@@ -98,7 +98,7 @@ def test_a_misspelt_key_is_named_with_what_was_meant(key, wrong):
         ("protocols.loso.scheme", "loso", "'loso' is not known; known: leave_one_speaker_out"),
         ("protocols.loso.scheme", "grouped_kfol", "'grouped_kfol' is not known (did you mean 'grouped_kfold'?)"),
         ("experiments.picture.params", [1], "valid dictionary"),
-        ("experiments.picture.published.UAR", 1.0, "input should be 'WA', 'UA', 'macro_F1' or 'weighted_F1'"),
+        ("experiments.picture.published.UAR", 1.0, "input should be 'WA', 'UA', 'macro_precision', 'macro_F1', "),
         ("fusions.both.of", "statistics", "valid list; it is 'statistics'"),
         ("fusions.both.of", ["statistics"], "a fusion has two branches or more; it is ['statistics']"),
         ("fusions.both.method", "mean", "'weighted_average' or 'gated'; it is 'mean'"),

@@ -153,6 +153,19 @@ def test_classes_are_shown_where_they_are_not_all(name, line):
     assert line in ser_preset("show", name).output.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("name", "title", "line"),
+    [
+        ("hump-cat-table4", "UA validation_UA", "neutral, sad 65.39 68.57"),
+        ("dual-branch-table4", "WA UA macro_precision macro_F1", "wav2vec_end_to_end 17.33 16.25 5.00 7.42"),
+    ],
+)
+def test_precision_and_validation_figures_are_shown(name, title, line):
+    shown = [" ".join(row.split()) for row in ser_preset("show", name).output.splitlines()]
+    for ending in (title, line):
+        assert any(row.endswith(ending) for row in shown)
+
+
 # Figures: those of the texts, spot by spot; a table's extremes would show a slip of rows or columns.
 
 
@@ -167,14 +180,28 @@ def test_classes_are_shown_where_they_are_not_all(name, line):
         ("caf-table5", "caf_ravdess_wav2vec2_textrcnn_film", {"WA": 65.28, "UA": 65.51, "macro_F1": 65.72}),
         ("ca-ser-table1", "ca_ser_iemocap_sessions", {"WA": 72.34, "UA": 71.53}),
         ("ca-ser-table2", "ca_ser_iemocap_speakers", {"WA": 74.60, "UA": 73.50}),
-        ("hump-cat-table3", "hump_cat_iemocap_wavlm", {"UA": 67.80}),
-        ("hump-cat-table4", "hump_cat_iemocap_lpcc_spectrogram", {"UA": 60.09}),
+        ("hump-cat-table3", "hump_cat_iemocap_wavlm", {"UA": 67.80, "validation_UA": 69.36}),
+        ("hump-cat-table3", "hump_cat_iemocap_wav2vec2_large", {"UA": 68.93, "validation_UA": 70.54}),
+        ("hump-cat-table4", "hump_cat_iemocap_prosody_mfcc", {"UA": 74.58, "validation_UA": 78.60}),
+        ("hump-cat-table4", "hump_cat_iemocap_lpcc_spectrogram", {"UA": 60.09, "validation_UA": 64.82}),
         ("hump-cat-table5", "hump_cat_iemocap", {"WA": 81.27, "UA": 82.45}),
         ("hump-cat-table6", "hump_cat_esd", {"UA": 60.35}),
         ("hump-cat-table7", "hump_cat_emovo_mfcc_prosody", {"UA": 75.48}),
-        ("dual-branch-table4", "dual_branch_unfreeze_9", {"WA": 17.33, "UA": 16.25, "macro_F1": 7.42}),
-        ("dual-branch-table5", "dual_branch_spectrogram", {"WA": 77.0, "UA": 74.0, "macro_F1": 74.0}),
-        ("dual-branch-table5", "dual_branch_logistic", {"WA": 92.67, "UA": 92.50, "macro_F1": 92.24}),
+        (
+            "dual-branch-table4",
+            "dual_branch_unfreeze_9",
+            {"WA": 17.33, "UA": 16.25, "macro_precision": 5.0, "macro_F1": 7.42},
+        ),
+        (
+            "dual-branch-table5",
+            "dual_branch_spectrogram",
+            {"WA": 77.0, "UA": 74.0, "macro_precision": 76.0, "macro_F1": 74.0},
+        ),
+        (
+            "dual-branch-table5",
+            "dual_branch_logistic",
+            {"WA": 92.67, "UA": 92.50, "macro_precision": 92.36, "macro_F1": 92.24},
+        ),
         ("serct-table3", "serct_esd_en", {"WA": 52.00, "UA": 52.00, "weighted_F1": 42.49}),
         ("serct-table5", "serct_tess_no_cnn", {"WA": 95.00, "UA": 95.00, "weighted_F1": 95.03}),
     ],
