@@ -11,7 +11,7 @@ from preset_params import OWN, apply, replacements, ser_preset
 
 from pipeline.cli import main
 from pipeline.config.document import load as load_params
-from pipeline.config.system_params import system_params_problems
+from pipeline.config.system_params import system_params, system_params_problems
 from pipeline.corpora import find_reader
 from pipeline.experiments.classes import class_set
 from pipeline.papers.preset import load, names
@@ -164,6 +164,16 @@ def test_precision_and_validation_figures_are_shown(name, title, line):
     shown = [" ".join(row.split()) for row in ser_preset("show", name).output.splitlines()]
     for ending in (title, line):
         assert any(row.endswith(ending) for row in shown)
+
+
+def test_serct_is_there_as_the_scripts_and_as_the_text_have_it(own):
+    apply("serct-table3", *replacements("serct-table3"))
+    experiments = load_params(own).experiments
+    scripts, text = (system_params(name, experiments[name]) for name in ("serct_tess_toy", "serct_tess_text_toy"))
+    names = ("learning_rate", "convolutions", "norm", "bias", "window_scale")
+    assert [getattr(scripts, name) for name in names] == [1e-5, 7, "group", True, 149]
+    assert [getattr(text, name) for name in names] == [1e-3, 6, "layer", False, 299]
+    assert experiments["serct_tess_toy"].published == experiments["serct_tess_text_toy"].published
 
 
 # Figures: those of the texts, spot by spot; a table's extremes would show a slip of rows or columns.

@@ -26,6 +26,7 @@ VARIANTS = {
     "without transformer": {"attention": "none"},
     "without cnn": {"front": "frames"},
     "one layer": {"depth": 1},
+    "text": {"convolutions": 6, "norm": "layer", "bias": False},
 }
 LENGTHS = torch.tensor([4000, 2171, 300])
 VALID = torch.arange(4000) < LENGTHS[:, None]
@@ -129,6 +130,32 @@ def test_the_ablations_leave_out_what_they_say():
     assert without.project[1].in_features == 400
 
 
+def test_the_texts_variant_has_six_convolutions_layer_norms_and_no_biases():
+    text = {"learning_rate": 1e-3, "convolutions": 6, "norm": "layer", "bias": False, "window_scale": 299}
+    network = SERCTNetwork(7, SERCTParams(**text)).eval()
+    assert [x.kernel_size[0] for x in network.front.convolutions] == [10, 3, 3, 3, 3, 2]
+    assert [x.normalized_shape for x in network.front.norms] == [(512,)] * 6
+    linear = {name: x for name, x in network.layers.named_modules() if isinstance(x, torch.nn.Linear)}
+    assert {name.split(".", 1)[1] for name, x in linear.items() if x.bias is not None} == {"attention.window"}
+    wave, valid = torch.randint(-3000, 3000, (1, 48000, 1)).float(), torch.ones(1, 48000, dtype=torch.bool)
+    with torch.inference_mode():
+        tokens, whole = network.front(wave[..., 0], valid)
+        assert (tokens.shape, whole.shape) == ((1, 299, 512), (1, 299))
+        assert network(wave, valid).shape == (1, 7)
+    vanilla = SERCTNetwork(7, SERCTParams(**text, attention="vanilla"))
+    assert vanilla.layers[0].attention.in_proj_bias is None
+
+
+def test_the_layout_of_the_scripts_variant_stays():
+    network = small_network(attention="vanilla", depth=1)
+    front = [*(f"convolutions.{i}.weight" for i in range(7)), "norm_bias", "norm_weight"]
+    assert sorted(network.front.state_dict()) == front
+    both = [f"{name}.{kind}" for name in ("feed_forward.0", "feed_forward.3") for kind in ("bias", "weight")]
+    assert [name for name in sorted(network.layers[0].state_dict()) if name.startswith("feed_forward.")] == both
+    attention = sorted(small_network(depth=1).layers[0].attention.state_dict())
+    assert attention == [f"{name}.{kind}" for name in ("out", "qkv", "window") for kind in ("bias", "weight")]
+
+
 def test_positions_are_sinusoids_whatever_the_seed():
     first, second = small_network(), SERCTNetwork(5, SERCTParams(**SMALL))
     torch.testing.assert_close(first.positions.table, second.positions.table)
@@ -143,6 +170,8 @@ def test_frames_are_25_ms_every_20_ms():
     assert (receptive_field(), hop()) == (400, 320)
     samples = torch.tensor([48000, 144000, 719, 720, 400, 399, 1])
     assert frame_counts(samples).tolist() == [149, 449, 1, 2, 1, 1, 1]
+    assert (receptive_field(6), hop(6)) == (240, 160)  # 15 ms every 10 ms
+    assert frame_counts(samples, 6).tolist() == [299, 899, 3, 4, 2, 1, 1]
 
 
 def test_the_encoder_is_convolution_group_norm_and_gelu():
@@ -161,6 +190,21 @@ def test_the_encoder_is_convolution_group_norm_and_gelu():
     torch.testing.assert_close(found, wanted.transpose(1, 2), atol=1e-5, rtol=1e-4)
 
 
+def test_layer_norm_follows_each_convolution():
+    torch.manual_seed(0)
+    encoder = WaveformCNN(8, 6, "layer")
+    for norm in encoder.norms:
+        torch.nn.init.normal_(norm.weight)
+        torch.nn.init.normal_(norm.bias)
+    wave = torch.randn(2, 2000)
+    wanted = wave[:, None]
+    for convolution, norm in zip(encoder.convolutions, encoder.norms, strict=True):
+        wanted = torch.nn.functional.gelu(norm(convolution(wanted).mT).mT)
+    found, valid = encoder(wave, torch.ones(2, 2000, dtype=torch.bool))
+    assert valid.all()
+    torch.testing.assert_close(found, wanted.mT)
+
+
 def test_a_frame_without_the_cnn_is_the_samples_the_cnn_would_see():
     wave = torch.randn(2, 2000)
     found, valid = WaveformFrames()(wave, torch.ones(2, 2000, dtype=torch.bool))
@@ -169,11 +213,15 @@ def test_a_frame_without_the_cnn_is_the_samples_the_cnn_would_see():
     torch.testing.assert_close(found[1, 3], wave[1, 960:1360])
 
 
-@pytest.mark.parametrize("front", [WaveformCNN(8), WaveformFrames()], ids=["cnn", "frames"])
-def test_valid_frames_see_no_padding_and_none_is_missing(front):
+@pytest.mark.parametrize(
+    ("front", "counts"),
+    [(WaveformCNN(8), [12, 6, 1]), (WaveformFrames(), [12, 6, 1]), (WaveformCNN(8, 6, "layer"), [24, 13, 1])],
+    ids=["cnn", "frames", "text"],
+)
+def test_valid_frames_see_no_padding_and_none_is_missing(front, counts):
     wave = torch.randn(3, 4000).masked_fill(~VALID, 100.0)
     together, valid = front(wave, VALID)
-    assert valid.sum(dim=1).tolist() == frame_counts(LENGTHS).tolist() == [12, 6, 1]
+    assert valid.sum(dim=1).tolist() == counts
     for row, length in enumerate(LENGTHS.tolist()):
         alone, whole = front(wave[row : row + 1, :length], VALID[row : row + 1, :length])
         assert whole.all()
@@ -244,7 +292,14 @@ def test_heads_that_do_not_divide_the_width_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("change", "key"), [({"attention": "deformed"}, "attention"), ({"depth": 0}, "depth"), ({"hedas": 2}, "hedas")]
+    ("change", "key"),
+    [
+        ({"attention": "deformed"}, "attention"),
+        ({"depth": 0}, "depth"),
+        ({"hedas": 2}, "hedas"),
+        ({"convolutions": 5}, "convolutions"),
+        ({"norm": "batch"}, "norm"),
+    ],
 )
 def test_mistakes_in_params_are_named(change, key):
     with pytest.raises(ParamsError, match=key):

@@ -29,6 +29,7 @@ class DeformableAttention(nn.Module):
             adds the weights' logarithm to the logits, which multiplies the attention itself by the weights.
         initial_widths: half-widths (tokens) of the first and the last head before training; the others are spaced
             evenly between. Authors' code: 1.25 and 25 tokens of 20 ms, windows of 50 ms to 1 s.
+        bias: whether the attention's own layers have biases; the windows' layer has one always, as they start from it.
     """
 
     def __init__(
@@ -39,12 +40,13 @@ class DeformableAttention(nn.Module):
         dropout: float = 0.0,
         weighting: Weighting = "multiply",
         initial_widths: tuple[float, float] = (1.25, 25.0),
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.heads, self.scale, self.weighting = heads, scale, weighting
-        self.qkv = nn.Linear(dims, 3 * dims)
+        self.qkv = nn.Linear(dims, 3 * dims, bias)
         self.window = nn.Linear(dims, 2 * heads)
-        self.out = nn.Linear(dims, dims)
+        self.out = nn.Linear(dims, dims, bias)
         self.dropout = nn.Dropout(dropout)
         for layer in (self.qkv, self.out):
             nn.init.xavier_uniform_(layer.weight)

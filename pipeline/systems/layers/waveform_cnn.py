@@ -1,6 +1,7 @@
 """The convolutional encoder of raw waveforms, as in wav2vec (Schneider et al. 2019), exact under padding."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,52 +10,64 @@ from torch.nn import functional as F  # noqa: N812
 KERNELS = (10, 3, 3, 3, 3, 2, 2)
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
 
+Norm = Literal["group", "layer"]
 
-def receptive_field() -> int:
-    """Samples that one frame sees: 400, 25 ms at 16 kHz."""
+
+def receptive_field(layers: int = len(KERNELS)) -> int:
+    """Samples that one frame sees: 400, 25 ms at 16 kHz, of all layers; 240 of six."""
     field, step = 1, 1
-    for kernel, stride in zip(KERNELS, STRIDES, strict=True):
+    for kernel, stride in _geometry(layers):
         field += (kernel - 1) * step
         step *= stride
     return field
 
 
-def hop() -> int:
-    """Samples from one frame to the next: 320, 20 ms at 16 kHz."""
-    return math.prod(STRIDES)
+def hop(layers: int = len(KERNELS)) -> int:
+    """Samples from one frame to the next: 320, 20 ms at 16 kHz, of all layers; 160 of six."""
+    return math.prod(STRIDES[:layers])
 
 
-def frame_counts(samples: Tensor) -> Tensor:
+def frame_counts(samples: Tensor, layers: int = len(KERNELS)) -> Tensor:
     """Frames of waveforms of these lengths; shorter than the receptive field, a waveform is extended to 1 frame."""
-    samples = samples.clamp(min=receptive_field())
-    for kernel, stride in zip(KERNELS, STRIDES, strict=True):
+    samples = samples.clamp(min=receptive_field(layers))
+    for kernel, stride in _geometry(layers):
         samples = (samples - kernel) // stride + 1
     return samples
 
 
-class WaveformCNN(nn.Module):
-    """Seven one-dimensional convolutions without bias, GELU, group norm after the first: 400 samples wide, hop 320.
+def _geometry(layers: int) -> list[tuple[int, int]]:
+    """Kernel and stride of the first `layers` convolutions."""
+    return list(zip(KERNELS, STRIDES, strict=True))[:layers]
 
-    The convolutions are not padded, so a frame sees its own samples only. The group norm, one group a channel, takes
-    its statistics over each utterance's own frames; zeros appended to a waveform so change none of its frames.
+
+class WaveformCNN(nn.Module):
+    """One-dimensional convolutions without bias, each followed by GELU: seven are 400 samples wide, with a hop of 320.
+
+    The convolutions are not padded, so a frame sees its own samples only. The group norm, one group a channel, follows
+    the first convolution and takes its statistics over each utterance's own frames; zeros appended to a waveform so
+    change none of its frames. Layer norms follow every convolution, and take theirs over the channels of each frame.
     Weights start Kaiming normal, as in the code of Zheng (2024).
 
     Args:
         channels: of every convolution; 512 in the paper.
+        layers: how many convolutions, the first ones of `KERNELS`; all in the author's code, six in the text.
+        norm: `group`, as in the code, or `layer`, as in the text.
     """
 
-    def __init__(self, channels: int = 512) -> None:
+    def __init__(self, channels: int = 512, layers: int = len(KERNELS), norm: Norm = "group") -> None:
         super().__init__()
         self.dims = channels
-        widths = (1, *[channels] * len(KERNELS))
+        widths = (1, *[channels] * layers)
         self.convolutions = nn.ModuleList(
             nn.Conv1d(before, channels, kernel, stride, bias=False)
-            for before, kernel, stride in zip(widths, KERNELS, STRIDES, strict=False)
+            for before, (kernel, stride) in zip(widths, _geometry(layers), strict=False)
         )
         for layer in self.convolutions:
             nn.init.kaiming_normal_(layer.weight)  # type: ignore[arg-type]
-        self.norm_weight = nn.Parameter(torch.ones(channels))
-        self.norm_bias = nn.Parameter(torch.zeros(channels))
+        self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(layers if norm == "layer" else 0))
+        if not self.norms:
+            self.norm_weight = nn.Parameter(torch.ones(channels))
+            self.norm_bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, wave: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Encode waveforms (batch, samples), valid where `valid` (batch, samples).
@@ -62,17 +75,23 @@ class WaveformCNN(nn.Module):
         Returns:
             (batch, frames, channels), and (batch, frames) true for frames of valid samples only.
         """
-        lengths = valid.sum(dim=1).clamp(min=receptive_field())
-        wave = F.pad(wave.masked_fill(~valid, 0), (0, max(0, receptive_field() - wave.shape[1])))
-        hidden = self.convolutions[0](wave[:, None])
-        counts = (lengths - KERNELS[0]) // STRIDES[0] + 1
-        hidden = F.gelu(self._norm(hidden, counts))
-        for layer in self.convolutions[1:]:
-            hidden = F.gelu(layer(hidden))
-        frames = torch.arange(hidden.shape[2], device=wave.device) < frame_counts(lengths)[:, None]
+        layers = len(self.convolutions)
+        field = receptive_field(layers)
+        lengths = valid.sum(dim=1).clamp(min=field)
+        hidden = F.pad(wave.masked_fill(~valid, 0), (0, max(0, field - wave.shape[1])))[:, None]
+        for number, convolution in enumerate(self.convolutions):
+            hidden = F.gelu(self._normalised(convolution(hidden), number, lengths))
+        frames = torch.arange(hidden.shape[2], device=wave.device) < frame_counts(lengths, layers)[:, None]
         return hidden.transpose(1, 2), frames
 
-    def _norm(self, hidden: Tensor, counts: Tensor) -> Tensor:
+    def _normalised(self, hidden: Tensor, number: int, lengths: Tensor) -> Tensor:
+        """The output (batch, channels, frames) of a convolution, normalised as it is to be after that one."""
+        if self.norms:
+            normalised: Tensor = self.norms[number](hidden.transpose(1, 2)).transpose(1, 2)
+            return normalised
+        return hidden if number else self._group_norm(hidden, (lengths - KERNELS[0]) // STRIDES[0] + 1)
+
+    def _group_norm(self, hidden: Tensor, counts: Tensor) -> Tensor:
         """Group norm of (batch, channels, frames), each row over its first `counts` frames."""
         own = (torch.arange(hidden.shape[2], device=hidden.device) < counts[:, None])[:, None].to(hidden.dtype)
         count = counts[:, None, None].to(hidden.dtype)
