@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -38,13 +39,21 @@ def show(name: str) -> None:
     shown = load(name)
     click.echo("\n".join(filter(None, [f"{name}: {shown.title}", shown.paper, shown.link])) + "\n")
     for note in shown.notes:
-        click.echo(click.wrap_text(note, 100, "- ", "  "))
+        click.echo(_item(note))
+    click.echo("\ndone otherwise here, or not in the paper and chosen here:")
+    for difference in shown.differences:
+        click.echo(_item(difference))
     for section, lines in _sections(shown).items():
         if lines:
             click.echo("\n".join([f"\n{section}:", *(f"  {key}: {text}" for key, text in lines.items())]))
     click.echo()
     for line in _table(shown):
         click.echo(line)
+
+
+def _item(text: str) -> str:
+    """A line of a list, wrapped; names with hyphens stay whole."""
+    return fill(text, 100, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _sections(shown: "Preset") -> dict[str, dict[str, str]]:

@@ -27,7 +27,12 @@ class Preset(Strict):
     title: str
     paper: str = Field(description="authors, year, where it appeared, and which table")
     link: str = Field("", description="DOI or address of the paper, where it has one")
-    notes: list[str] = Field(description="what to know before comparing: what the paper really did, what differs here")
+    notes: list[str] = Field(
+        description="what to know before comparing: what the paper really did, what its figures are"
+    )
+    differences: list[str] = Field(
+        min_length=1, description="what is done here otherwise than in the paper, or is not in it and chosen here"
+    )
     corpora: dict[str, str] = Field(min_length=1, description="corpus -> what of it the paper used")
     common: dict[str, Any] = Field({}, description="what rows share, for YAML's anchors")
     features: Entries = {}

@@ -102,6 +102,11 @@ def test_every_preset_says_what_it_is(name):
     assert shown.exit_code == 0
     for word in (preset.title, preset.paper, preset.link, *preset.embeddings, *preset.protocols, *preset.fusions):
         assert word in shown.output
+    lines = " ".join(shown.output.split())
+    for note in (*preset.notes, *preset.differences):
+        assert f"- {' '.join(note.split())}" in lines
+    items = [line for line in shown.output.split("\ncorpora:")[0].splitlines() if line.startswith(("- ", "  "))]
+    assert max(map(len, items)) <= 100
     figures = [entry.get("published", {}) for entry in preset.experiments.values()]
     assert any(figures)
     assert all(0 < value <= 100 for published in figures for value in published.values())
@@ -111,6 +116,23 @@ def test_the_list_has_them_all():
     listed = ser_preset("list").output.splitlines()
     assert [line.split()[0] for line in listed] == names()
     assert {"caf-table5", "dual-branch-table5", "hump-cat-table4", "serct-table5", "serct-figure4"} <= set(names())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("caf-table1", ["hop", "shared_convolutions", "normalised by itself", "50 epochs"]),
+        ("ca-ser-table2", ["512 units", "normalises the padded batch", "8 s", "learning rate is constant"]),
+        ("hump-cat-table5", ["Hamming", "zero mean, unit variance", "margin 0.2", "after 10 epochs"]),
+        ("dual-branch-table5", ["regression by Adam", "zeros at the end included", "momentum (0.8 here)"]),
+        ("serct-table3", ["biases in the transformer", "serct_tess_text", "Padding is masked", "random numbers"]),
+    ],
+)
+def test_presets_say_what_is_done_otherwise_than_in_the_paper(name, words):
+    shown = " ".join(ser_preset("show", name).output.split())
+    assert "done otherwise here, or not in the paper and chosen here: - " in shown
+    for word in words:
+        assert word in shown
 
 
 # Classes
