@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.atomic import atomic_path
 from pipeline.audio.keys import source_key
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
+from pipeline.evaluation.cost import COST_COLUMNS, cost_rows
+from pipeline.evaluation.json_text import json_text
 from pipeline.evaluation.leaks import check_leaks
 from pipeline.evaluation.repeats import over_splits
-from pipeline.evaluation.scores import intervals, mcnemar, scores
+from pipeline.evaluation.scores import Labels, class_scores, confusion, intervals, mcnemar, scores
 from pipeline.experiments.predictions import Predictions, write_csv, write_json
 from pipeline.systems import CURVE
 
@@ -25,21 +28,40 @@ Results = dict[str, dict[str, Any]]
 
 
 def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams, seed: int) -> dict[str, Any]:
-    """Scores of the pooled test parts, with confidence intervals, the mean over folds, and what was tested."""
+    """Scores of the pooled test parts, with intervals, spread over folds, every class, and the validation parts.
+
+    Validation scores are there where an experiment has a validation part. Early stopping and other selection saw it,
+    so that they are no estimate for other speech; papers report them beside the test's.
+    """
     tested = found.where("test")
     y, predicted = found.labels(tested), found.probabilities(tested).argmax(axis=1)
-    result: dict[str, Any] = {"scores": scores(y, predicted, found.classes)}
-    folds = [found.where("test", number) for number in range(len(found.folds))]
-    parts = [scores(found.labels(f), found.probabilities(f).argmax(axis=1), found.classes) for f in folds]
+    counts = confusion(y, predicted, len(found.classes))
+    result: dict[str, Any] = _part_scores(found, "test")
     result["interval"] = intervals(y, predicted, [speakers[found.keys[i]] for i in tested], params, seed)
-    names = [name for name, value in parts[0].items() if isinstance(value, float)]
-    result["mean_over_folds"] = {name: float(np.mean([part[name] for part in parts])) for name in names}
     if spread := over_splits(found):
         result["over_splits"] = spread
-    result["utterances"] = len(tested)
-    result["folds"] = len(folds)
+    result["classes"] = class_scores(counts, found.classes)
+    result["confusion"] = counts.tolist()
+    if len(found.where("validation")):
+        result["validation"] = {"seen_by_selection": True, **_part_scores(found, "validation")}
     result["speaker_dependent"] = found.card["speaker_dependent"]
     return _rounded(result)
+
+
+def _part_scores(found: Predictions, part: str) -> dict[str, Any]:
+    """Scores of a part, pooled, and their mean and standard deviation (N - 1) over the folds that have it."""
+    pooled, *folds = (found.where(part, number) for number in (None, *range(len(found.folds))))
+    each = [_scores_of(found, rows) for rows in folds if len(rows)]
+    columns = {name: [one[name] for one in each] for name in each[0]}
+    result: dict[str, Any] = {"scores": _scores_of(found, pooled)}
+    result["mean_over_folds"] = {name: float(np.mean(values)) for name, values in columns.items()}
+    if len(each) > 1:
+        result["std_over_folds"] = {name: float(np.std(values, ddof=1)) for name, values in columns.items()}
+    return {**result, "utterances": len(pooled), "folds": len(each)}
+
+
+def _scores_of(found: Predictions, rows: Labels) -> dict[str, float]:
+    return scores(found.labels(rows), found.probabilities(rows).argmax(axis=1))
 
 
 def _rounded(value: Any) -> Any:
@@ -109,20 +131,25 @@ def write_scores(results: Results, path: Path) -> None:
 
 
 def write_details(results: Results, predictions: Mapping[str, Predictions], out: Path) -> None:
-    """Write to the folder `out` all else: scores, confusions and curves of each, and the comparisons of pairs."""
+    """Write to the folder `out` all else: scores, confusion and curves of each, comparisons of pairs, and costs."""
     for name, one in predictions.items():
-        write_json(out / "details" / f"{name}.json", results[name])
-        tested = one.where("test")
-        labels = one.probabilities(tested).argmax(axis=1)
-        confusion = ([one.emotions[i], one.classes[label]] for i, label in zip(tested, labels, strict=True))
-        write_csv(out / "confusion" / f"{name}.csv", ["actual", "predicted"], confusion)
+        with atomic_path(out / "details" / f"{name}.json") as temporary:
+            temporary.write_text(f"{json_text(results[name])}\n", encoding="utf-8", newline="\n")
+        matrix = zip(one.classes, results[name]["confusion"], strict=True)
+        counts = ([emotion, *map(str, row)] for emotion, row in matrix)
+        write_csv(out / "confusion" / f"{name}.csv", ["actual", *one.classes], counts)
         if one.curves:
             write_csv(out / "curves" / f"{name}.csv", ["fold", *CURVE], _curve(one))
     write_csv(out / "comparisons.csv", ["first", "second", "utterances", "p_mcnemar"], compare(predictions))
+    write_csv(out / "cost.csv", COST_COLUMNS, cost_rows({name: one.card for name, one in predictions.items()}))
 
 
 def _curve(predictions: Predictions) -> list[list[str]]:
     return [
-        [str(int(row["fold"])), *(f"{row[name]:.{DIGITS}f}" if name in row else "" for name in CURVE)]
+        [*(str(int(row[name])) for name in ("fold", "epoch")), *(_decimals(row.get(name)) for name in CURVE[1:])]
         for row in predictions.curves
     ]
+
+
+def _decimals(value: float | None) -> str:
+    return "" if value is None else f"{value:.{DIGITS}f}"

@@ -12,26 +12,59 @@ from numpy.typing import NDArray
 from pipeline.config.scoring import ScoringParams
 
 Labels = NDArray[np.int64]
+Counts = NDArray[np.int64]
 
 REDRAWN = 20
 """most times that samples are drawn for those that lack an emotion"""
 
 
-def scores(y: Labels, predicted: Labels, classes: Sequence[str]) -> dict[str, Any]:
-    """WA, UA, F1s, macro precision and per-class recall, of labels (N,) as indices into `classes`."""
+def scores(y: Labels, predicted: Labels) -> dict[str, float]:
+    """WA, UA, F1s and macro precision of labels (N,); the means are over the classes that y has."""
     from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-    present = sorted({int(label) for label in y})
-    options: dict[str, Any] = {"labels": present, "zero_division": 0}
-    recalls = recall_score(y, predicted, average=None, **options)
+    options: dict[str, Any] = {"labels": np.unique(y), "zero_division": 0}
     return {
         "WA": float(accuracy_score(y, predicted)),
-        "UA": float(np.mean(recalls)),
+        "UA": float(recall_score(y, predicted, average="macro", **options)),
         "macro_F1": float(f1_score(y, predicted, average="macro", **options)),
         "weighted_F1": float(f1_score(y, predicted, average="weighted", **options)),
         "macro_precision": float(precision_score(y, predicted, average="macro", **options)),
-        "recall": {classes[label]: float(recall) for label, recall in zip(present, recalls, strict=True)},
     }
+
+
+def confusion(y: Labels, predicted: Labels, classes: int) -> Counts:
+    """How often each class (row) was taken for each (column), (classes, classes); also those that no label is of."""
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (y, predicted), 1)
+    return counts
+
+
+def class_scores(counts: Counts, classes: Sequence[str]) -> dict[str, dict[str, float | int | None]]:
+    """Recall, precision and F1 of every class, its utterances (support) and how often it was predicted.
+
+    Args:
+        counts: the confusion (classes, classes), rows actual.
+        classes: their names.
+
+    Returns:
+        A row for each class. What has no value is None: the recall of a class that is never tested, the precision of
+        one that is never predicted, and the F1 of one that is neither.
+    """
+    support, predicted = counts.sum(axis=1), counts.sum(axis=0)
+    return {
+        name: {
+            "recall": _ratio(hits, support[i]),
+            "precision": _ratio(hits, predicted[i]),
+            "F1": _ratio(2 * hits, support[i] + predicted[i]),
+            "support": int(support[i]),
+            "predicted": int(predicted[i]),
+        }
+        for i, (name, hits) in enumerate(zip(classes, counts.diagonal(), strict=True))
+    }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return float(part / whole) if whole else None
 
 
 def intervals(

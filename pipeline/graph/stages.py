@@ -166,7 +166,7 @@ class _Graph:
         params = self.params
         corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
         curves = any(find_system(e.system).neural for e in params.experiments.values())
-        folders = ["details", "confusion", *(["curves"] if curves else [])]
+        small = ["summary.md", "comparisons.csv", "cost.csv", "details", "confusion", *(["curves"] if curves else [])]
         return Stage(
             "evaluate",
             "check for leaks and score every experiment and fusion",
@@ -179,7 +179,7 @@ class _Graph:
             ],
             [
                 str(paths.MISTAKES),
-                *(in_git(str(paths.METRICS / name)) for name in ("summary.md", "comparisons.csv", *folders)),
+                *(in_git(str(paths.METRICS / name)) for name in small),
             ],
             [in_git(str(paths.SCORES))],
         )

@@ -6,67 +6,46 @@ from typing import Any
 
 from pipeline.atomic import atomic_path
 from pipeline.config.scoring import Published
+from pipeline.evaluation.cost import costs
 from pipeline.experiments.predictions import Predictions
+from pipeline.report.cost import cost_section
+from pipeline.report.markdown import markdown_table
+from pipeline.report.marks import NOTES, notes_of
 
-NOTES = {
-    "synthetic": "synthetic speech: the corpus was made by a speech synthesiser; it shows that the pipeline runs, "
-    "and says nothing about emotions in real speech",
-    "random": "random backbone: the self-supervised model `tiny` has random weights; it is for plumbing only",
-    "dependent": "speaker-dependent: test speakers were also trained on, so the score is no estimate for new speakers",
-    "transductive": "transductive: features were standardised by all unlabelled recordings of each speaker or corpus, "
-    "those of the test part too, so several recordings of a new speaker must be had",
-    "published": "published: the paper's own figures; its splits and its corpus may differ from those here",
-    "other_folds": "the fusion was fitted on the other folds' test probabilities, whose models had heard this fold's "
-    "test speakers",
-}
-
-
-def notes_of(card: Mapping[str, Any], synthetic: set[str]) -> list[str]:
-    """Which of `NOTES` apply to an experiment."""
-    found = []
-    if card["corpus"] in synthetic:
-        found.append("synthetic")
-    if card["random_backbone"]:
-        found.append("random")
-    if card["speaker_dependent"]:
-        found.append("dependent")
-    if card.get("transductive"):
-        found.append("transductive")
-    if card["params"].get("fit_on") == "other_folds":
-        found.append("other_folds")
-    if card.get("published"):
-        found.append("published")
-    return found
+OPTIONAL = ("validation UA", "published")
+"""columns that are left out where no row has anything"""
 
 
 def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic: set[str], confidence: float) -> str:
     """All scores as a Markdown table, with footnotes for what to beware of."""
-    used: list[str] = []
-    interval = f"[{confidence:.0%} interval]"
-    papers = any(card.get("published") for card in cards.values())
-    titles = ["experiment", "corpus", "protocol", f"WA {interval}", f"UA {interval}", "macro-F1", "weighted-F1"]
-    titles += ["mean over folds", *(["published"] if papers else []), "notes"]
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    marks = {name: notes_of(cards[name], synthetic) for name in table}
+    used = list(dict.fromkeys(mark for row in marks.values() for mark in row))
+    rows = []
     for name, row in table.items():
-        card = cards[name]
-        marks = notes_of(card, synthetic)
-        used += [mark for mark in marks if mark not in used]
-        cells = [
-            name,
-            card["corpus"] + _classes(card) + (" (synthetic)" if card["corpus"] in synthetic else ""),
-            f"{card['protocol']['scheme']}, {row['folds']} {'fold' if row['folds'] == 1 else 'folds'}",
-            *(
-                f"{100 * row['scores'][m]:.1f} [{100 * row['interval'][m][0]:.1f}, {100 * row['interval'][m][1]:.1f}]"
-                for m in ("WA", "UA")
-            ),
-            *(f"{100 * row['scores'][name]:.1f}" for name in ("macro_F1", "weighted_F1")),
-            _over_folds(row),
-            *([_published(card.get("published", {}))] if papers else []),
-            " ".join(f"[{used.index(mark) + 1}]" for mark in marks),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
+        cells = _cells(name, row, cards[name], f"[{confidence:.0%} interval]")
+        rows.append({**cells, "notes": " ".join(f"[{used.index(mark) + 1}]" for mark in marks[name])})
+        rows[-1]["corpus"] += " (synthetic)" if "synthetic" in marks[name] else ""
+    titles = [title for title in rows[0] if title not in OPTIONAL or any(row[title] for row in rows)]
+    lines = markdown_table(titles, [[row[title] for title in titles] for row in rows])
     lines += ["", *(f"[{i}] {NOTES[mark]}.  " for i, mark in enumerate(used, 1))]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval: str) -> dict[str, str]:
+    """Title -> cell of one experiment or fusion."""
+    scores = {metric: f"{100 * value:.1f}" for metric, value in row["scores"].items()}
+    ends = {metric: f"[{100 * low:.1f}, {100 * high:.1f}]" for metric, (low, high) in row["interval"].items()}
+    return {
+        "experiment": name,
+        "corpus": card["corpus"] + _classes(card),
+        "protocol": f"{card['protocol']['scheme']}, {row['folds']} {'fold' if row['folds'] == 1 else 'folds'}",
+        **{f"{metric} {interval}": f"{scores[metric]} {ends[metric]}" for metric in ("WA", "UA")},
+        "macro-F1": scores["macro_F1"],
+        "weighted-F1": scores["weighted_F1"],
+        "mean over folds": _over_folds(row),
+        "validation UA": _validation(row),
+        "published": _published(card.get("published", {})),
+    }
 
 
 def _classes(card: Mapping[str, Any]) -> str:
@@ -78,6 +57,10 @@ def _over_folds(row: Mapping[str, Any]) -> str:
     """Papers report the mean over folds, in which small folds count as much as large ones."""
     mean = row["mean_over_folds"]
     return f"WA {100 * mean['WA']:.1f}, UA {100 * mean['UA']:.1f}" if row["folds"] > 1 else ""
+
+
+def _validation(row: Mapping[str, Any]) -> str:
+    return f"{100 * row['validation']['scores']['UA']:.1f}" if "validation" in row else ""
 
 
 def _published(figures: Mapping[str, float]) -> str:
@@ -109,9 +92,11 @@ def write_summary(
         "# Scores\n\nPercent, pooled over all test folds. Intervals: percentile bootstrap over speakers. "
         "`comparisons.csv` has McNemar's exact test for each pair on one corpus.\n\n"
     )
+    seen = "Validation UA is of what early stopping and selection saw: no estimate for other speech.\n\n"
+    text += seen if any("validation" in row for row in results.values()) else ""
     with atomic_path(path) as temporary:
         table = summary_table(results, cards, synthetic, confidence)
-        temporary.write_text(text + table, encoding="utf-8", newline="\n")
+        temporary.write_text(text + table + cost_section(costs(cards)), encoding="utf-8", newline="\n")
 
 
 def counts_table(corpus: str, counts: Mapping[str, Any]) -> str:

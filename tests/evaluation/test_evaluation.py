@@ -2,9 +2,10 @@
 
 import json
 
+import numpy as np
 from feature_files import manifest_row
 from scipy.stats import binomtest
-from toy_predictions import ROWS, files_in, predictions, run
+from toy_predictions import ROWS, certain_row, files_in, predictions, run, without_validation
 
 
 def test_the_scores_are_those_of_the_pooled_test_parts(tmp_path):
@@ -12,9 +13,14 @@ def test_the_scores_are_those_of_the_pooled_test_parts(tmp_path):
     found = table["scores"]
     # In each fold the first of two angry utterances is mistaken; sad is never.
     assert (found["WA"], found["UA"]) == (0.75, 0.75)
-    assert found["recall"] == {"angry": 0.5, "sad": 1.0}
+    assert table["confusion"] == [[4, 4], [0, 8]]
+    assert table["classes"] == {
+        "angry": {"recall": 0.5, "precision": 1.0, "F1": 0.6667, "support": 8, "predicted": 4},
+        "sad": {"recall": 1.0, "precision": 0.6667, "F1": 0.8, "support": 8, "predicted": 12},
+    }
     means = {"WA": 0.75, "UA": 0.75, "macro_F1": 0.7333, "weighted_F1": 0.7333, "macro_precision": 0.8333}
     assert table["mean_over_folds"] == means
+    assert table["std_over_folds"] == dict.fromkeys(means, 0.0)  # all folds are alike
     assert (table["utterances"], table["folds"], table["speaker_dependent"]) == (16, 4, False)
     assert table["interval"]["WA"] == [0.75, 0.75]  # all speakers are alike
     assert json.loads((tmp_path / "details/toy.json").read_text()) == table
@@ -38,16 +44,58 @@ def test_files_of_an_evaluation(tmp_path):
         "details/other.json",
         "scores.json",
         "comparisons.csv",
+        "cost.csv",
         "summary.md",
     }
-    confusion = written["confusion/toy.csv"].decode().splitlines()
-    assert confusion[0] == "actual,predicted"
-    assert {line: confusion.count(line) for line in confusion[1:]} == {"angry,sad": 4, "angry,angry": 4, "sad,sad": 8}
+    assert written["confusion/toy.csv"].decode() == "actual,angry,sad\nangry,4,4\nsad,0,8\n"
     assert written["curves/toy.csv"].decode().splitlines()[:3] == [
         "fold,epoch,train_loss,train_acc,valid_loss,valid_acc",
-        "0,1.0000,1.2500,,,",
-        "0,2.0000,0.5000,0.5000,0.7500,1.0000",
+        "0,1,1.2500,,,",
+        "0,2,0.5000,0.5000,0.7500,1.0000",
     ]
+
+
+def test_details_are_json_with_the_confusion_as_a_matrix(tmp_path):
+    run(tmp_path, {"toy": predictions()})
+    text = (tmp_path / "details/toy.json").read_text()
+    assert '\n  "confusion": [\n    [4, 4],\n    [0, 8]\n  ],\n' in text
+
+
+def test_spread_over_folds_is_the_sample_standard_deviation(tmp_path):
+    found = predictions()
+    found.rows = [row if fold else 1 - row for fold, row in zip(found.fold, found.rows, strict=True)]
+    table = run(tmp_path, {"toy": found})["toy"]
+    # The folds' WA are 1/4, 3/4, 3/4 and 3/4.
+    assert table["mean_over_folds"]["WA"] == 0.625
+    assert table["std_over_folds"]["WA"] == 0.25
+
+
+def test_validation_parts_are_scored_as_what_selection_saw(tmp_path):
+    found = predictions()
+    found.rows = [certain_row(1, 1)[0] if part == "validation" else row for part, row in parts_and_rows(found)]
+    result = run(tmp_path, {"toy": found, "none": without_validation(predictions())})
+    validation = result["toy"]["validation"]
+    assert validation["seen_by_selection"] is True
+    assert (validation["scores"]["WA"], validation["scores"]["UA"]) == (0.5, 0.5)  # all are taken for sad
+    assert (validation["utterances"], validation["folds"]) == (16, 4)
+    assert "validation" not in result["none"]
+
+
+def parts_and_rows(found):
+    return zip(found.part, found.rows, strict=True)
+
+
+def test_a_class_that_is_never_tested_has_its_row_everywhere(tmp_path):
+    found = predictions()
+    found.classes = ["angry", "bored", "sad"]
+    found.rows = [np.insert(row, 1, 0) for row in found.rows]
+    result = run(tmp_path, {"toy": found})["toy"]
+    assert [*result["classes"]] == found.classes
+    assert result["classes"]["bored"]["recall"] is None
+    assert (
+        tmp_path / "confusion/toy.csv"
+    ).read_text() == "actual,angry,bored,sad\nangry,4,0,4\nbored,0,0,0\nsad,0,0,8\n"
+    assert result["scores"]["UA"] == 0.75
 
 
 def test_systems_tested_on_the_same_utterances_are_compared(tmp_path):

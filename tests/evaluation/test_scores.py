@@ -5,10 +5,11 @@ from math import comb
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from sklearn.metrics import precision_recall_fscore_support
 
 from pipeline.config.scoring import ScoringParams
 from pipeline.errors import ParamsError
-from pipeline.evaluation.scores import intervals, mcnemar, scores
+from pipeline.evaluation.scores import class_scores, confusion, intervals, mcnemar, scores
 from pipeline.strict import validate
 
 FAST = ScoringParams(bootstrap=200)
@@ -21,7 +22,7 @@ def test_scores_by_hand():
     # Confusions: 3 of 4 a are right and one is taken for b; 1 of 2 b; c never.
     y = np.array([0, 0, 0, 0, 1, 1, 2])
     predicted = np.array([0, 0, 0, 1, 1, 0, 1])
-    found = scores(y, predicted, ["a", "b", "c"])
+    found = scores(y, predicted)
     precision, recall = [3 / 4, 1 / 3, 0], [3 / 4, 1 / 2, 0]
     f1 = [3 / 4, 2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2), 0]
     assert found["WA"] == pytest.approx(4 / 7)
@@ -29,14 +30,34 @@ def test_scores_by_hand():
     assert found["macro_F1"] == pytest.approx(np.mean(f1))
     assert found["weighted_F1"] == pytest.approx((4 * f1[0] + 2 * f1[1]) / 7)
     assert found["macro_precision"] == pytest.approx(np.mean(precision))
-    assert found["recall"] == pytest.approx({"a": 3 / 4, "b": 1 / 2, "c": 0})
 
 
 def test_ua_is_the_mean_recall_of_the_classes_that_are_there():
     y, predicted = np.array([0] * 9 + [2]), np.array([0] * 9 + [0])
-    found = scores(y, predicted, ["a", "b", "c"])
+    found = scores(y, predicted)
     assert (found["WA"], found["UA"]) == (0.9, 0.5)
-    assert set(found["recall"]) == {"a", "c"}
+
+
+def test_every_class_has_a_row_and_what_has_no_value_has_none():
+    # "never" is neither tested nor predicted; "wrong" is predicted only; "missed" is tested only.
+    classes = ["right", "wrong", "missed", "never"]
+    counts = confusion(np.array([0, 0, 0, 2]), np.array([0, 0, 1, 1]), len(classes))
+    assert counts.tolist() == [[2, 1, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    assert class_scores(counts, classes) == {
+        "right": {"recall": 2 / 3, "precision": 1, "F1": 0.8, "support": 3, "predicted": 2},
+        "wrong": {"recall": None, "precision": 0, "F1": 0, "support": 0, "predicted": 2},
+        "missed": {"recall": 0, "precision": None, "F1": 0, "support": 1, "predicted": 0},
+        "never": {"recall": None, "precision": None, "F1": None, "support": 0, "predicted": 0},
+    }
+
+
+def test_class_scores_are_those_of_scikit_learn():
+    y, predicted = np.random.default_rng(0).integers(0, 5, (2, 300))
+    table = class_scores(confusion(y, predicted, 5), list("abcde"))
+    for row, expected in zip(
+        table.values(), zip(*precision_recall_fscore_support(y, predicted), strict=True), strict=True
+    ):
+        assert (row["precision"], row["recall"], row["F1"], row["support"]) == pytest.approx(expected)
 
 
 # --- confidence intervals ---

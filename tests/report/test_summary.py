@@ -1,7 +1,10 @@
 """The summary marks what to beware of, and sets published figures beside ours."""
 
+import pytest
 from feature_files import manifest_row
-from toy_predictions import ROWS, predictions, run, summary
+from toy_predictions import ROWS, predictions, run, summary, without_validation
+
+from pipeline.report.cost import short_number
 
 
 def test_the_summary_marks_what_to_beware_of(tmp_path):
@@ -27,7 +30,7 @@ def test_the_summary_marks_what_to_beware_of(tmp_path):
     }
     assert (found["plain"]["corpus"], found["made"]["corpus"]) == ("real", "toy (synthetic)")
     starts = ["synthetic speech", "random backbone", "speaker-dependent", "transductive"]
-    starts.append("the fusion was fitted on the other folds'")
+    starts.append("fitted on other folds")
     for mark, start in zip(("[1]", "[2]", "[3]", "[4]", "[5]"), starts, strict=True):
         assert found[mark].startswith(f"{mark} {start}")
 
@@ -45,6 +48,7 @@ def test_a_summary_of_nothing_to_beware_of_has_no_notes(tmp_path):
         "macro-F1": "73.3",
         "weighted-F1": "73.3",
         "mean": "WA 75.0, UA 75.0",
+        "validation": "75.0",
         "notes": "",
     }
     assert "[95% interval]" in (tmp_path / "summary.md").read_text()
@@ -58,3 +62,47 @@ def test_published_figures_stand_beside_ours(tmp_path):
     assert (found["theirs"]["published"], found["ours"]["published"]) == (said, "")
     assert (found["theirs"]["notes"], found["ours"]["notes"]) == ("[1]", "")
     assert found["[1]"].startswith("[1] published: the paper's own figures")
+
+
+def test_validation_scores_stand_beside_the_tests_where_there_are_some(tmp_path):
+    run(tmp_path / "some", {"with": predictions(), "without": without_validation(predictions())})
+    found = summary(tmp_path / "some")
+    assert (found["with"]["validation"], found["without"]["validation"]) == ("75.0", "")
+    assert "selection saw: no estimate" in (tmp_path / "some/summary.md").read_text()
+    run(tmp_path / "none", {"without": without_validation(predictions())})
+    assert "alidation" not in (tmp_path / "none/summary.md").read_text()
+
+
+def test_columns_are_aligned(tmp_path):
+    run(tmp_path, {"a": predictions(), "of_a_long_name": predictions()})
+    lines = [line for line in (tmp_path / "summary.md").read_text().splitlines() if line.startswith("|")]
+    assert {tuple(i for i, sign in enumerate(line) if sign == "|") for line in lines} == {
+        tuple(i for i, sign in enumerate(lines[0]) if sign == "|")
+    }
+
+
+def test_costs_are_a_table_of_their_own(tmp_path):
+    cost = {"parameters": 119_428, "pretrained_parameters": 94_371_712, "operations": 4.2e7}
+    run(tmp_path, {"dear": predictions(cost=cost), "unknown": predictions()})
+    text = (tmp_path / "summary.md").read_text()
+    cells = [[cell.strip() for cell in line.split("|")] for line in text[text.index("## Cost") :].splitlines()]
+    assert [row[1:-1] for row in cells if row[1:2] == ["dear"]] == [["dear", "119 k", "94.5 M", "42 M", ""]]
+    assert not [row for row in cells if row[1:2] == ["unknown"]]
+    run(tmp_path, {"unknown": predictions()})
+    assert "Cost" not in (tmp_path / "summary.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1 k"),
+        (999_499, "999 k"),
+        (999_501, "1 M"),
+        (3.1234e9, "3.12 G"),
+        (5e15, "5000 T"),
+    ],
+)
+def test_numbers_with_a_prefix(value, text):
+    assert short_number(value) == text

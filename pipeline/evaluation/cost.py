@@ -1,0 +1,86 @@
+"""What a prediction costs: parameters, and floating-point operations per second of speech. Times are no such figure.
+
+An experiment's card says what it costs, without and with the pretrained model. A fusion costs what the experiments
+cost that it rests on, each once; its own few weights count as nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+COST_COLUMNS = (
+    "experiment",
+    "system",
+    "parameters",
+    "parameters_with_pretrained",
+    "operations_per_second",
+    "operations_per_second_with_pretrained",
+)
+"""columns of metrics/cost.csv"""
+
+Cards = Mapping[str, Mapping[str, Any]]
+"""experiment or fusion -> its card"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one prediction takes; None where it is not known.
+
+    Attributes:
+        parameters: of one trained model.
+        parameters_with_pretrained: with those of the pretrained model that is run.
+        operations: floating-point operations per second of speech.
+        operations_with_pretrained: with those of the pretrained model.
+    """
+
+    parameters: float | None
+    parameters_with_pretrained: float | None
+    operations: float | None
+    operations_with_pretrained: float | None
+
+    def figures(self) -> tuple[float | None, ...]:
+        """All four, in the order of the columns."""
+        return (
+            self.parameters,
+            self.parameters_with_pretrained,
+            self.operations,
+            self.operations_with_pretrained,
+        )
+
+
+def costs(cards: Cards) -> dict[str, Cost]:
+    """The cost of each experiment and fusion."""
+    return {name: _cost([cards[member].get("cost") or {} for member in experiments_of(name, cards)]) for name in cards}
+
+
+def experiments_of(name: str, cards: Cards) -> list[str]:
+    """The experiments that a fusion rests on, directly or not, each once; of an experiment, itself."""
+    if not is_fusion(cards[name]):
+        return [name]
+    return list(dict.fromkeys(inner for branch in cards[name]["inputs"] for inner in experiments_of(branch, cards)))
+
+
+def is_fusion(card: Mapping[str, Any]) -> bool:
+    """Whether a card is a fusion's: its inputs are the names of branches, an experiment's are roles and features."""
+    return isinstance(card.get("inputs"), list)
+
+
+def _cost(parts: list[Mapping[str, float | None]]) -> Cost:
+    return Cost(
+        *(
+            _sum([part.get(key) for part in parts for key in keys])
+            for name in ("parameters", "operations")
+            for keys in ([name], [name, f"pretrained_{name}"])
+        )
+    )
+
+
+def _sum(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def cost_rows(cards: Cards) -> Iterator[list[str]]:
+    """Rows of metrics/cost.csv; a figure that is not known is empty."""
+    for name, cost in costs(cards).items():
+        yield [name, cards[name]["system"], *("" if value is None else f"{value:.0f}" for value in cost.figures())]

@@ -1,0 +1,40 @@
+"""What a reader must know to judge a score: the marks of tables and pictures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+NOTES = {
+    "synthetic": "synthetic speech: the corpus was made by a speech synthesiser; it shows that the pipeline runs, "
+    "and says nothing about emotions in real speech",
+    "random": "random backbone: the self-supervised model `tiny` has random weights; it is for plumbing only",
+    "dependent": "speaker-dependent: test speakers were also trained on, so the score is no estimate for new speakers",
+    "transductive": "transductive: features were standardised by all unlabelled recordings of each speaker or corpus, "
+    "those of the test part too, so several recordings of a new speaker must be had",
+    "published": "published: the paper's own figures; its splits and its corpus may differ from those here",
+    "other_folds": "fitted on other folds: the fusion was fitted on the other folds' test probabilities, whose models "
+    "had heard this fold's test speakers",
+}
+"""mark -> a few words, a colon, and why it matters"""
+
+
+def short_note(mark: str) -> str:
+    """The few words of a mark."""
+    return NOTES[mark].partition(":")[0]
+
+
+def notes_of(card: Mapping[str, Any], synthetic: set[str]) -> list[str]:
+    """Which of `NOTES` apply to an experiment."""
+    found = []
+    if card["corpus"] in synthetic:
+        found.append("synthetic")
+    if card["random_backbone"]:
+        found.append("random")
+    if card["speaker_dependent"]:
+        found.append("dependent")
+    if card.get("transductive"):
+        found.append("transductive")
+    if card["params"].get("fit_on") == "other_folds":
+        found.append("other_folds")
+    if card.get("published"):
+        found.append("published")
+    return found

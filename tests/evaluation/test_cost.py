@@ -1,0 +1,44 @@
+"""What experiments and fusions cost: parameters and operations, never times."""
+
+from toy_predictions import predictions, run
+
+from pipeline.evaluation.cost import cost_rows
+
+OWN = {"parameters": 10, "pretrained_parameters": 100, "operations": 1.5e9, "pretrained_operations": 2e9}
+OTHER = {"parameters": 1, "pretrained_parameters": 0, "operations": 5.0, "pretrained_operations": 0.0}
+FUSIONS = {
+    "pair": {"system": "fusion (gate)", "inputs": ["one", "two"]},
+    "outer": {"system": "fusion (gate)", "inputs": ["pair", "one"]},
+}
+
+
+def rows(one, two):
+    cards = {"one": {"system": "caf", "cost": one}, "two": {"system": "svm", "cost": two}, **FUSIONS}
+    return {name: figures for name, _, *figures in cost_rows(cards)}
+
+
+def test_the_pretrained_model_is_added():
+    assert rows(OWN, OTHER)["one"] == ["10", "110", "1500000000", "3500000000"]
+    assert rows(OWN, OTHER)["two"] == ["1", "1", "5", "5"]
+
+
+def test_a_fusion_costs_what_its_experiments_cost_each_once():
+    found = rows(OWN, OTHER)
+    assert found["pair"] == found["outer"] == ["11", "111", "1500000005", "3500000005"]
+
+
+def test_what_is_not_known_is_empty():
+    found = rows(OWN, {**OTHER, "pretrained_parameters": None, "operations": None})
+    assert found["two"] == ["1", "", "", ""]
+    assert found["pair"] == ["11", "", "", ""]
+    assert rows(OWN, None)["pair"] == [""] * 4
+
+
+def test_the_file(tmp_path):
+    run(tmp_path, {"known": predictions(cost=OTHER), "card_of_old": predictions()})
+    assert (tmp_path / "cost.csv").read_text().splitlines() == [
+        "experiment,system,parameters,parameters_with_pretrained,operations_per_second,"
+        "operations_per_second_with_pretrained",
+        "known,toy,1,1,5,5",
+        "card_of_old,toy,,,,",
+    ]
