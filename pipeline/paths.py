@@ -13,6 +13,7 @@ METRICS = Path("metrics")
 CODE = DATA / "code"
 MISTAKES = DATA / "mistakes"
 SCORES = METRICS / "scores.json"
+PLOTS = METRICS / "plots"
 
 
 def manifest(corpus: str) -> Path:

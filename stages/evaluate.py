@@ -9,11 +9,12 @@ from pipeline.evaluation.evaluation import evaluate, write_details, write_scores
 from pipeline.evaluation.mistakes import MISTAKES, mistakes
 from pipeline.experiments.predictions import Predictions, write_csv
 from pipeline.graph.current import params_for
+from pipeline.report.pictures.pictures import write_pictures
 from pipeline.report.summary import write_summary
 
 WHERE = """\
 Scores:         metrics/summary.md, metrics/scores.json (`dvc metrics show`), metrics/details/
-Plots:          `dvc plots show` draws the confusion matrices and training curves
+Plots:          metrics/plots/: scores.svg, confusion/, curves/; `dvc plots show` puts them on one page
 Mistakes:       data/mistakes/EXPERIMENT.csv, the surest first
 Probabilities:  data/predictions/EXPERIMENT/probabilities.csv, of every utterance out of fold
 Models:         data/models/EXPERIMENT/   Features: data/features/, data/embeddings/
@@ -34,6 +35,7 @@ def main() -> None:
         write_csv(paths.MISTAKES / f"{name}.csv", MISTAKES, mistakes(one, rows))
     synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
     published = {name: entry.published for name, entry in (params.experiments | params.fusions).items()}
+    write_pictures(paths.PLOTS, results, predictions, synthetic, params.scoring.confidence)
     summary = paths.METRICS / "summary.md"
     write_summary(summary, results, predictions, synthetic, params.scoring.confidence, published)
     click.echo(summary.read_text(encoding="utf-8"))

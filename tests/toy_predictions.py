@@ -6,6 +6,7 @@ from feature_files import corpus
 from pipeline.config.scoring import ScoringParams
 from pipeline.evaluation.evaluation import evaluate, write_details, write_scores
 from pipeline.experiments.predictions import Predictions
+from pipeline.report.pictures.pictures import write_pictures
 from pipeline.report.summary import write_summary
 
 FAST = ScoringParams(bootstrap=200)
@@ -65,11 +66,18 @@ def files_in(folder):
 
 
 def run(folder, found, rows=ROWS, synthetic=(), published=None):
-    """Score predictions, and write what the stage writes."""
+    """Score predictions, and write what the stage writes, without the pictures."""
     results = evaluate(found, rows, FAST, 0)
     write_scores(results, folder / "scores.json")
     write_details(results, found, folder)
     write_summary(folder / "summary.md", results, found, set(synthetic), FAST.confidence, published)
+    return results
+
+
+def drawn(folder, found, synthetic=()):
+    """Score predictions, and write what the stage writes, the pictures too."""
+    results = run(folder, found, synthetic=synthetic)
+    write_pictures(folder / "plots", results, found, set(synthetic), FAST.confidence)
     return results
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from pipeline import paths
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
 from pipeline.graph.stage import OWN_KEYS, Stage, render
@@ -27,13 +28,15 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 USERS_KEYS = ("frozen", "always_changed", "meta")
 """of a stage of the program's: what DVC's own commands, or the user, put there stays"""
 
-PLOTS = """\
-plots:
-  - metrics/confusion: {template: confusion_normalized, x: actual, y: predicted}
-"""
-CURVES = """\
-  - metrics/curves: {x: epoch, y: [train_loss, valid_loss], title: training curves}
-"""
+PLOT = paths.PLOTS.as_posix()
+"""the folder of pictures; DVC shows each, without a script from the network as plots of data need one"""
+
+FORMER_PLOTS = (
+    PLOT,
+    {"metrics/confusion": {"template": "confusion_normalized", "x": "actual", "y": "predicted"}},
+    {"metrics/curves": {"x": "epoch", "y": ["train_loss", "valid_loss"], "title": "training curves"}},
+)
+"""what `ser graph` writes, or wrote; other plots are the user's"""
 
 
 @dataclass(frozen=True)
@@ -195,17 +198,11 @@ def written(stages: Sequence[Stage], before: GraphFile) -> str:
 
 
 def _sections(stages: Sequence[Stage], before: GraphFile) -> Iterator[str]:
-    evaluation = next((stage for stage in stages if stage.name == "evaluate"), None)
-    users = [block.text for block in before.plots if not _is_own_plot(block.value)]
-    if evaluation or users:
-        own = PLOTS + (CURVES if evaluation and "metrics/curves" in evaluation.paths() else "")
-        yield "".join([own if evaluation else "plots:\n", *users])
+    own = [f"  - {PLOT}\n"] if any(stage.name == "evaluate" for stage in stages) else []
+    users = [block.text for block in before.plots if block.value not in FORMER_PLOTS]
+    if own or users:
+        yield "".join(["plots:\n", *own, *users])
     yield from (block.text for block in before.sections.values())
-
-
-def _is_own_plot(item: Any) -> bool:
-    name = next(iter(item), "") if isinstance(item, Mapping) else item
-    return name in ("metrics/confusion", "metrics/curves")
 
 
 def write(text: str, path: Path = FILE) -> None:

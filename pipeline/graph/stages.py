@@ -179,7 +179,7 @@ class _Graph:
             ],
             [
                 str(paths.MISTAKES),
-                *(in_git(str(paths.METRICS / name)) for name in small),
+                *(in_git(str(paths.METRICS / name)) for name in (*small, paths.PLOTS.name)),
             ],
             [in_git(str(paths.SCORES))],
         )

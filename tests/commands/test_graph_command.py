@@ -208,6 +208,24 @@ def test_what_the_user_wrote_stays_when_there_is_nothing_else(project):
     assert DVC_YAML.read_text(encoding="utf-8") == text
 
 
+FORMER_PLOTS = """\
+  - metrics/confusion: {template: confusion_normalized, x: actual, y: predicted}
+  - metrics/curves: {x: epoch, y: [train_loss, valid_loss], title: training curves}
+"""
+
+
+def test_pictures_take_the_place_of_the_plots_of_an_older_program(project):
+    own = "  - metrics/curves: {x: epoch, y: valid_acc, title: mine}\n"
+    DVC_YAML.write_text(f"plots:\n{FORMER_PLOTS}{OWN_PLOTS}{own}", encoding="utf-8")
+    lines()
+    text = DVC_YAML.read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["plots"][0] == "metrics/plots"
+    assert "metrics/plots" in [next(iter(out)) for out in stages()["evaluate"]["outs"] if isinstance(out, dict)]
+    assert f"plots:\n  - metrics/plots\n{OWN_PLOTS}{own}" in text
+    lines()
+    assert DVC_YAML.read_text(encoding="utf-8") == text
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from feature_files import manifest_row
 from scipy.stats import binomtest
-from toy_predictions import ROWS, certain_row, files_in, predictions, run, without_validation
+from toy_predictions import ROWS, certain_row, drawn, files_in, predictions, run, without_validation
 
 
 def test_the_scores_are_those_of_the_pooled_test_parts(tmp_path):
@@ -31,8 +31,8 @@ def test_the_scores_are_those_of_the_pooled_test_parts(tmp_path):
 
 
 def test_files_of_an_evaluation(tmp_path):
-    run(tmp_path / "one", {"toy": predictions(), "other": predictions(0.8)})
-    run(tmp_path / "two", {"toy": predictions(), "other": predictions(0.8)})
+    drawn(tmp_path / "one", {"toy": predictions(), "other": predictions(0.8)})
+    drawn(tmp_path / "two", {"toy": predictions(), "other": predictions(0.8)})
     written = files_in(tmp_path / "one")
     assert written == files_in(tmp_path / "two")
     assert set(written) == {
@@ -45,6 +45,8 @@ def test_files_of_an_evaluation(tmp_path):
         "scores.json",
         "comparisons.csv",
         "cost.csv",
+        "plots/scores.svg",
+        *(f"plots/{folder}/{name}.svg" for folder in ("confusion", "curves") for name in ("toy", "other")),
         "summary.md",
     }
     assert written["confusion/toy.csv"].decode() == "actual,angry,sad\nangry,4,4\nsad,0,8\n"
