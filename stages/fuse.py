@@ -4,19 +4,20 @@ import click
 
 from pipeline import paths
 from pipeline.commands.command import Command
-from pipeline.experiments.fusion import fuse
+from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.predictions import Predictions
 from pipeline.graph.current import params_for
 
 
 @click.command(cls=Command, help=__doc__)
-@click.argument("fusion")
-def main(fusion: str) -> None:
-    """Fit FUSION, an entry of `fusions`, and write its probabilities."""
-    settings = params_for(f"fuse-{fusion}").entry("fusions", fusion)
-    branches = {name: Predictions.read(paths.predictions(name)) for name in settings.of}
-    fuse(fusion, settings, branches).write(paths.predictions(fusion))
-    click.echo(f"{fusion}: {settings.method} of {', '.join(settings.of)}, fitted on {settings.fit_on}")
+@click.argument("name")
+def main(name: str) -> None:
+    """Fit the fusion NAME, and write it with the models of its branches, and its probabilities."""
+    settings = params_for(f"fuse-{name}").entry("fusions", name)
+    fusion = Fusion(name, settings, {branch: Predictions.read(paths.predictions(branch)) for branch in settings.of})
+    fusion.model().write(paths.models(name), {branch: paths.models(branch) for branch in settings.of})
+    fusion.predictions().write(paths.predictions(name))
+    click.echo(f"{name}: {settings.method} of {', '.join(settings.of)}, fitted on {settings.fit_on}")
 
 
 if __name__ == "__main__":

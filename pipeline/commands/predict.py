@@ -20,20 +20,19 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
     MODEL is an experiment or a fusion of the project in the working folder, or a folder of trained models
     (data/models/NAME, or a copy of it). Probabilities are the mean over the folds' models.
     """
-    from pipeline.config import document
     from pipeline.experiments.predictions import csv_text, write_csv
     from pipeline.serving import recordings
-    from pipeline.serving.prediction import find_models, predict
+    from pipeline.serving.models import find_models
+    from pipeline.serving.prediction import predict
 
-    fusions = document.load().fusions if Path("params.yaml").is_file() else {}
-    source = find_models(model, fusions)
+    source = find_models(model)
     found = recordings.find(inputs)
     if out is not None:
         paths.check_writable("--out", out, [*inputs, *found.values()])
     for each in source.leaves():
         click.echo(each.describe(), err=True)
     probabilities = predict(source, found, recordings.speakers(inputs), device, workers)
-    classes = source.leaves()[0].card["classes"]
+    classes = source.leaves()[0].card.classes
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]
     rows = [
         [key, classes[row.argmax()], *(f"{p:.6g}" for p in row)] for key, row in zip(found, probabilities, strict=True)

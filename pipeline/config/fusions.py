@@ -6,7 +6,6 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.scoring import Published
-from pipeline.errors import ParamsError
 from pipeline.strict import Strict
 
 
@@ -39,11 +38,19 @@ class FusionParams(Strict):
 
     @model_validator(mode="after")
     def _no_idle_param(self) -> "FusionParams":
-        idle = {"c": self.method == "weighted_average", "gate_units": self.method != "gated"}
-        for name, ignored in idle.items():
-            if ignored and name in self.model_fields_set:
+        for name in self._idle():
+            if name in self.model_fields_set:
                 raise ValueError(f"{name} is of no use to {self.method}; leave it out")
         return self
+
+    def _idle(self) -> list[str]:
+        """The params that the method does not read."""
+        idle = {"c": self.method == "weighted_average", "gate_units": self.method != "gated"}
+        return [name for name, ignored in idle.items() if ignored]
+
+    def used(self) -> dict[str, Any]:
+        """What the result depends on, as plain values, in the order of the fields."""
+        return self.model_dump(mode="json", exclude={"published", *self._idle()})
 
     @field_validator("of")
     @classmethod
@@ -54,18 +61,3 @@ class FusionParams(Strict):
         if len(of) < 2:
             raise ValueError("a fusion has two branches or more")
         return of
-
-
-def experiments_below(name: str, fusions: Mapping[str, FusionParams], above: tuple[str, ...] = ()) -> list[str]:
-    """The experiments that a fusion rests on, each once, in the order of its branches; an experiment's is itself.
-
-    Raises:
-        ParamsError: the fusion rests on itself.
-    """
-    if name not in fusions:
-        return [name]
-    if name in above:
-        circle = " of ".join([*above[above.index(name) :], name])
-        raise ParamsError(f"fusions.{name}.of: a fusion cannot rest on itself: {circle}")
-    below = [experiments_below(branch, fusions, (*above, name)) for branch in fusions[name].of]
-    return list(dict.fromkeys(experiment for branch in below for experiment in branch))

@@ -4,6 +4,7 @@ A branch may be a fusion itself. So a fusion leaves more than the test part: wha
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,16 @@ from numpy.typing import NDArray
 from pipeline.audio.keys import source_key
 from pipeline.config.fusions import FusionParams
 from pipeline.errors import UserError
+from pipeline.experiments.combiner import Combiner, Probabilities
 from pipeline.experiments.cross_fitting import cross_fits
-from pipeline.experiments.fusion_methods import Fused, Probabilities, fit
+from pipeline.experiments.fused_model import FORMAT, FittedFusion, FusionCard
+from pipeline.experiments.fusion_fitting import Examples, fit
 from pipeline.experiments.predictions import Predictions
 
 Indices = NDArray[np.int64]
+
+MARKS = ("random_backbone", "transductive", "speaker_dependent")
+"""of a card: what is true of a fusion where it is of a branch"""
 
 CURES = {
     "training": "take a protocol with inner_folds, or fit_on: validation",
@@ -26,39 +32,28 @@ CURES = {
 
 
 def fuse(name: str, params: FusionParams, branches: Mapping[str, Predictions]) -> Predictions:
-    """Fit the fusion fold by fold on what `params.fit_on` names, and fuse the parts that every branch has.
-
-    The part that it is fitted on has cross-fitted probabilities (see `cross_fitting.py`), or none where it cannot be
-    cut. Fitted on other folds, it has the test part only.
-
-    Args:
-        name: the fusion's.
-        params: its params.
-        branches: name -> predictions, of all that `params.of` names; rows go in the order of the first.
+    """The predictions of `Fusion`.
 
     Raises:
-        UserError: the branches differ in corpus, protocol, emotions or folds; one has no probabilities of the part to
-            fit on; or one is a fusion fitted on other folds.
+        UserError: as `Fusion` and its `predictions`.
     """
-    fusion = Fusion(name, params, branches)
-    first = fusion.members[0]
-    predictions = Predictions(first.classes, folds=_folds(fusion.members), card=_card(name, params, fusion.members))
-    for number in range(len(predictions.folds)):
-        for rows, probabilities in fusion.parts(number):
-            predictions.add_like(first, rows, probabilities)
-    return predictions
+    return Fusion(name, params, branches).predictions()
 
 
 class Fusion:
-    """A fusion whose branches are side by side; rows are numbered as in the first.
+    """A fusion whose branches are side by side, fitted fold by fold; rows are numbered as in the first.
+
+    Branches may have other rows of a part: one may be trained on what validates another. Of the training and the
+    validation part, those count that all have; of the test part, all have all.
 
     Args:
         name: the fusion's.
         params: its params.
-        branches: name -> predictions.
+        branches: name -> predictions, of all that `params.of` names.
 
     Raises:
-        UserError: as `fuse`.
+        UserError: the branches differ in corpus, protocol, emotions or folds; one lacks a test utterance; or one is a
+            fusion fitted on other folds.
     """
 
     def __init__(self, name: str, params: FusionParams, branches: Mapping[str, Predictions]) -> None:
@@ -70,29 +65,56 @@ class Fusion:
             {place: i for i, place in enumerate(zip(branch.fold, branch.part, branch.keys, strict=True))}
             for branch in self.members
         ]
+        self._check_test_parts()
 
-    def fitted(self, number: int) -> Fused:
-        """The fusion of one fold, fitted on what `fit_on` names.
+    @cached_property
+    def fitted(self) -> list[Combiner]:
+        """The fusion of each fold, fitted on what `fit_on` names.
 
         Raises:
             UserError: a branch has no probabilities of it, or it has one emotion and a regression needs more.
         """
-        rows = self._fit_rows(number)
-        y = self.members[0].labels(rows)
-        if self.params.method == "logistic_regression" and len(set(y)) < 2:
-            problem = f"one emotion, all that {self.params.fit_on} has in fold {number}"
-            raise UserError(f"{self.name}: a logistic regression cannot be fitted on {problem}")
-        return self._fit(rows)
+        return [self._fitted(number) for number in range(len(self.members[0].folds))]
 
-    def parts(self, number: int) -> list[tuple[Indices, Probabilities]]:
+    def model(self) -> FittedFusion:
+        """What was fitted, to be kept.
+
+        Raises:
+            UserError: as `fitted`.
+        """
+        classes, card = self.members[0].classes, self._card()
+        labels = [set(self.members[0].labels(self._fit_rows(number))) for number in range(len(self.fitted))]
+        folds = [[name for i, name in enumerate(classes) if i in seen] for seen in labels]
+        about = {key: card[key] for key in ("name", "system", "corpus", "seed", *MARKS)}
+        return FittedFusion(
+            FusionCard(format=FORMAT, params=self.params, classes=classes, folds=folds, **about), self.fitted
+        )
+
+    def predictions(self) -> Predictions:
+        """The fused probabilities of the parts that every branch has.
+
+        The part that it is fitted on has cross-fitted probabilities (see `cross_fitting.py`), or none where it cannot
+        be cut. Fitted on other folds, it has the test part only.
+
+        Raises:
+            UserError: as `fitted`.
+        """
+        first = self.members[0]
+        predictions = Predictions(first.classes, folds=_folds(self.members), card=self._card())
+        for number in range(len(predictions.folds)):
+            for rows, probabilities in self._parts(number):
+                predictions.add_like(first, rows, probabilities)
+        return predictions
+
+    def _parts(self, number: int) -> list[tuple[Indices, Probabilities]]:
         """The rows of each part of one fold that can be had honestly, and their probabilities, the test part first."""
-        fused, fit_on = self.fitted(number), self.params.fit_on
+        fused, fit_on = self.fitted[number], self.params.fit_on
         parts: list[tuple[Indices, Probabilities]] = []
         for part in ("test", "validation", "training") if fit_on != "other_folds" else ("test",):
-            rows = self.members[0].where(part, number)
+            rows = self._common(self.members[0].where(part, number))
             if part == fit_on:
                 parts.append(self._cross_fitted(rows))
-            elif len(rows) and self._lacking(rows) is None:
+            elif len(rows):
                 parts.append((rows, fused(self._probabilities(rows))))
         return parts
 
@@ -107,9 +129,19 @@ class Fusion:
             probabilities[held_out] = self._fit(rows[rest])(self._probabilities(rows[held_out]))
         return (rows, probabilities) if fits else (rows[:0], probabilities[:0])
 
-    def _fit(self, rows: Indices) -> Fused:
-        first = self.members[0]
-        return fit(self.params, self._probabilities(rows), first.labels(rows), first.card["seed"])
+    def _fitted(self, number: int) -> Combiner:
+        rows = self._fit_rows(number)
+        y = self.members[0].labels(rows)
+        if self.params.method == "logistic_regression" and len(set(y)) < 2:
+            problem = f"one emotion, all that {self.params.fit_on} has in fold {number}"
+            raise UserError(f"{self.name}: a logistic regression cannot be fitted on {problem}")
+        return self._fit(rows)
+
+    def _fit(self, rows: Indices) -> Combiner:
+        return fit(self.params, self._examples(rows), self.members[0].card["seed"])
+
+    def _examples(self, rows: Indices) -> Examples:
+        return Examples(self._probabilities(rows), self.members[0].labels(rows))
 
     def _fit_rows(self, number: int) -> Indices:
         first, fit_on = self.members[0], self.params.fit_on
@@ -119,11 +151,11 @@ class Fusion:
             rows = tested[(folds != number) & (folds // split == number // split)]
         else:
             rows = first.where(fit_on, number)
-        lacking = self.params.of[0] if not len(rows) else self._lacking(rows)
-        if lacking is not None:
-            cure = self._cure(lacking)
-            raise UserError(f"{self.name}: {lacking} has no {fit_on} probabilities to fit on; {cure}")
-        return rows
+        common = self._common(rows)
+        if not len(common):
+            lacking = self._lacking(rows)
+            raise UserError(f"{self.name}: {lacking} has no {fit_on} probabilities to fit on; {self._cure(lacking)}")
+        return common
 
     def _cure(self, branch: str) -> str:
         card = self.members[self.params.of.index(branch)].card
@@ -131,15 +163,42 @@ class Fusion:
             return f"it was fitted on them itself, and they are too few to be cut; give {branch} another fit_on"
         return CURES[self.params.fit_on]
 
-    def _lacking(self, rows: Indices) -> str | None:
-        """The first branch that has not all of these rows."""
+    def _common(self, rows: Indices) -> Indices:
+        """Those of these rows that every branch has."""
+        wanted = self._wanted(rows)
+        return rows[[all(place in places for places in self._places) for place in wanted]]
+
+    def _lacking(self, rows: Indices) -> str:
+        """The first branch that has none of these rows that the branches before it have, where not all have any."""
         wanted = {*self._wanted(rows)}
-        lacks = (name for name, places in zip(self.params.of, self._places, strict=True) if not wanted <= places.keys())
-        return next(lacks, None)
+        for name, places in zip(self.params.of, self._places, strict=True):
+            wanted &= places.keys()
+            if not wanted:
+                return name
+        return self.params.of[0]
+
+    def _check_test_parts(self) -> None:
+        wanted = [(number, "test", key) for number, fold in enumerate(self.members[0].folds) for key in fold["test"]]
+        for name, places in zip(self.params.of, self._places, strict=True):
+            for fold, _, key in (place for place in wanted if place not in places):
+                problem = f"{name} has no test probabilities of {key!r} in fold {fold}"
+                raise UserError(f"{self.name}: {problem}; run `dvc repro`")
 
     def _wanted(self, rows: Indices) -> list[tuple[int, str, str]]:
         first = self.members[0]
         return [(first.fold[i], first.part[i], first.keys[i]) for i in rows]
+
+    def _card(self) -> dict[str, Any]:
+        first = self.members[0].card
+        return {
+            **{key: first[key] for key in ("corpus", "protocol", "seed")},
+            "emotions": first.get("emotions"),
+            **{mark: any(branch.card.get(mark, False) for branch in self.members) for mark in MARKS},
+            "name": self.name,
+            "system": f"fusion ({self.params.method})",
+            "params": {key: value for key, value in self.params.used().items() if key != "of"},
+            "inputs": self.params.of,
+        }
 
     def _probabilities(self, rows: Indices) -> list[Probabilities]:
         """Each branch's probabilities of the fold, part and utterance of these rows."""
@@ -174,21 +233,12 @@ def _traits(branch: Predictions) -> dict[str, Any]:
 
 
 def _folds(members: Sequence[Predictions]) -> list[dict[str, list[str]]]:
-    """Who is in each part of each fold, in any branch: a branch may train on copies, and another not."""
+    """Who is in each part of each fold: trained on by any branch, and validated by all and trained on by none."""
     return [
-        {part: sorted(set().union(*(fold[part] for fold in same))) for part in ("train", "validation", "test")}
+        {
+            "train": sorted(trained := set().union(*(fold["train"] for fold in same))),
+            "validation": sorted(set(same[0]["validation"]).intersection(*(f["validation"] for f in same)) - trained),
+            "test": sorted(same[0]["test"]),
+        }
         for same in zip(*(branch.folds for branch in members), strict=True)
     ]
-
-
-def _card(name: str, params: FusionParams, members: Sequence[Predictions]) -> dict[str, Any]:
-    marks = ("random_backbone", "transductive", "speaker_dependent")
-    return {
-        **{key: members[0].card[key] for key in ("corpus", "protocol", "seed")},
-        "emotions": members[0].card.get("emotions"),
-        **{mark: any(branch.card.get(mark, False) for branch in members) for mark in marks},
-        "name": name,
-        "system": f"fusion ({params.method})",
-        "params": params.model_dump(mode="json", exclude={"of", "published"}),
-        "inputs": params.of,
-    }

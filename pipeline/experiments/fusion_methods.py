@@ -1,60 +1,105 @@
-"""The methods of decision-level fusion: functions of the branches' class probabilities, fitted to labels.
+"""The methods of decision-level fusion: combiners of the branches' class probabilities, fitted to labels.
 
 Wei et al. 2025 fuse two branches (eqs. 8-10) and compare the methods in table 5; here there may be more.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import comb
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.fusions import FusionParams
-from pipeline.experiments.gate import fit_gate
-
-Probabilities = NDArray[np.float64]
-Labels = NDArray[np.int64]
-Fused = Callable[[Sequence[Probabilities]], Probabilities]
-"""each branch's probabilities (n, C), in the order fitted on -> those of the fusion (n, C)"""
+from pipeline.experiments.combiner import Combiner, Labels, Layout, Numbers, Probabilities, checked
+from pipeline.experiments.gate import Gate, fit_gate
 
 STEPS, POINTS = 20, 2000
 """the finest grid of weights, and about how many points one may have"""
 
 
-def fit(params: FusionParams, branches: Sequence[Probabilities], y: Labels, seed: int = 0) -> Fused:
-    """Fit the fusion that `params.method` names to probabilities (n, C) of each branch and labels (n,)."""
-    if params.method == "logistic_regression":
-        return logistic_regression(branches, y, params.c)
-    if params.method == "gated":
-        return gated(branches, y, params.c, params.gate_units, seed)
-    return weighted_average(branches, y)
+@dataclass(frozen=True)
+class Linear(Combiner):
+    """softmax(W [p1; ...; pN] + b), W of shape (K, N C): a probability for each of the K classes fitted on."""
+
+    weight: Probabilities
+    bias: Probabilities
+    layout: Layout
+
+    def __call__(self, branches: Sequence[Probabilities]) -> Probabilities:
+        """Probabilities (n, C); 0 for a class that was not fitted on."""
+        scores = np.hstack(branches) @ self.weight.T + self.bias
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return self.layout.widened(powers / powers.sum(axis=1, keepdims=True))
+
+    @property
+    def numbers(self) -> Numbers:
+        """W and b."""
+        return {"weight": self.weight, "bias": self.bias}
+
+    @classmethod
+    def from_numbers(cls, numbers: Numbers, layout: Layout, params: FusionParams) -> Self:
+        """See `Combiner`."""
+        count = len(layout.fitted)
+        known = checked(numbers, {"weight": (count, layout.dims), "bias": (count,)})
+        return cls(known["weight"], known["bias"], layout)
+
+    def weights(self, branches: Sequence[Probabilities]) -> Probabilities:
+        """W as (C, N, C), each column less its mean over classes: the softmax does not see what all classes share."""
+        shape = self.layout.classes, self.layout.branches, self.layout.classes
+        out = np.full(shape, np.nan)
+        out[[*self.layout.fitted]] = (self.weight - self.weight.mean(axis=0)).reshape(-1, *shape[1:])
+        return out
 
 
-def logistic_regression(branches: Sequence[Probabilities], y: Labels, c: float) -> Fused:
-    """Fit softmax(W [p1; ...; pN] + b), W of shape (C, N C)."""
+def logistic_regression(branches: Sequence[Probabilities], y: Labels, c: float) -> Linear:
+    """Fit `Linear` with scikit-learn's logistic regression, of inverse regularisation strength c."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=c, max_iter=1000).fit(np.hstack(branches), y)
-    classes = branches[0].shape[1]
-
-    def fused(branches: Sequence[Probabilities]) -> Probabilities:
-        out = np.zeros((len(branches[0]), classes))
-        out[:, model.classes_] = model.predict_proba(np.hstack(branches))
-        return out
-
-    return fused
+    weight, bias = model.coef_, model.intercept_
+    if len(weight) == 1:  # of two classes, the second's log odds
+        weight, bias = (np.concatenate([np.zeros_like(part), part]) for part in (weight, bias))
+    layout = Layout(len(branches), branches[0].shape[1], tuple(map(int, model.classes_)))
+    # As they will be when read: the layout of an array decides how a product is rounded.
+    return Linear(np.ascontiguousarray(weight), np.ascontiguousarray(bias), layout)
 
 
-def weighted_average(branches: Sequence[Probabilities], y: Labels) -> Fused:
-    """Fit sum_i w_i p_i, where all w_i >= 0 and sum to 1: the weights of `simplex` with the best accuracy.
+@dataclass(frozen=True)
+class Average(Combiner):
+    """sum_i w_i p_i, where all w_i >= 0 and sum to 1."""
+
+    shares: Probabilities
+
+    def __call__(self, branches: Sequence[Probabilities]) -> Probabilities:
+        """The weighted mean (n, C)."""
+        return _mixed(self.shares, branches)
+
+    @property
+    def numbers(self) -> Numbers:
+        """The weights w (N,)."""
+        return {"weights": self.shares}
+
+    @classmethod
+    def from_numbers(cls, numbers: Numbers, layout: Layout, params: FusionParams) -> Self:
+        """See `Combiner`."""
+        return cls(checked(numbers, {"weights": (layout.branches,)})["weights"])
+
+    def weights(self, branches: Sequence[Probabilities]) -> Probabilities:
+        """The weights w (N,)."""
+        return self.shares
+
+
+def weighted_average(branches: Sequence[Probabilities], y: Labels) -> Average:
+    """Fit `Average`: of the weights of `simplex`, those with the best accuracy.
 
     Among equals it is those nearest to equal weights, and then those that give the first branch most.
     """
     weights = simplex(len(branches))
     accuracy = [np.mean(_mixed(row, branches).argmax(axis=1) == y) for row in weights]
     distance = np.square(weights - 1 / len(branches)).sum(axis=1)
-    best = max(zip(accuracy, -distance, weights.tolist(), strict=True))[2]
-    return lambda branches: _mixed(best, branches)
+    return Average(np.array(max(zip(accuracy, -distance, weights.tolist(), strict=True))[2]))
 
 
 def simplex(branches: int) -> Probabilities:
@@ -80,8 +125,39 @@ def _counts(steps: int, parts: int) -> Iterator[tuple[int, ...]]:
             yield (count, *rest)
 
 
-def gated(branches: Sequence[Probabilities], y: Labels, c: float, units: int = 0, seed: int = 0) -> Fused:
-    """Fit sum_i w_i p_i, in which a gate (see `gate.py`) chooses w for each utterance from [p1; ...; pN], (n, N C).
+@dataclass(frozen=True)
+class Gated(Combiner):
+    """sum_i w_i p_i, in which a gate (see `gate.py`) chooses w for each utterance from [p1; ...; pN], (n, N C)."""
+
+    gate: Gate
+
+    def __call__(self, branches: Sequence[Probabilities]) -> Probabilities:
+        """Each utterance's own weighted mean (n, C)."""
+        return _mixed(self._shares(branches)[:, :, None], branches)
+
+    @property
+    def numbers(self) -> Numbers:
+        """The gate's parameters, in one vector."""
+        return {"parameters": self.gate.parameters}
+
+    @classmethod
+    def from_numbers(cls, numbers: Numbers, layout: Layout, params: FusionParams) -> Self:
+        """See `Combiner`."""
+        count = Gate.parameter_count(layout.dims, params.gate_units, layout.branches)
+        parameters = checked(numbers, {"parameters": (count,)})["parameters"]
+        return cls(Gate(layout.dims, params.gate_units, parameters, layout.branches))
+
+    def weights(self, branches: Sequence[Probabilities]) -> Probabilities:
+        """The mean weights (N,) over these utterances."""
+        return np.asarray(self._shares(branches).mean(axis=1))
+
+    def _shares(self, branches: Sequence[Probabilities]) -> Probabilities:
+        """Weights (N, n)."""
+        return self.gate.weigh(_gate_inputs(branches))[0]
+
+
+def gated(branches: Sequence[Probabilities], y: Labels, c: float, units: int = 0, seed: int = 0) -> Gated:
+    """Fit `Gated`.
 
     Args:
         branches: probabilities (n, C) of each branch.
@@ -90,15 +166,14 @@ def gated(branches: Sequence[Probabilities], y: Labels, c: float, units: int = 0
         units: hidden units of the gate; 0 for a logistic one.
         seed: of the hidden units' start.
     """
-    rows, chance = np.arange(len(y)), 1 / branches[0].shape[1]
-
-    def inputs(branches: Sequence[Probabilities]) -> Probabilities:
-        return np.hstack(branches) - chance
-
-    gate = fit_gate(inputs(branches), np.array([branch[rows, y] for branch in branches]), c, units, seed)
-    return lambda branches: _mixed(gate.weigh(inputs(branches))[0][:, :, None], branches)
+    right = np.array([branch[np.arange(len(y)), y] for branch in branches])
+    return Gated(fit_gate(_gate_inputs(branches), right, c, units, seed))
 
 
-def _mixed(weights: Sequence[float] | Probabilities, branches: Sequence[Probabilities]) -> Probabilities:
+def _gate_inputs(branches: Sequence[Probabilities]) -> Probabilities:
+    return np.hstack(branches) - 1 / branches[0].shape[1]
+
+
+def _mixed(weights: NDArray[np.float64], branches: Sequence[Probabilities]) -> Probabilities:
     """The sum of weights times probabilities, branch by branch."""
     return np.asarray(sum(weight * branch for weight, branch in zip(weights, branches, strict=True)))

@@ -31,6 +31,11 @@ class Gate:
     parameters: Values
     branches: int = 2
 
+    @staticmethod
+    def parameter_count(dims: int, units: int, branches: int) -> int:
+        """How many parameters there are."""
+        return (branches - 1) * (1 + (units or dims)) + units * (1 + dims)
+
     def weigh(self, z: Values) -> tuple[Values, Values]:
         """The weights w (branches, N) of inputs z (N, dims), and what V multiplies, h (N, units or dims)."""
         hidden = np.tanh(z @ self._inner[:, 1:].T + self._inner[:, 0]) if self.units else z
@@ -93,7 +98,7 @@ def fit_gate(z: Values, right: Values, c: float, units: int = 0, seed: int = 0) 
     from scipy.optimize import minimize
 
     dims, branches = z.shape[1], len(right)
-    start = np.zeros((branches - 1) * (1 + (units or dims)) + units * (1 + dims))
+    start = np.zeros(Gate.parameter_count(dims, units, branches))
     start[len(start) - units * (1 + dims) :] = np.random.default_rng(seed).standard_normal(units * (1 + dims))
     optimum = minimize(
         lambda parameters: Gate(dims, units, parameters, branches).loss(z, right, c),

@@ -158,8 +158,11 @@ class _Graph:
             f"{fusion.method.replace('_', ' ')} of {len(fusion.of)} branches",
             f"python -m stages.fuse {name}",
             [*self.given("seed"), *self.keys("fusions", name)],
-            [*(str(paths.predictions(branch)) for branch in fusion.of), code_path("fuse")],
-            [str(paths.predictions(name))],
+            [
+                *(str(folder) for branch in fusion.of for folder in (paths.models(branch), paths.predictions(branch))),
+                code_path("fuse"),
+            ],
+            [str(paths.models(name)), str(paths.predictions(name))],
         )
 
     def evaluation(self) -> Stage:

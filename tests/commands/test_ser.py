@@ -151,7 +151,7 @@ def test_a_report_that_cannot_be_written_is_known_before_measuring(project, monk
     ],
 )
 def test_predictions_that_cannot_be_written_are_known_before_computing(project, monkeypatch, out, says):
-    monkeypatch.setattr("pipeline.serving.prediction.find_models", lambda name, fusions: ([], None))
+    monkeypatch.setattr("pipeline.serving.models.find_models", lambda name: ([], None))
     before = project.files()
     result = ser("predict", "statistics", "recordings", "--out", out)
     assert (result.exit_code, result.stdout) == (1, "")

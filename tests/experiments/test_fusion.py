@@ -5,7 +5,7 @@ import pytest
 from branches import CLASSES, FOLDS, branch, by_key, rows_of, stacked
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.config.fusions import FusionParams, experiments_below
+from pipeline.config.fusions import FusionParams
 from pipeline.errors import ParamsError, UserError
 from pipeline.experiments import fusion
 from pipeline.strict import validate
@@ -144,7 +144,8 @@ def test_the_fusion_carries_folds_labels_and_warnings_of_both_branches():
     assert fuse(params(), a, branch(2, 1.0, transductive=True)).card["transductive"]
     assert found.card["name"] == "f"
     assert found.card["inputs"] == ["a", "b"]
-    assert found.card["params"] == {"method": "logistic_regression", "fit_on": "validation", "c": 1.0, "gate_units": 0}
+    used = {"method": "logistic_regression", "fit_on": "validation", "c": 1.0}
+    assert found.card["params"] == used
     assert {found.card[key] for key in ("corpus", "speaker_dependent", "seed")} == {"toy", 0}
 
 
@@ -161,6 +162,77 @@ def test_two_better_than_one():
         for rows in [found.where("test")]
     ]
     assert right[2] > max(right[:2])
+
+
+def without(found, part, keys, fold=None):
+    """The same without the rows of these keys in a part, and in the folds' lists, of one fold or of all."""
+    kept = [
+        i
+        for i, key in enumerate(found.keys)
+        if not (found.part[i] == part and key in keys and fold in (None, found.fold[i]))
+    ]
+    for name in ("fold", "part", "keys", "emotions", "speakers", "rows"):
+        setattr(found, name, [getattr(found, name)[i] for i in kept])
+    return found
+
+
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_a_part_counts_as_far_as_all_branches_have_it(part):
+    a, b, c = (branch(seed, 1.0 + seed / 5, shuffle=bool(seed)) for seed in range(3))
+    every = [a.keys[i] for i in a.where(part, 1)]
+    b, c = without(b, part, every[:2], 1), without(c, part, every[1:4], 1)
+    found = fuse(params("abc", fit_on=part), a, b, c)
+    table, labels = [], []
+    for key in every[4:]:
+        rows = [by_key(each, part)[1, key] for each in (a, b, c)]
+        table.append(np.concatenate(rows))
+        labels.append(int(key[-2:]) % 3)
+    model = LogisticRegression(max_iter=1000).fit(table, labels)
+    tested, _, places = stacked([a, b, c], "test", 1)
+    fused = by_key(found)
+    np.testing.assert_allclose([fused[place] for place in places], model.predict_proba(tested), atol=1e-9)
+    assert [found.keys[i] for i in found.where(part, 1)] == every[4:]
+    assert len(found.where(part, 0)) == 12
+
+
+def test_who_validates_one_branch_and_trains_another_is_trained_on():
+    """A system without epochs is trained on the validation part too, and has out-of-fold probabilities of it."""
+    a, b = branch(1, 1.0), branch(2, 1.5)
+    for fold in range(FOLDS):
+        rows = b.where("validation", fold)
+        for i in rows:
+            b.part[i] = "training"
+        b.folds[fold] = {
+            "train": [*b.folds[fold]["train"], *b.folds[fold]["validation"]],
+            "validation": [],
+            "test": b.folds[fold]["test"],
+        }
+    for first, second in ((a, b), (b, a)):
+        found = fuse(params(), first, second)
+        assert set(found.part) == {"test", "training"}
+        assert len(found.where("training")) == 36
+        for fold in range(FOLDS):
+            assert found.folds[fold]["train"] == sorted(b.folds[fold]["train"])
+            assert found.folds[fold]["validation"] == []
+        with pytest.raises(UserError, match=r"f: [ab] has no validation probabilities to fit on; take a protocol"):
+            fuse(params(fit_on="validation"), first, second)
+
+
+def test_a_part_that_no_utterance_is_in_for_all_branches_has_the_lacking_branch_named():
+    a, b, c = (branch(seed, 1.0) for seed in range(3))
+    every = [a.keys[i] for i in a.where("training", 1)]
+    b, c = without(b, "training", every[:6], 1), without(c, "training", every[6:], 1)
+    with pytest.raises(UserError, match="f: c has no training probabilities to fit on"):
+        fuse(params("abc"), a, b, c)
+
+
+@pytest.mark.parametrize("fit_on", FIT_ON)
+@pytest.mark.parametrize("which", [0, 1])
+def test_of_the_test_part_every_utterance_must_be_there(which, fit_on):
+    branches = [branch(1, 1.0), branch(2, 1.5)]
+    without(branches[which], "test", ["k1-03"])
+    with pytest.raises(UserError, match=r"f: [ab] has no test probabilities of 'k1-03' in fold 1; run `dvc repro`"):
+        fuse(params(fit_on=fit_on), *branches)
 
 
 # --- what cannot be ---
@@ -221,18 +293,6 @@ def test_wrong_params_are_refused(wrong):
 def test_a_fusion_has_two_branches_or_more_each_once(of, says):
     with pytest.raises(ParamsError, match=f"fusions.f.of: .*{says}"):
         validate(FusionParams, {"of": of}, "fusions.f")
-
-
-def test_the_experiments_below_a_fusion():
-    fusions = {"f": params("abc"), "g": params("fd"), "h": params("bg")}
-    assert experiments_below("a", fusions) == ["a"]
-    assert experiments_below("h", fusions) == ["b", "a", "c", "d"]
-
-
-def test_a_fusion_does_not_rest_on_itself():
-    fusions = {"f": params("ag"), "g": params("bh"), "h": params("cg")}
-    with pytest.raises(ParamsError, match=r"fusions\.g\.of: a fusion cannot rest on itself: g of h of g"):
-        experiments_below("f", fusions)
 
 
 def test_one_emotion_is_too_few_for_a_logistic_regression():

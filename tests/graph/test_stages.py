@@ -118,7 +118,10 @@ fusions:
     assert [dep for dep in evaluate.deps if "predictions" in dep] == [
         f"data/predictions/{name}" for name in ("one", "two", "three", "pair", "all")
     ]
-    assert stages["fuse-all"].deps == ["data/predictions/pair", "data/predictions/three", "data/code/fuse.txt"]
+    fuse = stages["fuse-all"]
+    folders = [f"data/{what}/{branch}" for branch in ("pair", "three") for what in ("models", "predictions")]
+    assert fuse.deps == [*folders, "data/code/fuse.txt"]
+    assert fuse.outs == ["data/models/all", "data/predictions/all"]
     assert "metrics/curves" in evaluate.paths()
 
 

@@ -10,9 +10,11 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 from conftest import Project, tone
+from safetensors.numpy import load_file, save
 
 from pipeline.cli import main
 from pipeline.config.fusions import FusionParams
+from pipeline.experiments.fused_model import FittedFusion
 from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.predictions import Predictions
 
@@ -117,7 +119,7 @@ def test_a_fusion_fuses_fold_by_fold(trained, ser, tmp_path):
         for name in ("picture", "again"):
             rows, _ = ser(single(trained, name, fold, tmp_path / f"{name}{fold}"), "recordings")
             pair.append(np.array([probabilities(row) for row in rows.values()]))
-        wanted.append(Fusion("both", params, branches).fitted(fold)(pair))
+        wanted.append(Fusion("both", params, branches).fitted[fold](pair))
     rows, said = ser("both", "recordings")
     assert "picture: spectrogram" in said
     assert "again: pooled" in said
@@ -135,11 +137,85 @@ def test_a_fusion_of_a_fusion_is_fused_from_below(trained, ser, tmp_path):
         for name in ("picture", "again"):
             rows, _ = ser(single(trained, name, fold, tmp_path / f"{name}{fold}"), "recordings")
             table[name] = np.array([probabilities(row) for row in rows.values()])
-        inner = pair.fitted(fold)([table["picture"], table["again"]])
-        wanted.append(nested.fitted(fold)([inner, table["again"], table["picture"]]))
+        inner = pair.fitted[fold]([table["picture"], table["again"]])
+        wanted.append(nested.fitted[fold]([inner, table["again"], table["picture"]]))
     rows, said = ser("nested", "recordings")
     assert [line.split(":")[0] for line in said.splitlines() if "mean of" in line] == ["picture", "again"]
     np.testing.assert_allclose([probabilities(row) for row in rows.values()], np.mean(wanted, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["both", "pair", "nested"])
+def test_a_copy_of_a_fusions_folder_predicts_the_same_bytes_without_a_project(
+    trained, ser, tmp_path, monkeypatch, name
+):
+    ser(name, "recordings", "--out", tmp_path / "here.csv")
+    shutil.copytree(trained.folder / "data/models" / name, tmp_path / "elsewhere/copied")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ser("copied", trained.folder / "recordings", "--out", tmp_path / "there.csv")
+    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+    assert sorted(path.name for path in (tmp_path / "elsewhere/copied/branches").iterdir()) == (
+        ["again", "pair", "picture"] if name == "nested" else ["again", "picture"]
+    )
+
+
+def test_what_a_fusion_left_and_what_its_folder_gives_are_one(trained):
+    """Fed what the branches of each fold say of the recordings, the numbers give what the stage wrote of them."""
+    fusion = FittedFusion.read(trained.folder / "data/models/nested")
+    left = {name: out_of_fold(trained, name) for name in ("pair", "again", "picture", "nested")}
+    for key, (fold, wanted) in left["nested"].items():
+        members = [left[name][key][1][None] for name in fusion.card.params.of]
+        np.testing.assert_allclose(fusion.folds[fold](members)[0], wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda f: shutil.rmtree(f / "branches/picture"), "branches/picture/card.json: cannot be read (No such file"),
+        (lambda f: (f / "branches/again/fold_01.safetensors").write_bytes(b"x"), "again/fold_01.safetensors: does not"),
+        (lambda f: (f / "branches/picture/fold_01.safetensors").write_bytes(b""), "does not hold a model of spectr"),
+        (
+            lambda f: (f / "branches/again/fold_02.safetensors").unlink(),
+            "branches/again/fold_02.safetensors: is missing",
+        ),
+        (lambda f: (f / "fold_02.safetensors").unlink(), "fold_02.safetensors: cannot be read (No such file"),
+        (lambda f: edit_card(f / "branches/again", classes=["sad", "happy", "angry"]), "has other emotions than"),
+        (lambda f: edit_card(f / "branches/again", folds=[["sad", "happy"]]), "has another number of folds than"),
+        (lambda f: edit_card(f / "branches/again", folds=[["glad"]] * 3), "'glad', which is none of the classes"),
+        (lambda f: edit_card(f / "branches/pair", params={"of": ["pair", "again"]}), "bias is missing"),
+        (lambda f: spoil(f / "branches/again/fold_00.safetensors", np.nan), "again/fold_00.safetensors: does not hold"),
+        (lambda f: spoil(f / "branches/again/fold_00.safetensors", 1e308), "branches/again: its numbers give no prob"),
+        (lambda f: spoil(f / "fold_00.safetensors", -1e308), "copy: its numbers give no probabilities"),
+        (lambda f: spoil(f / "branches/picture/fold_00.safetensors", np.inf), "has numbers that are not finite"),
+    ],
+)
+def test_a_damaged_folder_is_one_line_that_names_the_file(trained, ser, tmp_path, damage, says):
+    folder = tmp_path / "copy"
+    shutil.copytree(trained.folder / "data/models/nested", folder)
+    damage(folder)
+    rows, said = ser(folder, "recordings", code=1)
+    assert rows == {}
+    assert says in said
+    assert said.splitlines()[-1].startswith(f"error: {folder}")
+    assert "copy the whole folder again, or make it anew with `dvc repro`" in said
+
+
+def test_a_fusion_made_of_itself(trained, ser, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(trained.folder / "data/models/nested", folder)
+    edit_card(folder / "branches/pair", params={"of": ["pair", "again"], "method": "weighted_average"})
+    _, said = ser(folder, "recordings", code=1)
+    assert f"error: {folder}: is made of itself (pair of pair); copy the whole folder again" in said
+
+
+def edit_card(folder, **changes):
+    path = folder / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def spoil(path, value):
+    """Put a number in the place of all in a file."""
+    known = load_file(path)
+    path.write_bytes(save({name: np.full_like(a, value) if a.dtype.kind == "f" else a for name, a in known.items()}))
 
 
 def test_files_and_a_table(trained, ser, tmp_path):
@@ -156,8 +232,8 @@ def test_files_and_a_table(trained, ser, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["agin", "recordings"], 2, "agin: no folder of trained models, nor an experiment or fusion of this project "
-         "(did you mean 'again'?); trained: again, picture, statistics, pair, nested, both"),
+        (["agin", "recordings"], 2, "agin: no folder of trained models, nor a trained experiment or fusion of this "
+         "project (did you mean 'again'?); trained: again, both, nested, pair, picture, statistics"),
         (["again", "nowhere"], 1, "nowhere: no such file or folder"),
         (["again", "params.yaml"], 1, "params.yaml: not a recording"),
         (["statistics", "recordings"], 1, "normalisation needs the speaker of every recording"),
@@ -176,7 +252,7 @@ def test_mistakes(ser, arguments, code, says):
         ({"features": {}, "folds": 1}, "card.json: is no card of trained models"),
         ({"version": "0"}, "was trained on logmel of version '0', here it is"),
         ({"weights": "abc"}, "was trained on logmel of weights 'abc', here it is ''; train it again"),
-        ({"fold": None}, "fold_01.safetensors: is missing; copy the whole folder, or train it again"),
+        ({"fold": None}, "fold_01.safetensors: is missing; copy the whole folder again, or make it anew"),
     ],
 )
 def test_models_that_do_not_fit(trained, ser, tmp_path, change, says):

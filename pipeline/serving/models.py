@@ -1,0 +1,262 @@
+"""The trained models of an experiment or of a fusion, as folders that may have come from anywhere.
+
+A cross-validation leaves a model for each fold. The folder of an experiment's models is all that a prediction needs,
+with the self-supervised model it names, if any: `card.json` says how the features are computed. The folder of a fusion
+has those of its branches in it (see `experiments/fused_model.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+
+from pipeline import paths
+from pipeline.errors import ParamsError, UserError, nearest
+from pipeline.experiments.fused_model import BRANCHES, CARD, CURE, FittedFusion, numbers_file, read_card, validated_card
+from pipeline.extraction.recipe import make_extractor
+from pipeline.features import find_extractor
+from pipeline.features.base import Extractor
+from pipeline.jobs.workplace import Workplace
+from pipeline.strict import Strict, validate
+from pipeline.systems import find_system
+from pipeline.systems.view import View
+
+if TYPE_CHECKING:
+    from pipeline.systems.system import System
+
+Probabilities = NDArray[np.float64]
+
+SLACK = 1e-3
+"""by which a probability may be below 0, and a sum beside 1, for rounding"""
+
+
+class Recipe(Strict):
+    """How the features of a role were computed in training."""
+
+    extractor: str
+    version: str
+    params: dict[str, Any]
+    weights: str = Field(description="SHA-256 of the self-supervised model's weights, or nothing")
+
+
+class ModelCard(Strict):
+    """What an experiment's trained models say of themselves, as far as a prediction needs it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    system: str
+    corpus: str
+    params: dict[str, Any]
+    classes: list[str] = Field(min_length=1, description="the experiment's emotions")
+    folds: list[list[str]] = Field(min_length=1, description="those that each fold's model was trained on")
+    features: dict[str, Recipe] = Field(min_length=1, description="by role")
+    seed: int = Field(ge=0)
+    random_backbone: bool
+
+
+@dataclass(frozen=True)
+class Model:
+    """An experiment's trained models: a folder with a file for each fold, and what its card says."""
+
+    folder: Path
+    card: ModelCard
+
+    @classmethod
+    def read(cls, folder: Path) -> "Model":
+        """Read the card of a folder.
+
+        Raises:
+            UserError: there is none, or it is of another program.
+        """
+        card = validated_card(ModelCard, read_card(folder), folder)
+        if unknown := {name for fold in card.folds for name in fold} - {*card.classes}:
+            raise UserError(f"{folder / CARD}: a fold has {min(unknown)!r}, which is none of the classes; {CURE}")
+        return cls(folder, card)
+
+    def describe(self) -> str:
+        """In one line: what it is, and what it was trained on."""
+        card = self.card
+        random = (
+            "; its hidden states are of random weights, so the output means nothing" if card.random_backbone else ""
+        )
+        return f"{card.name}: {card.system}, trained on {card.corpus}, mean of {len(card.folds)} models{random}"
+
+    def leaves(self) -> list["Model"]:
+        """Itself: see `FusedModel`."""
+        return [self]
+
+    def combined(self, leaves: Mapping[Path, Probabilities]) -> Probabilities:
+        """Its own probabilities (folds, N, classes) among those of all models, by folder."""
+        return leaves[self.folder]
+
+    def extractors(self, workplace: Workplace) -> dict[str, Extractor[Any]]:
+        """Role -> the extractor of its features, as they were in training.
+
+        Raises:
+            UserError: this program computes them in another way, or the self-supervised model has other weights.
+        """
+        return {role: self._extractor(role, recipe, workplace) for role, recipe in self.card.features.items()}
+
+    def _extractor(self, role: str, recipe: Recipe, workplace: Workplace) -> Extractor[Any]:
+        kind = find_extractor(recipe.extractor)
+        params = validate(kind.Params, recipe.params, f"{self.folder / CARD}: {role}")
+        extractor = make_extractor(kind, params, workplace)
+        for what, ours, theirs in (
+            ("version", extractor.version, recipe.version),
+            ("weights", extractor.weights_digest, recipe.weights),
+        ):
+            if ours != theirs:
+                raise UserError(
+                    f"{self.folder}: was trained on {recipe.extractor} of {what} {theirs[:12]!r}, here it is "
+                    f"{ours[:12]!r}; train it again"
+                )
+        return extractor
+
+    def probabilities(self, X: View, device: str) -> Probabilities:
+        """Each fold's probabilities of all classes, (folds, N, classes).
+
+        Raises:
+            UserError: a fold's file is missing or damaged.
+        """
+        kind, classes = find_system(self.card.system).load(), self.card.classes
+        settings = validate(kind.Params, self.card.params, f"{self.folder / CARD}: params")
+        probabilities = np.zeros((len(self.card.folds), len(X), len(classes)))
+        for number, own in enumerate(self.card.folds):
+            columns = [classes.index(name) for name in own]
+            model = kind(settings, seed=self.card.seed, device=device)
+            model = _loaded(model, numbers_file(self.folder, number), X, own)
+            with np.errstate(all="ignore"):  # what damaged numbers give is refused below
+                probabilities[number][:, columns] = model.predict_proba(X)
+        return _sound(probabilities, self.folder)
+
+
+def _sound(probabilities: Probabilities, folder: Path) -> Probabilities:
+    """The probabilities, if they are such: the numbers of a damaged model can be finite and yet give none."""
+    total = probabilities.sum(axis=-1)
+    if np.isfinite(total).all() and (probabilities >= -SLACK).all() and (np.abs(total - 1) <= SLACK).all():
+        return probabilities
+    raise UserError(f"{folder}: its numbers give no probabilities; {CURE}")
+
+
+def _loaded(model: "System", path: Path, X: View, classes: Sequence[str]) -> "System":
+    from safetensors import SafetensorError
+
+    if not path.is_file():
+        raise UserError(f"{path}: is missing; {CURE}")
+    try:
+        _check_numbers(path)
+        return model.load(path, X, classes)
+    except (SafetensorError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: does not hold a model of {model.name} ({error}); {CURE}") from error
+
+
+def _check_numbers(path: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(path, "numpy") as file:
+        for name in file.keys():  # noqa: SIM118 (it is no mapping)
+            if not np.isfinite(file.get_tensor(name)).all():
+                raise ValueError(f"{name} has numbers that are not finite")
+
+
+@dataclass(frozen=True)
+class FusedModel:
+    """A fusion with all that is below it.
+
+    Attributes:
+        folder: where all lies.
+        models: the experiments' models below, each once, in the order of branches.
+        fusions: name -> fusion, each after those it is made of, the whole last; names are those of the branches.
+    """
+
+    folder: Path
+    models: Mapping[str, Model]
+    fusions: Mapping[str, FittedFusion]
+
+    @classmethod
+    def read(cls, folder: Path) -> "FusedModel":
+        """Read the folder of a fusion.
+
+        Raises:
+            UserError: something in it is missing, damaged, or does not belong together; it is named.
+        """
+        parts = {TOP: FittedFusion.read(folder)} | _parts_below(folder)
+        _check_together(parts, folder)
+        try:
+            order = [*TopologicalSorter({name: _branches(part) for name, part in parts.items()}).static_order()]
+        except CycleError as error:
+            raise UserError(f"{folder}: is made of itself ({' of '.join(error.args[1])}); {CURE}") from error
+        models = {name: part for name, part in parts.items() if isinstance(part, Model)}
+        fusions = {name: part for name in order if isinstance(part := parts[name], FittedFusion)}
+        return cls(folder, models, fusions)
+
+    def leaves(self) -> list[Model]:
+        """The experiments' models below, each once, in the order of branches."""
+        return [*self.models.values()]
+
+    def combined(self, leaves: Mapping[Path, Probabilities]) -> Probabilities:
+        """Probabilities (folds, N, classes) from those of the models below, by folder."""
+        known = {name: leaves[model.folder] for name, model in self.models.items()}
+        with np.errstate(all="ignore"):  # what damaged numbers give is refused below
+            for name, fusion in self.fusions.items():
+                members = zip(*(known[branch] for branch in fusion.card.params.of), strict=True)
+                known[name] = np.stack([combine(same) for combine, same in zip(fusion.folds, members, strict=True)])
+        return _sound(known[TOP], self.folder)
+
+
+TOP = ""
+"""stands for the fusion whose folder it is, among the names of its branches"""
+
+Part = Model | FittedFusion
+
+
+def _parts_below(folder: Path) -> dict[str, Part]:
+    """All that a fusion is made of, by name, in the order of branches."""
+    parts: dict[str, Part] = {}
+    ahead = _branches(FittedFusion.read(folder))
+    while ahead:
+        name, *ahead = ahead
+        if name not in parts:
+            place = folder / BRANCHES / name
+            parts[name] = FittedFusion.read(place) if "format" in read_card(place) else Model.read(place)
+            ahead = [*_branches(parts[name]), *ahead]
+    return parts
+
+
+def _branches(part: Part) -> list[str]:
+    return part.card.params.of if isinstance(part, FittedFusion) else []
+
+
+def _check_together(parts: Mapping[str, Part], folder: Path) -> None:
+    """Refuse branches of other emotions or of another number of folds than the fusion has."""
+    whole = parts[TOP].card
+    for name, part in parts.items():
+        for what, ours, theirs in (
+            ("other emotions", part.card.classes, whole.classes),
+            ("another number of folds", len(part.card.folds), len(whole.folds)),
+        ):
+            if ours != theirs:
+                raise UserError(f"{folder / BRANCHES / name / CARD}: has {what} than {folder / CARD}; {CURE}")
+
+
+def find_models(name: str) -> Model | FusedModel:
+    """The models of a folder, or of an experiment or a fusion of this project.
+
+    Raises:
+        ParamsError: there is nothing of that name.
+        UserError: the folder is damaged.
+    """
+    for folder in (Path(name), paths.models(name)):
+        if (folder / CARD).is_file():
+            return FusedModel.read(folder) if "format" in read_card(folder) else Model.read(folder)
+    trained = sorted(path.parent.name for path in paths.models("").glob(f"*/{CARD}"))
+    raise ParamsError(
+        f"{name}: no folder of trained models, nor a trained experiment or fusion of this project"
+        f"{nearest(name, trained)}; trained: {', '.join(trained) or 'none'}; `dvc repro` trains what params.yaml has"
+    )
