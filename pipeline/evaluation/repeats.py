@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.evaluation.scores import scores
 from pipeline.experiments.predictions import Predictions
@@ -27,6 +28,6 @@ def over_splits(predictions: Predictions) -> dict[str, dict[str, Any]]:
     }
 
 
-def _scores(predictions: Predictions, rows: Any) -> dict[str, Any]:
+def _scores(predictions: Predictions, rows: NDArray[np.int64]) -> dict[str, float]:
     predicted = predictions.probabilities(rows).argmax(axis=1)
-    return scores(predictions.labels(rows), predicted, predictions.classes)
+    return scores(predictions.labels(rows), predicted)

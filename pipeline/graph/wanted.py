@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from pipeline.audio.samples import RATES
 from pipeline.config.experiments import ExperimentParams
-from pipeline.config.fusions import experiments_below
 from pipeline.config.params import Params
 
 COPIED_RATE = "48k"
@@ -48,8 +47,14 @@ def wanted(params: Params) -> Wanted:
 
 def held_out(params: Params) -> set[str]:
     """The experiments whose validation parts a fusion is fitted on, directly or through other fusions."""
-    fitted = [name for name, fusion in params.fusions.items() if fusion.fit_on == "validation"]
-    return {experiment for name in fitted for experiment in experiments_below(name, params.fusions)}
+    ahead = [branch for fusion in params.fusions.values() if fusion.fit_on == "validation" for branch in fusion.of]
+    seen: set[str] = set()
+    while ahead:
+        branch = ahead.pop()
+        if branch not in seen:
+            seen.add(branch)
+            ahead += params.fusions[branch].of if branch in params.fusions else []
+    return seen & params.experiments.keys()
 
 
 def _sources(experiment: ExperimentParams) -> list[str]:

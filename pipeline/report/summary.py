@@ -54,9 +54,21 @@ def _classes(card: Mapping[str, Any]) -> str:
 
 
 def _over_folds(row: Mapping[str, Any]) -> str:
-    """Papers report the mean over folds, in which small folds count as much as large ones."""
-    mean = row["mean_over_folds"]
-    return f"WA {100 * mean['WA']:.1f}, UA {100 * mean['UA']:.1f}" if row["folds"] > 1 else ""
+    """Mean and standard deviation over folds, as papers report, in which small folds count as much as large ones.
+
+    Of a repeated protocol, over its splits, each scored as a whole.
+    """
+    if spread := row.get("over_splits"):
+        both = (f"{metric} {_spread(spread[metric]['mean'], spread[metric]['std'])}" for metric in ("WA", "UA"))
+        return f"{', '.join(both)} ({len(spread['UA']['values'])} splits)"
+    if row["folds"] == 1:
+        return ""
+    mean, std = row["mean_over_folds"], row["std_over_folds"]
+    return ", ".join(f"{metric} {_spread(mean[metric], std[metric])}" for metric in ("WA", "UA"))
+
+
+def _spread(mean: float, std: float) -> str:
+    return f"{100 * mean:.1f} ± {100 * std:.1f}"
 
 
 def _validation(row: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from toy_predictions import CLASSES, FAST, ROWS, predictions
 
 from pipeline.evaluation.evaluation import compare, evaluate
 from pipeline.experiments.predictions import Predictions
+from pipeline.report.summary import summary_table
 
 
 def test_a_repeated_protocol_has_a_spread_and_no_pairs():
@@ -25,4 +26,7 @@ def test_a_repeated_protocol_has_a_spread_and_no_pairs():
     assert spread["mean"] == pytest.approx(np.mean(once), abs=1e-4)
     assert spread["std"] == pytest.approx(np.std(once, ddof=1), abs=1e-4)
     assert "over_splits" not in results["other"]
+    table = summary_table({"toy": results["toy"]}, {"toy": both.card}, set(), 0.95)
+    assert f"WA {100 * spread['mean']:.1f} ± {100 * spread['std']:.1f}, UA" in table
+    assert "(2 splits)" in table
     assert compare({"toy": both, "other": predictions()}) == []

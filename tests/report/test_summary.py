@@ -47,7 +47,7 @@ def test_a_summary_of_nothing_to_beware_of_has_no_notes(tmp_path):
         "UA": "75.0 [75.0, 75.0]",
         "macro-F1": "73.3",
         "weighted-F1": "73.3",
-        "mean": "WA 75.0, UA 75.0",
+        "mean": "WA 75.0 ± 0.0, UA 75.0 ± 0.0",
         "validation": "75.0",
         "notes": "",
     }
