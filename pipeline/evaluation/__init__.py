@@ -1,1 +1,1 @@
-"""Leak checks, scores, intervals, tests, comparison."""
+"""Leak checks, scores, intervals, tests, comparison, costs."""

@@ -1,1 +1,1 @@
-"""Tables of what was measured."""
+"""Tables and pictures of what was measured."""

@@ -46,7 +46,7 @@ def test_the_confusion_has_counts_and_recalls_of_every_class():
 def test_the_confusion_says_what_was_tested_and_what_to_beware_of(tmp_path):
     drawn(tmp_path, {"toy": predictions(random_backbone=True)}, synthetic={"toy"})
     words = " ".join(texts((tmp_path / "plots/confusion/toy.svg").read_text()))
-    for part in ("UA 75.0 % [", "WA 75.0 %, 16 test utterances", "toy, leave_one_speaker_out, 4 folds"):
+    for part in ("UA 75.0 % [95% interval", "WA 75.0 %", "toy, leave_one_speaker_out, 4 folds, 16 test utterances"):
         assert part in words
     assert "synthetic speech, random backbone" in words
 

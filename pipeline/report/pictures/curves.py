@@ -46,7 +46,7 @@ def draw_curves(name: str, texts: Sequence[str], rows: Rows) -> "Figure":
     panels[0][0].set_xlim(min(0.9, 1 - last / 50), last + max(0.1, last / 50))
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
-    write_heading(panels[0][0], name, [*texts, _legend(rows)], columns=60 if len(grid[0]) == 1 else 90, above=24)
+    write_heading(panels[0][0], name, [*texts, _legend(rows)], columns=66 if len(grid[0]) == 1 else 90, above=24)
     return figure
 
 

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 ROW = 0.24
 """height of a line (inches)"""
-WIDTH = 4.6
+WIDTH = 3.6
 """of the axis from 0 to 100 % (inches)"""
-NAMES, FIGURES, LETTERS = -2, 103, 140
-"""where the columns of text begin or end (% of UA)"""
+MARKER = 6
+"""size of a marker (points)"""
+NAMES, FIGURES, LETTERS = -2.5, 104, 104 + 100 * 1.65 / WIDTH
+"""where the names end, and the figures and letters begin (% of UA)"""
 
 LETTER = {"synthetic": "S", "random": "R", "dependent": "D", "transductive": "T", "other_folds": "F"}
 """of the marks that a score can have"""
@@ -75,8 +77,9 @@ def draw_forest(scores: Sequence[Score], confidence: float) -> "Figure":
     for members in groups:
         _draw_group(axes, members, y)
         y += len(members) + 1.5
-    axes.set_xlabel("UA (%): mean recall of the emotions, test parts pooled over folds")
-    _draw_heads(axes, confidence)
+    axes.set_xlabel("UA (%): mean recall of the emotions, test parts pooled over folds", loc="left")
+    axes.text(0, -1.4, "UA of all experiments and fusions", va="center", fontsize=11, fontweight="bold")
+    axes.text(FIGURES, -1.2, f"UA [{confidence:.0%} interval]", va="center", color=GREY)
     _draw_keys(axes, scores, lines + 2)
     return figure
 
@@ -104,31 +107,24 @@ def _draw_score(axes: "Axes", score: Score, y: float) -> None:
     marker = score.marker
     axes.axhline(y, color="0.92", linewidth=0.6, zorder=0)
     axes.plot([low, high], [y, y], color=marker["color"], linewidth=1.3, marker="|", markersize=5)
-    axes.plot([score.ua], [y], markersize=6, clip_on=False, zorder=3, linestyle="", **marker)
+    axes.plot([score.ua], [y], markersize=MARKER, clip_on=False, zorder=3, linestyle="", **marker)
     axes.text(NAMES, y, score.name, ha="right", va="center")
     axes.text(FIGURES, y, f"{score.ua:.1f} [{low:.1f}, {high:.1f}]", va="center")
     axes.text(LETTERS, y, " ".join(LETTER[mark] for mark in score.marks), va="center")
 
 
-def _draw_heads(axes: "Axes", confidence: float) -> None:
-    axes.text(0, -1.4, "UA of all experiments and fusions", va="center", fontsize=11, fontweight="bold")
-    for x, text in ((FIGURES, f"UA [{confidence:.0%} interval]"), (LETTERS, "notes")):
-        axes.text(x, -1.2, text, va="center", color=GREY)
-
-
 def _draw_keys(axes: "Axes", scores: Sequence[Score], y: float) -> None:
     """What the shapes and letters mean, those that are used, below the axis."""
-    used = [score.marker for score in scores]
-    shapes = {marker["marker"] for marker in used}
-    if any(marker["markerfacecolor"] == "white" for marker in used):
-        shapes.add("hollow")
-    for shape in (shape for shape in KEYS if shape in shapes):
-        hollow = shape == "hollow"
-        style: dict[str, Any] = {"marker": "o" if hollow else shape, "markerfacecolor": "white" if hollow else "black"}
-        axes.plot([1], [y], color="black", markersize=6, clip_on=False, **style)
-        axes.text(4, y, KEYS[shape], va="center")
-        y += 1
-    for mark in dict.fromkeys(mark for score in scores for mark in score.marks):
-        axes.text(1, y, LETTER[mark], ha="center", va="center")
-        axes.text(4, y, short_note(mark), va="center")
-        y += 1
+    markers = [score.marker for score in scores]
+    used = {marker["marker"] for marker in markers}
+    used |= {"hollow" for marker in markers if marker["markerfacecolor"] == "white"}
+    shapes = [shape for shape in KEYS if shape in used]
+    for number, shape in enumerate(shapes):
+        marker, filling = ("o", "white") if shape == "hollow" else (shape, "black")
+        style: dict[str, Any] = {"marker": marker, "markerfacecolor": filling, "markersize": MARKER}
+        axes.plot([1], [y + number], color="black", clip_on=False, **style)
+        axes.text(4, y + number, KEYS[shape], va="center")
+    marks = dict.fromkeys(mark for score in scores for mark in score.marks)
+    for number, mark in enumerate(marks, len(shapes)):
+        axes.text(1, y + number, LETTER[mark], ha="center", va="center")
+        axes.text(4, y + number, short_note(mark), va="center")

@@ -11,7 +11,7 @@ LINE = 12.5
 """points from one line to the next"""
 
 
-def write_heading(axes: "Axes", name: str, texts: Sequence[str], columns: int = 60, above: float = 8) -> None:
+def write_heading(axes: "Axes", name: str, texts: Sequence[str], columns: int = 66, above: float = 8) -> None:
     """Write a name, bold, and texts, each broken at so many columns, so many points above the axes' left corner."""
     lines = [line for text in texts for line in wrap(text, columns)]
     for number, line in enumerate([*reversed(lines), name]):

@@ -35,7 +35,7 @@ def write_pictures(
     """
     marks = {name: notes_of(one.card, synthetic) for name, one in predictions.items()}
     for name, one in predictions.items():
-        texts = _texts(results[name], one, marks[name])
+        texts = _texts(results[name], one, marks[name], confidence)
         counts = np.array(results[name]["confusion"])
         _write(out / "confusion" / f"{name}.svg", svg(partial(draw_confusion, name, texts, one.classes, counts)))
         if measures_of(one.curves):
@@ -44,12 +44,13 @@ def write_pictures(
     _write(out / "scores.svg", svg(partial(draw_forest, scores, confidence)))
 
 
-def _texts(row: Mapping[str, Any], found: Predictions, marks: list[str]) -> list[str]:
+def _texts(row: Mapping[str, Any], found: Predictions, marks: list[str], confidence: float) -> list[str]:
     """What stands above the picture of an experiment: its scores, what it was tested on, what to beware of."""
     ua, wa, (low, high) = 100 * row["scores"]["UA"], 100 * row["scores"]["WA"], row["interval"]["UA"]
     return [
-        f"UA {ua:.1f} % [{100 * low:.1f}, {100 * high:.1f}], WA {wa:.1f} %, {row['utterances']} test utterances",
-        f"{found.card['corpus']}, {found.card['protocol']['scheme']}, {_count(row['folds'], 'fold')}",
+        f"UA {ua:.1f} % [{confidence:.0%} interval {100 * low:.1f}, {100 * high:.1f}], WA {wa:.1f} %",
+        f"{found.card['corpus']}, {found.card['protocol']['scheme']}, {_count(row['folds'], 'fold')}, "
+        f"{_count(row['utterances'], 'test utterance')}",
         ", ".join(map(short_note, marks)),
     ]
 
