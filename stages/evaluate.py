@@ -7,6 +7,7 @@ from pipeline.commands.command import Command
 from pipeline.corpora import manifest
 from pipeline.evaluation.evaluation import evaluate, write_details, write_scores
 from pipeline.evaluation.mistakes import MISTAKES, mistakes
+from pipeline.evaluation.weights import copy_weights
 from pipeline.experiments.predictions import Predictions, write_csv
 from pipeline.graph.current import params_for
 from pipeline.report.pictures.pictures import write_pictures
@@ -31,6 +32,7 @@ def main() -> None:
     results = evaluate(predictions, rows, params.scoring, params.seed)
     write_scores(results, paths.SCORES)
     write_details(results, predictions, paths.METRICS)
+    copy_weights(params.fusions, paths.METRICS / "weights")
     for name, one in predictions.items():
         write_csv(paths.MISTAKES / f"{name}.csv", MISTAKES, mistakes(one, rows))
     synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}

@@ -106,6 +106,15 @@ class Fusion:
                 predictions.add_like(first, rows, probabilities)
         return predictions
 
+    def weights(self) -> list[Probabilities]:
+        """How much each branch counts in each fold, as `Combiner.weights`, over the test part.
+
+        Raises:
+            UserError: as `fitted`.
+        """
+        tested = [self.members[0].where("test", number) for number in range(len(self.fitted))]
+        return [one.weights(self._probabilities(rows)) for one, rows in zip(self.fitted, tested, strict=True)]
+
     def _parts(self, number: int) -> list[tuple[Indices, Probabilities]]:
         """The rows of each part of one fold that can be had honestly, and their probabilities, the test part first."""
         fused, fit_on = self.fitted[number], self.params.fit_on

@@ -169,7 +169,8 @@ class _Graph:
         params = self.params
         corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
         curves = any(find_system(e.system).neural for e in params.experiments.values())
-        small = ["summary.md", "comparisons.csv", "cost.csv", "details", "confusion", *(["curves"] if curves else [])]
+        files = ["summary.md", "comparisons.csv", "cost.csv"]
+        folders = ["details", "confusion", *(["curves"] if curves else []), *(["weights"] if params.fusions else [])]
         return Stage(
             "evaluate",
             "check for leaks and score every experiment and fusion",
@@ -182,7 +183,7 @@ class _Graph:
             ],
             [
                 str(paths.MISTAKES),
-                *(in_git(str(paths.METRICS / name)) for name in (*small, paths.PLOTS.name)),
+                *(in_git(str(paths.METRICS / name)) for name in (*files, *folders, paths.PLOTS.name)),
             ],
             [in_git(str(paths.SCORES))],
         )

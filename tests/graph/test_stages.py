@@ -122,7 +122,7 @@ fusions:
     folders = [f"data/{what}/{branch}" for branch in ("pair", "three") for what in ("models", "predictions")]
     assert fuse.deps == [*folders, "data/code/fuse.txt"]
     assert fuse.outs == ["data/models/all", "data/predictions/all"]
-    assert "metrics/curves" in evaluate.paths()
+    assert {"metrics/curves", "metrics/weights"} <= {*evaluate.paths()}
 
 
 def test_a_validation_part_is_held_out_where_training_or_a_fusion_reads_it():
@@ -146,9 +146,9 @@ experiments:
     assert nested["train-net"] == alone["train-net"]
 
 
-def test_curves_are_promised_only_where_something_has_epochs():
+def test_curves_are_promised_only_where_something_has_epochs_and_weights_where_something_is_fused():
     stages = graph("experiments: {one: {system: pooled, corpus: ravdess, protocol: loso, prosody: melody}}")
-    assert "metrics/curves" not in stages["evaluate"].paths()
+    assert not {"metrics/curves", "metrics/weights"} & {*stages["evaluate"].paths()}
 
 
 def test_a_local_model_is_a_dependency(tmp_path, monkeypatch):
