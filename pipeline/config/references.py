@@ -133,6 +133,11 @@ def _fitted(params: Params, key: str, fusion: FusionParams, leaves: Sequence[str
         yield f"{key}.fit_on: validation needs a validation part, and protocol {name!r} has none; add one to it"
     if isinstance(protocol, StratifiedSplit) and fusion.fit_on == "other_folds":
         yield f"{key}.fit_on: other_folds needs several folds, and protocol {name!r} has one a split; take validation"
+    if protocol and fusion.solver == "adam" and not has_validation(protocol):
+        yield (
+            f"{key}.solver: adam needs a validation part to choose its epoch by, and protocol {name!r} has none; add "
+            "one to it, or take lbfgs"
+        )
     for branch in fusion.of:
         inner = params.fusions.get(branch)
         if inner and inner.fit_on == "other_folds":

@@ -20,6 +20,19 @@ Shapes = Mapping[str, tuple[int | None, ...]]
 
 
 @dataclass(frozen=True)
+class Examples:
+    """What a fusion is fitted to, or judged by.
+
+    Attributes:
+        branches: probabilities (n, C) of each branch.
+        y: labels (n,).
+    """
+
+    branches: Sequence[Probabilities]
+    y: Labels
+
+
+@dataclass(frozen=True)
 class Layout:
     """What the numbers of a combiner are about, beside the fusion's params.
 
@@ -33,10 +46,20 @@ class Layout:
     classes: int
     fitted: tuple[int, ...]
 
+    @classmethod
+    def of(cls, examples: Examples) -> "Layout":
+        """That of what is fitted to these examples."""
+        fitted = tuple(int(code) for code in np.unique(examples.y))
+        return cls(len(examples.branches), examples.branches[0].shape[1], fitted)
+
     @property
     def dims(self) -> int:
         """Length of [p1; ...; pN], N C."""
         return self.branches * self.classes
+
+    def codes(self, y: Labels) -> Labels:
+        """Labels as positions in `fitted`."""
+        return np.searchsorted(self.fitted, y).astype(np.int64)
 
     def widened(self, probabilities: Probabilities) -> Probabilities:
         """Probabilities (n, K) of the classes fitted on as those of all (n, C), 0 for the others."""
@@ -77,7 +100,7 @@ class Combiner(ABC):
 
 
 def checked(numbers: Numbers, shapes: Shapes) -> Numbers:
-    """The numbers, if they are what they should be.
+    """The numbers, if they are what they should be, in the order of `shapes`.
 
     Raises:
         ValueError: one is missing, unknown, of another shape or type, or not finite.
@@ -93,4 +116,4 @@ def checked(numbers: Numbers, shapes: Shapes) -> Numbers:
             raise ValueError(f"{name} has the shape {array.shape} and not ({wanted})")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has numbers that are not finite")
-    return numbers
+    return {name: numbers[name] for name in shapes}

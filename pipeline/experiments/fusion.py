@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pipeline.audio.keys import source_key
 from pipeline.config.fusions import FusionParams
 from pipeline.errors import UserError
-from pipeline.experiments.combiner import Combiner, Probabilities
+from pipeline.experiments.combiner import Combiner, Examples, Probabilities
 from pipeline.experiments.cross_fitting import cross_fits
 from pipeline.experiments.fused_model import FORMAT, FittedFusion, FusionCard
-from pipeline.experiments.fusion_fitting import Examples, fit
+from pipeline.experiments.fusion_fitting import fit
 from pipeline.experiments.predictions import Predictions
 
 Indices = NDArray[np.int64]
@@ -72,7 +72,8 @@ class Fusion:
         """The fusion of each fold, fitted on what `fit_on` names.
 
         Raises:
-            UserError: a branch has no probabilities of it, or it has one emotion and a regression needs more.
+            UserError: a branch has no probabilities of it, or none to choose an epoch by; or it has one emotion, and a
+                classifier needs more; or the classifier refuses it.
         """
         return [self._fitted(number) for number in range(len(self.members[0].folds))]
 
@@ -122,12 +123,12 @@ class Fusion:
         for part in ("test", "validation", "training") if fit_on != "other_folds" else ("test",):
             rows = self._common(self.members[0].where(part, number))
             if part == fit_on:
-                parts.append(self._cross_fitted(rows))
+                parts.append(self._cross_fitted(rows, number))
             elif len(rows):
                 parts.append((rows, fused(self._probabilities(rows))))
         return parts
 
-    def _cross_fitted(self, rows: Indices) -> tuple[Indices, Probabilities]:
+    def _cross_fitted(self, rows: Indices, number: int) -> tuple[Indices, Probabilities]:
         """Probabilities of these rows, each by the fusion fitted on the rows of other groups."""
         first = self.members[0]
         dependent = first.card["speaker_dependent"]
@@ -135,19 +136,34 @@ class Fusion:
         probabilities = np.zeros((len(rows), len(first.classes)))
         fits = cross_fits(first.labels(rows), groups, first.card["seed"])
         for rest, held_out in fits:
-            probabilities[held_out] = self._fit(rows[rest])(self._probabilities(rows[held_out]))
+            probabilities[held_out] = self._fit(rows[rest], number)(self._probabilities(rows[held_out]))
         return (rows, probabilities) if fits else (rows[:0], probabilities[:0])
 
     def _fitted(self, number: int) -> Combiner:
         rows = self._fit_rows(number)
         y = self.members[0].labels(rows)
-        if self.params.method == "logistic_regression" and len(set(y)) < 2:
+        if self.params.method in ("logistic_regression", "stacking") and len(set(y)) < 2:
             problem = f"one emotion, all that {self.params.fit_on} has in fold {number}"
-            raise UserError(f"{self.name}: a logistic regression cannot be fitted on {problem}")
-        return self._fit(rows)
+            method = self.params.classifier or "a logistic regression"
+            raise UserError(f"{self.name}: {method} cannot be fitted on {problem}")
+        return self._fit(rows, number)
 
-    def _fit(self, rows: Indices) -> Combiner:
-        return fit(self.params, self._examples(rows), self.members[0].card["seed"])
+    def _fit(self, rows: Indices, number: int) -> Combiner:
+        """Fit to these rows of a fold."""
+        watched = self._examples(self._watched_rows(number)) if self.params.solver == "adam" else None
+        try:
+            return fit(self.params, self._examples(rows), self.members[0].card["seed"], watched)
+        except UserError as error:
+            raise UserError(f"{self.name}: in fold {number}, {error}") from error
+
+    def _watched_rows(self, number: int) -> Indices:
+        """The validation part, which chooses the epoch."""
+        rows = self.members[0].where("validation", number)
+        common = self._common(rows)
+        if not len(common):
+            problem = f"{self._lacking(rows)} has no validation probabilities to choose adam's epoch by"
+            raise UserError(f"{self.name}: {problem}; take a protocol with a validation part, or solver: lbfgs")
+        return common
 
     def _examples(self, rows: Indices) -> Examples:
         return Examples(self._probabilities(rows), self.members[0].labels(rows))

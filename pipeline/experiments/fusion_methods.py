@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.fusions import FusionParams
-from pipeline.experiments.combiner import Combiner, Labels, Layout, Numbers, Probabilities, checked
+from pipeline.experiments.combiner import Combiner, Examples, Labels, Layout, Numbers, Probabilities, checked
 from pipeline.experiments.gate import Gate, fit_gate
 
 STEPS, POINTS = 20, 2000
@@ -61,9 +61,8 @@ def logistic_regression(branches: Sequence[Probabilities], y: Labels, c: float) 
     weight, bias = model.coef_, model.intercept_
     if len(weight) == 1:  # of two classes, the second's log odds
         weight, bias = (np.concatenate([np.zeros_like(part), part]) for part in (weight, bias))
-    layout = Layout(len(branches), branches[0].shape[1], tuple(map(int, model.classes_)))
-    # As they will be when read: the layout of an array decides how a product is rounded.
-    return Linear(np.ascontiguousarray(weight), np.ascontiguousarray(bias), layout)
+    # As they will be when read: the order of an array in memory decides how a product is rounded.
+    return Linear(np.ascontiguousarray(weight), np.ascontiguousarray(bias), Layout.of(Examples(branches, y)))
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_a_misspelt_key_is_named_with_what_was_meant(key, wrong):
         ("experiments.picture.published.UAR", 1.0, "input should be 'WA', 'UA', 'macro_precision', 'macro_F1', "),
         ("fusions.both.of", "statistics", "valid list; it is 'statistics'"),
         ("fusions.both.of", ["statistics"], "a fusion has two branches or more; it is ['statistics']"),
-        ("fusions.both.method", "mean", "'weighted_average' or 'gated'; it is 'mean'"),
+        ("fusions.both.method", "mean", "'weighted_average', 'gated' or 'stacking'; it is 'mean'"),
         ("fusions.both.c", 0, "greater than 0; it is 0"),
         ("scoring.confidence", 95, "less than 1; it is 95"),
     ],

@@ -264,6 +264,16 @@ def test_a_fusion_is_fitted_on_what_its_protocol_has(tmp_path, fit_on, protocol,
     assert all(one.startswith(f"fusions.both.fit_on: {problem}") for _, one in said)
 
 
+@pytest.mark.parametrize(("speakers", "problems"), [(1, 0), (0, 1)])
+def test_adam_needs_a_validation_part_to_choose_its_epoch_by(tmp_path, speakers, problems):
+    text = edited("fusions.both", {"of": ["statistics", "again"], "solver": "adam"})
+    protocol = {"scheme": "leave_one_speaker_out", "validation_speakers": speakers, "inner_folds": 2}
+    text = text.replace("  loso:\n    scheme: leave_one_speaker_out\n", f"  loso: {protocol}\n") + "seeds: 3\n"
+    said = [one for _, one in mistakes(tmp_path / "params.yaml", text) if not one.startswith("seeds")]
+    wanted = "fusions.both.solver: adam needs a validation part to choose its epoch by, and protocol 'loso' has none; "
+    assert [one.startswith(wanted) for one in said] == [True] * problems
+
+
 def test_class_sets_that_are_the_same_may_be_written_otherwise(tmp_path):
     text = edited("experiments.statistics.emotions", ["angry", {"joy": "happy"}])
     text = text.replace("  again:\n", "  again:\n    emotions: {joy: [happy], angry: angry}\n") + "seeds: 3\n"

@@ -14,11 +14,13 @@ from pipeline.errors import UserError
 from pipeline.experiments.fused_model import FittedFusion
 from pipeline.experiments.fusion import Fusion
 
-METHODS = {
-    "logistic_regression": {},
-    "weighted_average": {},
-    "gated": {"gate_units": 3},
-}
+OPTIONS = [
+    {"method": "logistic_regression"},
+    {"solver": "adam"},
+    {"method": "weighted_average"},
+    {"method": "gated", "gate_units": 3},
+    {"method": "stacking", "classifier": "MLPClassifier", "classifier_params": {"max_iter": 300, "alpha": 0.01}},
+]
 
 
 def fusion(of="ab", **options):
@@ -52,10 +54,11 @@ def edited(folder, **changes):
 # --- what is kept ---
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("of", ["ab", "cab"])
-@pytest.mark.parametrize("method", METHODS)
-def test_what_is_read_gives_the_test_probabilities_to_the_last_bit(method, of, tmp_path):
-    fitted = fusion(of, method=method, **METHODS[method])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_what_is_read_gives_the_test_probabilities_to_the_last_bit(options, of, tmp_path):
+    fitted = fusion(of, **options)
     fitted.model().write(tmp_path / "f", models(tmp_path / "models"))
     found, predicted = FittedFusion.read(tmp_path / "f"), fitted.predictions()
     assert found.card.params == fitted.params
@@ -75,6 +78,7 @@ def test_the_folder_holds_the_branches_and_nothing_else(written):
         "method": "logistic_regression",
         "fit_on": "training",
         "c": 1.0,
+        "solver": "lbfgs",
     }
     assert card["classes"] == CLASSES
     assert card["folds"] == [CLASSES] * FOLDS

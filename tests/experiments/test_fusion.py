@@ -11,10 +11,12 @@ from pipeline.experiments import fusion
 from pipeline.strict import validate
 
 FIT_ON = ("training", "validation", "other_folds")
-METHODS = ("logistic_regression", "weighted_average", "gated")
+METHODS = ("logistic_regression", "weighted_average", "gated", "stacking")
 
 
 def params(of="ab", **options):
+    if options.get("method") == "stacking":
+        options |= {"classifier": "GaussianNB"}
     return FusionParams(of=list(of), **options)
 
 
@@ -144,13 +146,13 @@ def test_the_fusion_carries_folds_labels_and_warnings_of_both_branches():
     assert fuse(params(), a, branch(2, 1.0, transductive=True)).card["transductive"]
     assert found.card["name"] == "f"
     assert found.card["inputs"] == ["a", "b"]
-    used = {"method": "logistic_regression", "fit_on": "validation", "c": 1.0}
+    used = {"method": "logistic_regression", "fit_on": "validation", "c": 1.0, "solver": "lbfgs"}
     assert found.card["params"] == used
     assert {found.card[key] for key in ("corpus", "speaker_dependent", "seed")} == {"toy", 0}
 
 
 def test_one_weight_is_chosen_on_validation_unless_said_otherwise():
-    assert [params(method=method).fit_on for method in METHODS] == ["training", "validation", "training"]
+    assert [params(method=method).fit_on for method in METHODS] == ["training", "validation", "training", "training"]
     assert params(method="weighted_average", fit_on="other_folds").fit_on == "other_folds"
 
 

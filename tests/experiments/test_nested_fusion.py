@@ -11,10 +11,12 @@ from pipeline.experiments.fusion import fuse
 from pipeline.experiments.fusion_methods import logistic_regression
 from pipeline.experiments.predictions import Predictions
 
-METHODS = ("logistic_regression", "weighted_average", "gated")
+METHODS = ("logistic_regression", "weighted_average", "gated", "stacking")
 
 
 def params(of="ab", **options):
+    if options.get("method") == "stacking":
+        options |= {"classifier": "LinearDiscriminantAnalysis"}
     return FusionParams(of=list(of), **options)
 
 
