@@ -92,6 +92,11 @@ class FusionParams(Strict):
             raise ValueError(problem)
         return params
 
+    @property
+    def reads_validation(self) -> bool:
+        """Whether it is fitted on the validation part, or chooses its epoch by it."""
+        return self.fit_on == "validation" or self.solver == "adam"
+
     def _idle(self) -> list[str]:
         """The params that the method does not read."""
         read = {

@@ -46,8 +46,8 @@ def wanted(params: Params) -> Wanted:
 
 
 def held_out(params: Params) -> set[str]:
-    """The experiments whose validation parts a fusion is fitted on, directly or through other fusions."""
-    ahead = [branch for fusion in params.fusions.values() if fusion.fit_on == "validation" for branch in fusion.of]
+    """The experiments whose validation parts a fusion reads, directly or through other fusions."""
+    ahead = [branch for fusion in params.fusions.values() if fusion.reads_validation for branch in fusion.of]
     seen: set[str] = set()
     while ahead:
         branch = ahead.pop()

@@ -144,6 +144,8 @@ experiments:
     assert nested["train-one"].cmd == "python -m stages.train one --hold-out"
     assert nested["train-two"].cmd == "python -m stages.train two --hold-out"
     assert nested["train-net"] == alone["train-net"]
+    by_adam = graph(f"{text}fusions: {{pair: {{of: [one, two], solver: adam}}}}")
+    assert by_adam["train-one"].cmd == "python -m stages.train one --hold-out"
 
 
 def test_curves_are_promised_only_where_something_has_epochs_and_weights_where_something_is_fused():
