@@ -19,6 +19,10 @@ class ParamsError(UserError):
     exit_code = 2
 
 
+class DataError(UserError, ValueError):
+    """Utterances or labels that a system cannot take; a ValueError too, as scikit-learn's estimators raise."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Suggest what `name` was meant to be: " (did you mean 'x'?)", or "" when nothing is near."""
     near = difflib.get_close_matches(name, list(known), n=1)

@@ -24,13 +24,13 @@ def corpus(speakers=4, emotions=EMOTIONS, takes=1):
     ]
 
 
-def write_features(path, utterances, extractor="logmel", **params):
+def write_features(path, utterances, extractor="logmel", frame_rate=50.0, **params):
     """Write {key: frames (T, D), or {stream: frames}} as a feature file, and open it."""
     streams = {key: value if isinstance(value, dict) else {"values": value} for key, value in utterances.items()}
     first = next(iter(streams.values()))
     name = next(iter(first))
     outline = Outline(
-        Header(extractor=extractor, version="1", params=params, frame_rate=50.0, corpus="toy"),
+        Header(extractor=extractor, version="1", params=params, frame_rate=frame_rate, corpus="toy"),
         list(streams),
         np.zeros((len(streams), 32), np.uint8),
         {stream: values.shape[1] for stream, values in first.items()},

@@ -22,7 +22,7 @@ def view(files, roles, keys=KEYS, groups=None):
 def classifier(system, params, seed=0, **changes):
     """A system with those of the params that it takes, and others in their place."""
     chosen = {name: value for name, value in (params | changes).items() if name in system.Params.model_fields}
-    return system(system.Params(**chosen), seed=seed)
+    return system(**chosen, seed=seed)
 
 
 def write_acoustic(folder, keys=KEYS, seed=0):

@@ -44,15 +44,15 @@ def prepare(folder: Path, count: int, length: float, model: str, layer: int) -> 
 
 def systems(model: str, layer: int, **training: Any) -> dict[str, tuple[str, Any]]:
     """Name -> the role it reads, and the untrained classifier."""
-    from pipeline.systems.wav2vec import Wav2vecBranch, Wav2vecParams
-    from pipeline.systems.wav2vec_end_to_end import EndToEndParams, Wav2vecEndToEnd
+    from pipeline.systems.wav2vec import Wav2vecBranch
+    from pipeline.systems.wav2vec_end_to_end import Wav2vecEndToEnd
 
     options = {"patience": 0, "batch_size": BATCH, "schedule": "constant", **training}
     whole = {**options, "model": model, "unfreeze_blocks": TRAINED}
     return {
-        "cached": ("ssl", Wav2vecBranch(Wav2vecParams(layer=layer, **options))),
-        "frozen": ("waveform", Wav2vecEndToEnd(EndToEndParams(train_projection=False, **whole))),
-        "paper": ("waveform", Wav2vecEndToEnd(EndToEndParams(train_projection=True, **whole))),
+        "cached": ("ssl", Wav2vecBranch(layer=layer, **options)),
+        "frozen": ("waveform", Wav2vecEndToEnd(train_projection=False, **whole)),
+        "paper": ("waveform", Wav2vecEndToEnd(train_projection=True, **whole)),
     }
 
 

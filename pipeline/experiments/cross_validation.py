@@ -110,7 +110,7 @@ def train_fold(
 def _fit(experiment: Experiment, train: Indices, validation: Indices, on_epoch: Callable[[], None]) -> "System":
     keys, emotions = experiment.training_part(train)
     held_out, truth = experiment.part(validation)
-    model: System = experiment.classifier(experiment.settings, seed=experiment.seed, device=experiment.device)
+    model = experiment.untrained()
     watched = (experiment.view(held_out), truth) if held_out else None
     return model.fit(experiment.view(keys), emotions, validation=watched, on_epoch=on_epoch)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
 from pipeline.strict import Strict
 from pipeline.systems.view import View
+
+if TYPE_CHECKING:
+    from pipeline.systems.system import System
 
 Indices = NDArray[np.int64]
 
@@ -64,6 +67,11 @@ class Experiment:
     def params(self) -> dict[str, Any]:
         """The system's params as plain values."""
         return self.settings.model_dump(mode="json")
+
+    def untrained(self) -> "System":
+        """The system with its params, the experiment's seed and device."""
+        system: System = self.classifier(**dict(self.settings), seed=self.seed, device=self.device)
+        return system
 
     @property
     def epochs(self) -> int:

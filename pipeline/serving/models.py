@@ -129,7 +129,7 @@ class Model:
         probabilities = np.zeros((len(self.card.folds), len(X), len(classes)))
         for number, own in enumerate(self.card.folds):
             columns = [classes.index(name) for name in own]
-            model = kind(settings, seed=self.card.seed, device=device)
+            model = kind(**dict(settings), seed=self.card.seed, device=device)
             model = _loaded(model, numbers_file(self.folder, number), X, own)
             with np.errstate(all="ignore"):  # what damaged numbers give is refused below
                 probabilities[number][:, columns] = model.predict_proba(X)

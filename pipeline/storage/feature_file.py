@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 from pipeline.storage.header import INDEX, SCHEMA, Header, checksum
+from pipeline.storage.source import described
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAD_BYTES = 4096
@@ -148,6 +149,14 @@ class FeatureFile:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def __repr__(self) -> str:
+        return f"FeatureFile({self.path}: {self.header.extractor}, {len(self)} utterances, {described(self)})"
+
+    @property
+    def label(self) -> str:
+        """What errors call it: its path."""
+        return str(self.path)
 
     def __reduce__(self) -> tuple[type["FeatureFile"], tuple[Path]]:
         return FeatureFile, (self.path.absolute(),)  # a worker may have another working folder

@@ -122,13 +122,13 @@ class CASER(NeuralSystem):
         """MFCC and hidden states."""
         return {
             "mfcc": Ragged(X.arrays("mfcc")),
-            "ssl": Ragged(X.arrays("ssl", layer_stream(X.file("ssl"), self.settings().layer))),
+            "ssl": Ragged(X.arrays("ssl", layer_stream(X.source("ssl"), self.settings().layer))),
         }
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""
-        mfcc_dim = X.file("mfcc").streams["values"].shape[1]
-        ssl_dim = X.file("ssl").streams[layer_stream(X.file("ssl"), self.settings().layer)].shape[1]
+        mfcc_dim = X.dims("mfcc")
+        ssl_dim = X.dims("ssl", layer_stream(X.source("ssl"), self.settings().layer))
         return CASERNetwork(mfcc_dim, ssl_dim, classes, self.settings())
 
     def representation(self, X: View) -> NDArray[np.float32]:

@@ -100,7 +100,7 @@ class CAF(NeuralSystem):
         settings: CAFParams = self.settings()
         logmel = Fixed(log_mels(X))
         if settings.top_blocks or settings.fusion == "attention":
-            return {"logmel": logmel, "ssl": Ragged(X.arrays("ssl", layer_stream(X.file("ssl"), settings.layer)))}
+            return {"logmel": logmel, "ssl": Ragged(X.arrays("ssl", layer_stream(X.source("ssl"), settings.layer)))}
         return {"logmel": logmel, "ssl": Fixed(mean_states(X, settings.layer))}
 
     def network(self, X: View, classes: int) -> nn.Module:

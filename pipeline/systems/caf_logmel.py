@@ -65,7 +65,7 @@ def log_mels(X: View) -> list[NDArray[Any]]:
     """
     arrays = X.arrays("logmel")
     if len({len(rows) for rows in arrays}) > 1:
-        raise UserError(f"{X.file('logmel').path}: utterances differ in length; CAF takes a log-Mel with `resize`")
+        raise UserError(f"{X.source('logmel').label}: utterances differ in length; CAF takes a log-Mel with `resize`")
     return arrays
 
 
@@ -77,7 +77,7 @@ def log_mel_shape(X: View, params: CAFLogMelParams) -> tuple[int, int]:
     """
     frames, mels = X.arrays("logmel")[0].shape
     if params.encoder == "dpcnn" and frames < 3:
-        raise UserError(f"{X.file('logmel').path}: log-Mels of {frames} frames; DPCNN needs 3 at least")
+        raise UserError(f"{X.source('logmel').label}: log-Mels of {frames} frames; DPCNN needs 3 at least")
     return frames, mels
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.errors import ParamsError
-from pipeline.features.ssl.streams import layer_stream
+from pipeline.features.ssl.streams import layer_stream, stream_name
 from pipeline.systems.caf_base import CAFBaseParams
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
@@ -65,14 +65,13 @@ class CAFSSLNetwork(nn.Module):
 
 def mean_states(X: View, layer: int) -> list[NDArray[np.float32]]:
     """A layer's states averaged over each utterance's frames, (ssl_dim,) each."""
-    states = X.arrays("ssl", layer_stream(X.file("ssl"), layer))
+    states = X.arrays("ssl", layer_stream(X.source("ssl"), layer))
     return [rows.mean(axis=0, dtype=np.float32) for rows in states]
 
 
 def state_dims(X: View, layer: int) -> int:
     """The width of a layer's states."""
-    dims: int = X.file("ssl").streams[layer_stream(X.file("ssl"), layer)].shape[1]
-    return dims
+    return X.dims("ssl", layer_stream(X.source("ssl"), layer))
 
 
 def trained_blocks(X: View, params: CAFSSLParams) -> TopBlocks | None:
@@ -83,7 +82,7 @@ def trained_blocks(X: View, params: CAFSSLParams) -> TopBlocks | None:
     """
     if not params.top_blocks:
         return None
-    top = TopBlocks.cached(X.file("ssl"), params.layer, params.backbone_dropout)
+    top = TopBlocks.cached(X.source("ssl"), params.layer, params.backbone_dropout)
     if len(top.blocks) != params.top_blocks:
         raise ParamsError(
             f"top_blocks: {params.top_blocks} blocks on layer {params.layer}, but the model has {len(top.blocks)} "
@@ -99,6 +98,10 @@ class CAFSSL(NeuralSystem):
     roles = ("ssl",)
     Params = CAFSSLParams
 
+    def stream(self) -> str:
+        """The layer's states."""
+        return stream_name(self.settings().layer)
+
     def raw(self) -> tuple[str, ...]:
         """With top blocks, the states they take."""
         return ("waveform", "ssl") if self.settings().top_blocks else ("waveform",)
@@ -107,7 +110,7 @@ class CAFSSL(NeuralSystem):
         """Hidden states: their mean over frames, or the frames where blocks are trained on them."""
         settings: CAFSSLParams = self.settings()
         if settings.top_blocks:
-            return {"ssl": Ragged(X.arrays("ssl", layer_stream(X.file("ssl"), settings.layer)))}
+            return {"ssl": Ragged(X.arrays("ssl", layer_stream(X.source("ssl"), settings.layer)))}
         return {"ssl": Fixed(mean_states(X, settings.layer))}
 
     def network(self, X: View, classes: int) -> nn.Module:

@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
+from pipeline.errors import DataError
 from pipeline.systems.functionals import vectors
 from pipeline.systems.normalisation import GROUPS
-from pipeline.systems.system import System
+from pipeline.systems.system import System, unreported
 from pipeline.systems.view import View
 
 FloatArray = NDArray[np.float64]
@@ -40,18 +40,19 @@ class Classical(System):
         X: View,
         y: Sequence[str],
         validation: tuple[View, Sequence[str]] | None = None,
-        on_epoch: Callable[[], None] = lambda: None,
+        on_epoch: Callable[[], None] = unreported,
     ) -> Self:
         """Fit on utterances X with labels y; a validation part is not needed and not used.
 
         Raises:
-            UserError: there is one emotion only, or a feature is undefined.
+            ParamsError: a param is not what it must be.
+            ValueError: X or y cannot be taken, or there is one class only.
+            UserError: a feature is undefined.
         """
-        self.classes_, codes = np.unique(np.array(y, dtype=str), return_inverse=True)
+        X, labels = self.training_data(X, y)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise UserError(
-                f"the training part has one emotion only, {str(self.classes_[0])!r}; choose another protocol"
-            )
+            raise DataError(f"the training part has one class only, {str(self.classes_[0])!r}; choose another protocol")
         table = self.table(X)
         scale = table.std(axis=0)
         scale[scale <= 1e-8] = 1
@@ -59,7 +60,6 @@ class Classical(System):
         found = self.train(self._standardised(table), codes.astype(np.int64), X)
         # As they will be when loaded: the layout of an array decides how a product is rounded.
         self.numbers_ |= {name: np.ascontiguousarray(value) for name, value in found.items()}
-        self.history_ = []
         return self
 
     def table(self, X: View) -> FloatArray:
@@ -80,11 +80,11 @@ class Classical(System):
         """Class probabilities (N, classes).
 
         Raises:
-            UserError: the features are of other dimensions than those fitted on.
+            ValueError: X cannot be taken, or its features are of other dimensions than those fitted on.
         """
-        table = self.table(X)
+        table = self.table(self.data(X))
         if table.shape[1] != len(self.numbers_["mean"]):
-            raise UserError(
+            raise DataError(
                 f"the model takes vectors of {len(self.numbers_['mean'])} dimensions, these features give "
                 f"{table.shape[1]}; use the features it was trained on"
             )

@@ -76,6 +76,6 @@ class FrameSystem(NeuralSystem):
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""
-        dims = X.file(X.roles[0]).streams["values"].shape[1]
+        dims = X.dims(X.roles[0])
         encoder, width = self.encoder(dims, self.settings())
         return FrameNetwork(X.roles[0], encoder, dims, width, classes)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.header import Header
+from pipeline.storage.source import Source
 from pipeline.systems.view import View
 
 FloatArray = NDArray[np.float64]
@@ -159,15 +159,15 @@ def _percentiles(values: FloatArray) -> list[FloatArray]:
     return found
 
 
-_known: WeakKeyDictionary[FeatureFile, dict[str, FloatArray]] = WeakKeyDictionary()
-"""clean file of a role -> key -> vector, so that folds of one corpus describe each utterance once"""
+_known: WeakKeyDictionary[Source, dict[str, FloatArray]] = WeakKeyDictionary()
+"""clean file (or arrays) of a role -> key -> vector, so that folds of one corpus describe each utterance once"""
 
 
 def vectors(X: View) -> FloatArray:
     """The utterances of a view as vectors (N, dims), its roles side by side in the view's order.
 
     Of a framed role it is `describe`; of hidden states mean and standard deviation over the frames, layer after layer;
-    prosody and states that are pooled already are taken as they are.
+    prosody, states that are pooled already and a plain array of vectors are taken as they are.
 
     Raises:
         UserError: a feature is undefined for an utterance.
@@ -178,8 +178,8 @@ def vectors(X: View) -> FloatArray:
 def _of_role(X: View, role: str) -> FloatArray:
     if not len(X):
         return np.zeros((0, 0))
-    header = X.file(role).header
-    known = _known.setdefault(X.file(role), {})
+    header = X.source(role).header
+    known = _known.setdefault(X.source(role), {})
     new = [i for i, key in enumerate(X.keys) if key not in known]
     streams = X.streams(role) if header.extractor == "ssl" else ["values"]
     arrays = [X[np.array(new, np.int64)].arrays(role, stream) for stream in streams]
@@ -187,7 +187,7 @@ def _of_role(X: View, role: str) -> FloatArray:
         vector = _vector(own, header)
         if not np.isfinite(vector).all():
             raise UserError(
-                f"{X.file(role).path}: features of {str(X.keys[i])!r} are undefined; "
+                f"{X.source(role).label}: features of {str(X.keys[i])!r} are undefined; "
                 "extract prosody with `mode: clean`, and other features anew"
             )
         known[str(X.keys[i])] = vector
@@ -196,7 +196,7 @@ def _of_role(X: View, role: str) -> FloatArray:
 
 def _vector(streams: Sequence[NDArray[Any]], header: Header) -> FloatArray:
     """One utterance's vector of its streams, each (frames, dims)."""
-    if header.extractor not in ("ssl", "prosody"):
+    if header.extractor not in ("ssl", "prosody", ""):
         return describe(streams[0], header.extractor, header.params)
     values = [np.asarray(rows, np.float64) for rows in streams]  # half precision has no room for sums
     if header.extractor == "ssl" and header.params.get("pool", "none") == "none":

@@ -28,8 +28,8 @@ from pydantic import Field, StrictInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from pipeline.errors import UserError
-from pipeline.features.ssl.streams import layer_stream
+from pipeline.errors import DataError, UserError
+from pipeline.features.ssl.streams import layer_stream, stream_name
 from pipeline.systems.layers.am_softmax import AMSoftmaxLoss, CosineClassifier
 from pipeline.systems.layers.bilstm import BiLSTM
 from pipeline.systems.layers.cross_attention import CrossAttentionTransformer
@@ -219,6 +219,17 @@ class HuMPCATSystem(NeuralSystem):
 
     accepts = {"mfcc": ("mfcc", "lpcc", "stft", "logmel"), "logmel": ("logmel", "stft", "lpcc", "mfcc")}
 
+    def stream(self) -> str:
+        """The states of the only layer.
+
+        Raises:
+            DataError: there are several.
+        """
+        layers = self.settings().layers
+        if len(layers) > 1:
+            raise DataError(f"{type(self).__name__} reads layers {layers}, which one array cannot hold; give a View")
+        return stream_name(layers[0])
+
     def inputs(self, X: View) -> Inputs:
         """Prosodic features, frames and hidden states, each of one shape."""
         inputs: dict[str, Fixed] = {}
@@ -229,7 +240,7 @@ class HuMPCATSystem(NeuralSystem):
                 inputs[role] = Fixed(self._of_one_length(X, role, "values"))
         if "ssl" in X.roles:
             for layer in self.settings().layers:
-                stream = layer_stream(X.file("ssl"), layer)
+                stream = layer_stream(X.source("ssl"), layer)
                 inputs[state_input(layer)] = Fixed(self._of_one_length(X, "ssl", stream))
         return inputs
 
@@ -238,11 +249,11 @@ class HuMPCATSystem(NeuralSystem):
         settings = self.settings()
         dims = {}
         for role in X.roles:
-            stream = layer_stream(X.file("ssl"), settings.layers[0]) if role == "ssl" else "values"
-            dims[role] = X.file(role).streams[stream].shape[1]
+            stream = layer_stream(X.source("ssl"), settings.layers[0]) if role == "ssl" else "values"
+            dims[role] = X.dims(role, stream)
         if dims.get("ssl", KERNEL[1]) < KERNEL[1]:
             raise UserError(
-                f"{X.file('ssl').path}: hidden states of {dims['ssl']} dimensions; HuMP-CAT's convolution needs "
+                f"{X.source('ssl').label}: hidden states of {dims['ssl']} dimensions; HuMP-CAT's convolution needs "
                 f"{KERNEL[1]} at least"
             )
         return HuMPCATNetwork(dims, classes, settings)
@@ -256,23 +267,23 @@ class HuMPCATSystem(NeuralSystem):
         vectors = [rows[0] for rows in X.arrays("prosody")]
         if not all(np.isfinite(vector).all() for vector in vectors):
             raise UserError(
-                f"{X.file('prosody').path}: has values that are not defined (NaN); HuMP-CAT takes prosody with "
+                f"{X.source('prosody').label}: has values that are not defined (NaN); HuMP-CAT takes prosody with "
                 "`mode: clean`"
             )
         return vectors
 
     def _of_one_length(self, X: View, role: str, stream: str) -> list[NDArray[Any]]:
         arrays = X.arrays(role, stream)
-        path, least = X.file(role).path, KERNEL[0] if role == "ssl" else POOL
+        label, least = X.source(role).label, KERNEL[0] if role == "ssl" else POOL
         lengths = {len(rows) for rows in arrays}
         if len(lengths) > 1:
             raise UserError(
-                f"{path}: utterances differ in length ({min(lengths)} to {max(lengths)} frames); HuMP-CAT takes one "
+                f"{label}: utterances differ in length ({min(lengths)} to {max(lengths)} frames); HuMP-CAT takes one "
                 f"length: {SEVEN_SECONDS}"
             )
         if min(lengths) < least:
             raise UserError(
-                f"{path}: {min(lengths)} frames; HuMP-CAT needs {least} at least (349 in the paper): {SEVEN_SECONDS}"
+                f"{label}: {min(lengths)} frames; HuMP-CAT needs {least} at least (349 in the paper): {SEVEN_SECONDS}"
             )
         return arrays
 

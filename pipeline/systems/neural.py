@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.errors import ParamsError, UserError
+from pipeline.errors import DataError, ParamsError, UserError
 from pipeline.systems import CURVE
+from pipeline.systems.arrays import as_view
 from pipeline.systems.layers.cross_entropy import CrossEntropy
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.normalisation import GROUPS, Statistics
-from pipeline.systems.system import System
+from pipeline.systems.system import System, unreported
 from pipeline.systems.training.batches import Batches, Fixed, Inputs, Ragged, memory_budget
 from pipeline.systems.training.loop import Loop, make_loop
 from pipeline.systems.training.params import TrainingParams
@@ -51,20 +52,23 @@ class NeuralSystem(System):
         X: View,
         y: Sequence[str],
         validation: tuple[View, Sequence[str]] | None = None,
-        on_epoch: Callable[[], None] = lambda: None,
+        on_epoch: Callable[[], None] = unreported,
     ) -> Self:
         """Train on utterances X with labels y; `validation` picks the epoch kept, unless `stop` is false.
 
         Raises:
+            ParamsError: a param is not what it must be.
+            ValueError: X or y cannot be taken.
             UserError: early stopping is asked for and there is no validation part, or the loss became no number.
         """
+        X, labels = self.training_data(X, y)
         settings = self.settings()
         if settings.stop and settings.patience and validation is None:
             raise UserError(f"{type(self).__name__}: patience {settings.patience} needs a validation part")
-        self.classes_ = np.unique(np.array(y, dtype=str))
-        codes = self._codes(y)
+        self.classes_ = np.unique(labels)
+        codes = self._codes(labels)
         train = self._batches(X, codes)
-        held_out = None if validation is None else self._batches(validation[0], self._codes(validation[1]))
+        held_out = None if validation is None else self._batches(self.data(validation[0]), self._codes(validation[1]))
         criterion = self.loss(self._weights(codes), settings.label_smoothing)
         self.nets_: list[Loop] = []
         for seed in range(self.seed, self.seed + settings.seeds):
@@ -85,8 +89,10 @@ class NeuralSystem(System):
         """Class probabilities (N, classes), the mean over seeds.
 
         Raises:
+            ValueError: X cannot be taken.
             UserError: training ended with weights that are no numbers.
         """
+        X = self.data(X)
         data = self._batches(X, np.zeros(len(X), np.int64))
         found: NDArray[np.float64] = np.mean([net.predict_proba(data).astype(np.float64) for net in self.nets_], axis=0)
         if not np.isfinite(found).all():
@@ -112,6 +118,7 @@ class NeuralSystem(System):
         """Read what `save` wrote, for features as those of X; returns the trained classifier."""
         from safetensors.torch import load_file
 
+        X = as_view(self, X, fitting=True)
         self.classes_ = np.array(classes, dtype=str)
         weights = load_file(path)
         self.nets_ = []
@@ -121,9 +128,8 @@ class NeuralSystem(System):
             missing, unknown = network.load_state_dict(own, strict=False)
             if unknown or set(missing) - _frozen(network):
                 raise UserError(f"{path}: is of another system or of other params")
-            net = make_loop(
-                network, self.loss(None, 0.0), self.settings(), len(classes), self.seed + number, self.device
-            )
+            seed, loss = self.seed + number, self.loss(None, 0.0)
+            net = make_loop(network, loss, self.settings(), len(classes), seed, self.device, on_epoch=unreported)
             self.nets_.append(net.initialize())
         return self
 
@@ -183,11 +189,11 @@ class NeuralSystem(System):
         counts = np.bincount(codes, minlength=len(self.classes_))
         return torch.from_numpy(len(codes) / (len(self.classes_) * counts)).float()
 
-    def _codes(self, y: Sequence[str]) -> NDArray[np.int64]:
-        labels = np.array(y, dtype=str)
-        unknown = set(labels) - set(self.classes_)
+    def _codes(self, y: Any) -> NDArray[np.int64]:
+        labels = np.asarray(y)
+        unknown = {*labels.tolist()} - {*self.classes_.tolist()}
         if unknown:
-            raise UserError(f"emotion {str(min(unknown))!r} is validated on but not trained on")
+            raise DataError(f"emotion {str(min(unknown))!r} is validated on but not trained on")
         return np.searchsorted(self.classes_, labels).astype(np.int64)
 
 

@@ -159,7 +159,7 @@ class SERCT(NeuralSystem):
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network; it is the same for any waveforms."""
-        rate = int(X.file("waveform").header.frame_rate)
+        rate = int(X.source("waveform").header.frame_rate)
         if rate != 16000:
-            raise UserError(f"{X.file('waveform').path}: is at {rate} Hz; SERCT takes waveforms of 16000 Hz")
+            raise UserError(f"{X.source('waveform').label}: is at {rate} Hz; SERCT takes waveforms of 16000 Hz")
         return SERCTNetwork(classes, self.settings())

@@ -74,7 +74,7 @@ class SpectrogramBranch(NeuralSystem):
         arrays = X.arrays("logmel")
         if len({len(rows) for rows in arrays}) > 1:
             raise UserError(
-                f"{X.file('logmel').path}: utterances differ in length; "
+                f"{X.source('logmel').label}: utterances differ in length; "
                 "the spectrogram branch takes a log-Mel with `clip` and `pad_to`"
             )
         return {"logmel": Fixed(arrays)}
@@ -84,7 +84,7 @@ class SpectrogramBranch(NeuralSystem):
         frames, mels = X.arrays("logmel")[0].shape
         if min(frames, mels) < 16 or mels % 8:
             raise UserError(
-                f"{X.file('logmel').path}: {frames} frames of {mels} mel bands; "
+                f"{X.source('logmel').label}: {frames} frames of {mels} mel bands; "
                 "the spectrogram branch needs at least 16 of each, and a multiple of 8 bands"
             )
         return SpectrogramNetwork(frames, mels, classes, self.settings())

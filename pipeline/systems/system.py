@@ -8,23 +8,33 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
+from pipeline.strict import validate
+from pipeline.systems.arrays import as_labels, as_view
+from pipeline.systems.constructor import RunParams, constructor, plain
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.view import View
+
+
+def unreported() -> None:
+    """An epoch's end that nobody waits for; no lambda, so that a trained system can be pickled."""
 
 
 class System(ClassifierMixin, BaseEstimator, ABC):
     """A classifier; subclasses set `name`, `roles` or `optional`, and `Params`, and give what is abstract here.
 
-    Args:
-        params: a `Params` object; None for its defaults.
-        seed: of whatever is drawn.
-        device: torch device, for networks; not part of the result.
+    Each field of `Params` is a keyword of the constructor and an attribute, as are `seed` and `device`. X is a `View`,
+    or a plain array where the system reads one role, see `pipeline.systems.arrays.as_view`. The stage `train`, fusions,
+    `ser predict` and `ser bench` call and read what has a docstring here, and nothing else.
     """
 
     Params: ClassVar[type[SystemParams]]
+    """names, defaults and descriptions of its params"""
     name: ClassVar[str]
-    roles: ClassVar[tuple[str, ...]]
+    """the system's name, as in params.yaml"""
+    roles: ClassVar[tuple[str, ...]] = ()
     """the features it must have, of logmel, mfcc, prosody, ssl and waveform"""
     optional: ClassVar[tuple[str, ...]] = ()
     """those it takes where they are given"""
@@ -32,21 +42,32 @@ class System(ClassifierMixin, BaseEstimator, ABC):
     """role -> extractors that may fill it, where these are others than its namesake"""
     uses_validation: ClassVar[bool] = True
     """whether `fit` makes use of a validation part; where not, those utterances are trained on"""
-    classes_: NDArray[np.str_]
-    """the emotions trained on, sorted"""
-    history_: list[dict[str, float]]
+    classes_: NDArray[Any]
+    """the labels trained on, sorted; set by `fit` and `load`"""
+    history_: Sequence[Mapping[str, float]] = ()
     """a row for each epoch, of what `CURVE` names; validation figures where there is a validation part"""
     seconds_per_epoch_: float = np.nan
     """time (s); NaN where there are no epochs"""
+    n_features_in_: int
+    """width of a plain array's vectors or frames; not there after a view"""
 
-    def __init__(self, params: Any = None, seed: int = 0, device: str = "cpu") -> None:
-        self.params = params
-        self.seed = seed
-        self.device = device
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "Params" in vars(cls) and "__init__" not in vars(cls):
+            if hidden := [name for name in cls.Params.model_fields if hasattr(cls, name)]:
+                raise TypeError(f"{cls.__name__}: the param {hidden[0]!r} has the name of a method; give it another")
+            cls.__init__ = constructor(cls.__name__, cls.Params)  # type: ignore[method-assign]
+
+    def __init__(self, **params: Any) -> None:
+        raise TypeError(f"{type(self).__name__} has no Params")
 
     def settings(self) -> Any:
-        """The params, or their defaults."""
-        return self.Params() if self.params is None else self.params
+        """The params as an object of `Params`.
+
+        Raises:
+            ParamsError: one is not what it must be; the message names it, its value and what was expected.
+        """
+        return validate(self.Params, self._given(self.Params), type(self).__name__)
 
     @abstractmethod
     def fit(
@@ -54,7 +75,7 @@ class System(ClassifierMixin, BaseEstimator, ABC):
         X: View,
         y: Sequence[str],
         validation: tuple[View, Sequence[str]] | None = None,
-        on_epoch: Callable[[], None] = lambda: None,
+        on_epoch: Callable[[], None] = unreported,
     ) -> Self:
         """Train on utterances X with labels y, and set `classes_` and `history_`; returns itself.
 
@@ -95,7 +116,42 @@ class System(ClassifierMixin, BaseEstimator, ABC):
         """Floating-point operations of a prediction for X; NaN where they are not counted."""
         return np.nan
 
-    def predict(self, X: View) -> NDArray[np.str_]:
+    def predict(self, X: View) -> NDArray[Any]:
         """Class labels (N,)."""
-        labels: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        chosen = self.predict_proba(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[chosen]
         return labels
+
+    def stream(self) -> str:
+        """The stream that a plain array stands for: `values`, or a layer of hidden states."""
+        return "values"
+
+    def training_data(self, X: Any, y: Any) -> tuple[View, NDArray[Any]]:
+        """X as a view and y as labels (N,), with all that `fit` was given checked.
+
+        Raises:
+            ParamsError: a param is not what it must be.
+            ValueError: X or y is nothing that this system can be trained on.
+        """
+        self.settings()
+        validate(RunParams, self._given(RunParams), type(self).__name__)
+        view = as_view(self, X, fitting=True)
+        return view, as_labels(view, y)
+
+    def data(self, X: Any) -> View:
+        """X as a view, for the trained classifier.
+
+        Raises:
+            ValueError: X is nothing that it can predict, or it is not trained (`NotFittedError`).
+        """
+        check_is_fitted(self)
+        return as_view(self, X)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = not self.roles  # a table of features, which waveforms are not
+        tags.input_tags.three_d_array = len(self.roles) == 1 and self.roles != ("waveform",)
+        return tags
+
+    def _given(self, params: type[SystemParams] | type[RunParams]) -> dict[str, Any]:
+        return plain({name: getattr(self, name) for name in params.model_fields})

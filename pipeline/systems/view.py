@@ -1,6 +1,6 @@
-"""X: a batch-indexable view over feature files, as scikit-learn's splitters and our systems take it."""
+"""X: a batch-indexable view over features, as scikit-learn's splitters and our systems take it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.audio.keys import source_key
 from pipeline.errors import UserError
-from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.source import Source, described
 
 
 class View:
@@ -16,37 +16,54 @@ class View:
 
     Args:
         keys: the N utterance keys, also the attribute of that name.
-        files: role (`logmel`, `mfcc`, `prosody`, `ssl`, `waveform`) -> the files that hold its rows, the clean file
-            first.
+        sources: role (`logmel`, `mfcc`, `prosody`, `ssl`, `waveform`) -> the feature files that hold its rows, the
+            clean file first, or `Arrays`.
         groups: kind (`speaker`, `corpus`) -> key of every clean recording -> its group's name.
 
     Raises:
-        UserError: no file of a role holds one of the keys.
+        UserError: no source of a role holds one of the keys.
+
+    Example:
+        >>> import numpy as np
+        >>> from pipeline.storage.source import Arrays
+        >>> frames = [np.zeros((length, 13), np.float32) for length in (90, 120, 75)]
+        >>> X = View(["a", "b", "c"], {"mfcc": [Arrays({"values": frames}, keys=["a", "b", "c"], extractor="mfcc")]})
+        >>> X
+        View(3 utterances, mfcc 13)
+        >>> X[1:].keys.tolist(), [rows.shape for rows in X[[0, 2]].arrays("mfcc")]
+        (['b', 'c'], [(90, 13), (75, 13)])
     """
 
     def __init__(
         self,
         keys: Sequence[str],
-        files: Mapping[str, Sequence[FeatureFile]],
+        sources: Mapping[str, Sequence[Source]],
         groups: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.keys = np.array(keys, dtype=object)
         self._groups = groups or {}
-        self._files = {role: list(found) for role, found in files.items()}
-        self._places = {role: self._find(found) for role, found in self._files.items()}
+        self._sources = {role: list(own) for role, own in sources.items()}
+        self._places = {role: self._find(own) for role, own in self._sources.items()}
 
-    def _find(self, files: Sequence[FeatureFile]) -> NDArray[np.int64]:
-        """(N, 2): number of the file that holds a key, and its row there."""
+    def _find(self, sources: Sequence[Source]) -> NDArray[np.int64]:
+        """(N, 2): number of the source that holds a key, and its row there."""
         places = np.full((len(self.keys), 2), -1, np.int64)
-        for number, file in enumerate(files):
-            held = set(file.keys)
+        for number, source in enumerate(sources):
+            held = set(source.keys)
             mine = [i for i, key in enumerate(self.keys) if key in held]
             places[mine, 0] = number
-            places[mine, 1] = file.index(self.keys[mine])
+            places[mine, 1] = source.index(self.keys[mine])
         missing = self.keys[places[:, 0] < 0]
         if len(missing):
-            files[0].index(missing[:1])
+            sources[0].index(missing[:1])
         return places
+
+    def __repr__(self) -> str:
+        known = self._groups.get("speaker", {})
+        speakers = {known.get(source_key(key), "") for key in self.keys} - {""}
+        roles = [f"{role} {described(self.source(role))}" for role in self.roles]
+        parts = [*([f"{len(speakers)} speakers"] if speakers else []), *roles]
+        return f"View({', '.join([f'{len(self)} utterances', *parts])})"
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -59,14 +76,22 @@ class View:
     @property
     def roles(self) -> list[str]:
         """The roles that have features."""
-        return list(self._files)
+        return list(self._sources)
 
     def __getitem__(self, indices: Any) -> "View":
+        places = {role: places[indices].reshape(-1, 2) for role, places in self._places.items()}
+        return self._with(np.atleast_1d(self.keys[indices]), places)
+
+    def only(self, roles: Collection[str]) -> "View":
+        """The same utterances with those of their roles that are among `roles`."""
+        return self._with(self.keys, {role: places for role, places in self._places.items() if role in roles})
+
+    def _with(self, keys: NDArray[Any], places: Mapping[str, NDArray[np.int64]]) -> "View":
         view = object.__new__(View)
-        view.keys = np.atleast_1d(self.keys[indices])
-        view._files = self._files
+        view.keys = keys
         view._groups = self._groups
-        view._places = {role: places[indices].reshape(-1, 2) for role, places in self._places.items()}
+        view._sources = {role: self._sources[role] for role in places}
+        view._places = dict(places)
         return view
 
     def groups(self, kind: str) -> list[str]:
@@ -87,17 +112,22 @@ class View:
     def whole(self) -> "View":
         """All clean recordings whose groups are known, those of other parts too; labels are not among what it has."""
         keys = list(next(iter(self._groups.values()), {}))
-        return View(keys, self._files, self._groups)
+        return View(keys, self._sources, self._groups)
 
-    def file(self, role: str) -> FeatureFile:
-        """The clean feature file of a role."""
-        return self._files[role][0]
+    def source(self, role: str) -> Source:
+        """Where a role's features come from: the clean feature file, or arrays."""
+        return self._sources[role][0]
 
     def streams(self, role: str) -> list[str]:
         """The names of a role's streams, sorted: `values`, or its layers in their order."""
-        return sorted(self.file(role).streams)
+        return sorted(self.source(role).streams)
+
+    def dims(self, role: str, stream: str = "values") -> int:
+        """The width of a stream's frames."""
+        width: int = self.source(role).streams[stream].shape[1]
+        return width
 
     def arrays(self, role: str, stream: str = "values") -> list[NDArray[Any]]:
         """Each utterance's frames of one stream, (frames, dims)."""
-        files = self._files[role]
-        return [files[file].row(int(row), stream) for file, row in self._places[role]]
+        sources = self._sources[role]
+        return [sources[number].row(int(row), stream) for number, row in self._places[role]]

@@ -9,7 +9,7 @@ whole model, and its projection, is `wav2vec_end_to_end`.
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.features.ssl.streams import layer_stream
+from pipeline.features.ssl.streams import layer_stream, stream_name
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.neural import Inputs, NeuralSystem, Ragged
@@ -71,17 +71,21 @@ class Wav2vecBranch(NeuralSystem):
     roles = ("ssl",)
     Params = Wav2vecParams
 
+    def stream(self) -> str:
+        """The states of the layer to start from."""
+        return stream_name(self.settings().layer)
+
     def raw(self) -> tuple[str, ...]:
         """The states, which pretrained blocks take."""
         return ("ssl",)
 
     def inputs(self, X: View) -> Inputs:
         """Cached hidden states."""
-        return {"ssl": Ragged(X.arrays("ssl", layer_stream(X.file("ssl"), self.settings().layer)))}
+        return {"ssl": Ragged(X.arrays("ssl", layer_stream(X.source("ssl"), self.settings().layer)))}
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network, its top blocks initialised with the weights of the model that made the features."""
         settings: Wav2vecParams = self.settings()
-        file = X.file("ssl")
-        top = TopBlocks.cached(file, settings.layer, settings.backbone_dropout)
-        return Wav2vecNetwork(top, file.streams[layer_stream(file, settings.layer)].shape[1], classes, settings)
+        source = X.source("ssl")
+        top = TopBlocks.cached(source, settings.layer, settings.backbone_dropout)
+        return Wav2vecNetwork(top, X.dims("ssl", layer_stream(source, settings.layer)), classes, settings)

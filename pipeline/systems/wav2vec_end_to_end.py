@@ -112,10 +112,10 @@ class Wav2vecEndToEnd(NeuralSystem):
         Raises:
             UserError: they are of another sampling rate or number format.
         """
-        file = X.file("waveform")
-        rate, kind = file.header.params.get("sample_rate", 16000), file.streams["values"].dtype
+        source = X.source("waveform")
+        rate, kind = source.header.params.get("sample_rate", 16000), source.streams["values"].dtype
         if rate != 16000 or kind != "int16":
-            raise UserError(f"{file.path}: {kind} samples at {rate} Hz; the branch takes int16 samples at 16000 Hz")
+            raise UserError(f"{source.label}: {kind} samples at {rate} Hz; the branch takes int16 samples at 16000 Hz")
         return {"waveform": Ragged(X.arrays("waveform"))}
 
     def network(self, X: View, classes: int) -> nn.Module:

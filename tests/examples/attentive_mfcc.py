@@ -47,5 +47,4 @@ class AttentiveMFCC(NeuralSystem):
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""
-        dims = X.file("mfcc").streams["values"].shape[1]
-        return AttentiveMFCCNetwork(dims, classes, self.settings())
+        return AttentiveMFCCNetwork(X.dims("mfcc"), classes, self.settings())

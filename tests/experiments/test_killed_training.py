@@ -35,6 +35,8 @@ class Params(Strict):
 
 
 class Model(System):
+    Params = Params
+
     def fit(self, X, y, validation=None, on_epoch=lambda: None):
         global fits
         if fits == kill_at:

@@ -29,10 +29,8 @@ class ToyParams(Strict):
 class Toy(System):
     """Model number n, counted from 1, gives the first class the probability n / 1000."""
 
+    Params = ToyParams
     models = []
-
-    def __init__(self, params, seed, device):
-        self.params, self.seed, self.device = params, seed, device
 
     def fit(self, X, y, validation, on_epoch):
         Toy.models.append(self)
@@ -44,7 +42,7 @@ class Toy(System):
         self.predicted = []
         self.classes_ = np.unique(y)
         self.history_ = [{"epoch": 1, "train_loss": 1.5}, {"epoch": 2, "train_loss": 0.5, "valid_loss": 0.25}]
-        for _ in range(self.params.epochs):
+        for _ in range(self.epochs):
             on_epoch()
         return self
 

@@ -144,6 +144,8 @@ class Params(Strict):
 class Classifier(System):
     """Says the share of angry utterances in training, and which process trained it."""
 
+    Params = Params
+
     def fit(self, X, y, validation, on_epoch):
         self.classes_, self.share = np.unique(y), float(np.mean([rows.mean() for rows in X.arrays("logmel")]))
         self.history_ = [{"epoch": 1, "train_loss": float(os.getpid())}]

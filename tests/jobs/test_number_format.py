@@ -7,6 +7,7 @@ import pytest
 import torch
 from feature_files import EMOTIONS, write_logmel
 from half_precision import or_refused
+from sklearn.base import clone
 from torch import nn
 
 from pipeline.errors import UserError
@@ -94,7 +95,7 @@ def X(tmp_path):
 
 
 def fit(X, kind=Small, **params):
-    return kind(TrainingParams(**{"epochs": 2, "batch_size": 4, **params})).fit(X, list(EMOTIONS) * 2)
+    return kind(**{"epochs": 2, "batch_size": 4, **params}).fit(X, list(EMOTIONS) * 2)
 
 
 def check(network):
@@ -117,11 +118,11 @@ def test_a_training_in_wrong_arithmetic_is_refused(X, monkeypatch, kernel, says)
 def test_a_loaded_model_is_tried_where_it_predicts(X, monkeypatch, tmp_path):
     model = fit(X, precision="bfloat16")
     model.save(tmp_path / "m")
-    loaded = Small(model.params).load(tmp_path / "m", X, model.classes_.tolist())
+    loaded = clone(model).load(tmp_path / "m", X, model.classes_.tolist())
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
     monkeypatch.setattr(Linear, "kernel", staticmethod(lambda x: x.flip(-1)))
     with pytest.raises(UserError, match=WRONG):
-        Small(model.params).load(tmp_path / "m", X, model.classes_.tolist()).predict_proba(X)
+        clone(model).load(tmp_path / "m", X, model.classes_.tolist()).predict_proba(X)
 
 
 @pytest.mark.parametrize("kind", [Small, Recurrent])

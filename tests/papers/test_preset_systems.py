@@ -76,7 +76,7 @@ def test_every_experiment_builds_and_takes_a_step(tmp_path, name, system, experi
         small["precision"] = "bfloat16"
     params = entry.get("params", {}) | {k: v for k, v in small.items() if k in classifier.Params.model_fields}
     X, y = View(keys, files), np.array(["angry", "happy"] * 2)
-    model = classifier(validate(classifier.Params, params), seed=0).fit(X, y)
+    model = classifier(**dict(validate(classifier.Params, params)), seed=0).fit(X, y)
     probabilities = model.predict_proba(X)
     assert probabilities.shape == (4, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)

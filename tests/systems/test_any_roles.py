@@ -8,18 +8,22 @@ from system_checks import KEYS, LABELS, check_learnt, check_saved
 from pipeline.errors import UserError
 from pipeline.systems import find_system
 from pipeline.systems.functionals import describe, vectors
-from pipeline.systems.mlp import MLPParams
-from pipeline.systems.pooled import PooledParams
-from pipeline.systems.svm import SVMParams
 from pipeline.systems.view import View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 LAYERS = ("layer_01", "layer_09")
 FAST = {
-    "pooled": PooledParams(c=100.0),
-    "svm": SVMParams(c=100.0),
-    "mlp": MLPParams(epochs=40, batch_size=8, dropout=0.0, schedule="constant", weight_decay=0.0, learning_rate=0.01),
+    "pooled": {"c": 100.0},
+    "svm": {"c": 100.0},
+    "mlp": {
+        "epochs": 40,
+        "batch_size": 8,
+        "dropout": 0.0,
+        "schedule": "constant",
+        "weight_decay": 0.0,
+        "learning_rate": 0.01,
+    },
 }
 SETS = {
     "logmel": ("logmel",),
@@ -93,7 +97,7 @@ def test_roles_stand_side_by_side_in_the_views_order(files):
 @pytest.mark.parametrize("name", FAST)
 def test_any_set_of_features_is_learnt_and_loaded(files, tmp_path, name, roles):
     X = view(files, roles)
-    model = find_system(name).load()(FAST[name]).fit(X, LABELS)
+    model = find_system(name).load()(**FAST[name]).fit(X, LABELS)
     check_learnt(model, X)
     check_saved(model, X, tmp_path)
 

@@ -182,11 +182,10 @@ def test_saving_and_loading_changes_no_probability(X, fitted, tmp_path):
 
 
 def test_the_published_training_runs_with_validation(X):
-    params = CASERParams(**SMALL, epochs=3)
-    model = CASER(params).fit(X[:8], LABELS[:8], validation=(X[8:], LABELS[8:]))
+    model = CASER(**SMALL, epochs=3).fit(X[:8], LABELS[:8], validation=(X[8:], LABELS[8:]))
     assert 1 <= len(model.history_) <= 3
     with pytest.raises(UserError, match="patience 7 needs a validation part"):
-        CASER(params).fit(X, LABELS)
+        CASER(**SMALL, epochs=3).fit(X, LABELS)
 
 
 def test_the_representation_is_what_the_classifier_reads(X, fitted):

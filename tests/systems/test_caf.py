@@ -199,7 +199,7 @@ def takes_a_step(files, roles, model, **options):
     """One step changes every trained parameter."""
     X = view(files, roles, model)
     layer = {"layer": 1 if model == "hubert" else 9} if "ssl" in roles else {}
-    caf = SYSTEMS[roles](SYSTEMS[roles].Params(epochs=1, **layer, **options))
+    caf = SYSTEMS[roles](epochs=1, **layer, **options)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         before = dict(caf.network(X, 4).named_parameters())

@@ -12,8 +12,8 @@ from system_checks import GROUPS, KEYS, LABELS, classifier, view, write_acoustic
 from pipeline.errors import UserError
 from pipeline.systems.classical import softmax
 from pipeline.systems.functionals import vectors
-from pipeline.systems.pooled import Pooled, PooledParams
-from pipeline.systems.svm import SVM, SVMParams, best_factor
+from pipeline.systems.pooled import Pooled
+from pipeline.systems.svm import SVM, best_factor
 from pipeline.systems.svm import _folds as svm_folds
 
 ROLES = ("logmel", "mfcc", "prosody")
@@ -43,7 +43,7 @@ def test_pooled_is_scikit_learns_logistic_regression(X):
     for y in (labels, LABELS):
         scaled = StandardScaler().fit_transform(vectors(X))
         for balanced, weight in ((True, "balanced"), (False, None)):
-            model = Pooled(PooledParams(c=0.5, balanced=balanced)).fit(X, y)
+            model = Pooled(c=0.5, balanced=balanced).fit(X, y)
             wanted = LogisticRegression(C=0.5, class_weight=weight, max_iter=5000).fit(scaled, y)
             np.testing.assert_allclose(model.predict_proba(X), wanted.predict_proba(scaled), atol=1e-6)
 
@@ -51,7 +51,7 @@ def test_pooled_is_scikit_learns_logistic_regression(X):
 def test_the_svm_is_scikit_learns_one_against_the_rest(X):
     scaled = StandardScaler().fit_transform(vectors(X))
     for kernel, gamma in (("rbf", 1 / scaled.shape[1]), ("linear", 1.0)):
-        model = SVM(SVMParams(c=0.7, kernel=kernel)).fit(X, LABELS)
+        model = SVM(c=0.7, kernel=kernel).fit(X, LABELS)
         scores = model.scores(scaled, model.numbers_)
         for number, emotion in enumerate(sorted(EMOTIONS)):
             weights = scaled if kernel == "rbf" else scaled / np.sqrt(scaled.shape[1])
@@ -127,7 +127,7 @@ def test_scikit_learn_can_cross_validate_it(X, name):
 
 @pytest.mark.parametrize("name", CLASSICAL)
 def test_one_emotion_only_is_refused(X, name):
-    with pytest.raises(UserError, match="one emotion only, 'sad'"):
+    with pytest.raises(UserError, match="one class only, 'sad'"):
         make(name).fit(X, ["sad"] * 16)
 
 

@@ -19,7 +19,7 @@ from pipeline.features.ssl.loading import load_backbone
 from pipeline.systems import find_system
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.view import View
-from pipeline.systems.wav2vec import Wav2vecBranch, Wav2vecParams
+from pipeline.systems.wav2vec import Wav2vecBranch
 from pipeline.systems.wav2vec_end_to_end import EndToEndNetwork, EndToEndParams, Frontend, Wav2vecEndToEnd
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -51,11 +51,11 @@ def view(files, role="waveform"):
 
 
 def whole(seed=0, **changes):
-    return Wav2vecEndToEnd(EndToEndParams(**{**FAST, **changes}), seed=seed)
+    return Wav2vecEndToEnd(**{**FAST, **changes}, seed=seed)
 
 
 def cached(seed=0, **changes):
-    return Wav2vecBranch(Wav2vecParams(**{**FAST, **changes}), seed=seed)
+    return Wav2vecBranch(**{**FAST, **changes}, seed=seed)
 
 
 @pytest.fixture(scope="module")

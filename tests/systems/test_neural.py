@@ -55,7 +55,7 @@ def X(tmp_path_factory):
 
 
 def small(seed=0, **params):
-    return Small(TrainingParams(**{"epochs": 3, "batch_size": 4, "learning_rate": 0.01, **params}), seed)
+    return Small(**{"epochs": 3, "batch_size": 4, "learning_rate": 0.01, **params}, seed=seed)
 
 
 def weights(model):
@@ -261,7 +261,7 @@ def test_normalisation_with_nothing_to_standardise_is_refused(X):
         def raw(self):
             return ("logmel", "ssl")
 
-    model = OfWaveforms(TrainingParams(normalisation="per_speaker", epochs=1))
+    model = OfWaveforms(normalisation="per_speaker", epochs=1)
     with pytest.raises(ParamsError, match="has nothing to standardise here, as of_waveforms reads logmel, ssl"):
         model.fit(X, LABELS)
 
@@ -307,13 +307,13 @@ def test_each_speaker_is_standardised_by_all_of_its_own_recordings(X):
 
 def test_a_copy_is_standardised_as_its_source(X, tmp_path):
     copies = write_logmel(tmp_path / "c.h5", ["u02@10dB"], seed=3)
-    files = {"logmel": [X.file("logmel"), copies]}
+    files = {"logmel": [X.source("logmel"), copies]}
     view = View(["u02@10dB"], files, X._groups)
     assert view.groups("speaker") == ["s2"]
 
 
 def test_a_speaker_that_is_not_known_is_named(X):
-    view = View(KEYS, X._files, {"speaker": {**dict.fromkeys(KEYS, "a"), "u03": ""}})
+    view = View(KEYS, X._sources, {"speaker": {**dict.fromkeys(KEYS, "a"), "u03": ""}})
     with pytest.raises(UserError, match="needs the speaker of every recording, and that of 'u03' is not known"):
         small(normalisation="per_speaker").fit(view, LABELS)
 
@@ -348,6 +348,6 @@ def test_operations_of_a_fitted_system(X):
 
 def test_utterances_that_are_no_numbers_stop_the_run(tmp_path, X):
     bad = {key: np.full((3, 16), np.inf, np.float32) for key in KEYS}
-    view = View(KEYS, {"logmel": [write_features(tmp_path / "b.h5", bad)], "ssl": X._files["ssl"]})
+    view = View(KEYS, {"logmel": [write_features(tmp_path / "b.h5", bad)], "ssl": X._sources["ssl"]})
     with pytest.raises(UserError, match="no number"):
         small().fit(view, LABELS)

@@ -168,7 +168,7 @@ def test_caf_averages_the_layer_asked_for_over_each_utterances_own_frames(tmp_pa
     logmel, ssl = write_logmel(tmp_path / "logmel.h5", keys), write_states(tmp_path / "ssl.h5", keys)
     X = View(keys, {"logmel": [logmel], "ssl": [ssl]})
     for layer in (1, 9):
-        found = CAF(CAFParams(layer=layer)).inputs(X)["ssl"].arrays
+        found = CAF(layer=layer).inputs(X)["ssl"].arrays
         for i, pooled in enumerate(found):
             rows = ssl.row(i, f"layer_{layer:02d}").astype(np.float64)
             np.testing.assert_allclose(pooled, rows.mean(axis=0), atol=1e-5)

@@ -63,7 +63,7 @@ def view(file, keys=KEYS):
 def make(seed=0, **changes):
     options = {**SMALL, "depth": 2, "dropout": 0.0, "schedule": "constant"}
     options |= {"epochs": 20, "learning_rate": 1e-3, "warmup_epochs": 3.0, "batch_size": 8}
-    return SERCT(SERCTParams(**{**options, **changes}), seed=seed)
+    return SERCT(**{**options, **changes}, seed=seed)
 
 
 def small_network(classes=5, spread=0.3, **changes):

@@ -10,7 +10,7 @@ from system_checks import KEYS, LABELS, check_alone, classifier, view
 
 from pipeline.errors import ParamsError
 from pipeline.features.ssl.loading import load_backbone
-from pipeline.systems.caf import CAF, CAFParams
+from pipeline.systems.caf import CAF
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.view import View
 from pipeline.systems.wav2vec import Wav2vecBranch, Wav2vecParams
@@ -76,7 +76,7 @@ def test_blocks_10_to_12_and_the_classifier_train_and_nothing_else(files):
 def test_what_pretrained_blocks_take_is_not_standardised_by_speaker(files):
     groups = {"speaker": {key: f"s{i % 2}" for i, key in enumerate(KEYS)}}
     roles = {role: [files[role]] for role in ("logmel", "ssl")}
-    model = CAF(CAFParams(top_blocks=3, normalisation="per_speaker"))
+    model = CAF(top_blocks=3, normalisation="per_speaker")
     found, plain = model._normalised(View(KEYS, roles, groups)), model.inputs(View(KEYS, roles))
     for i in range(16):
         np.testing.assert_array_equal(found["ssl"].arrays[i], plain["ssl"].arrays[i])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UserError
 
 if TYPE_CHECKING:
-    from pipeline.storage.feature_file import FeatureFile
+    from pipeline.storage.source import Source
 
 TINY = "tiny"
 """The name of the built-in backbone with seeded random weights. It is for plumbing: its states mean nothing."""
@@ -16,13 +16,13 @@ def stream_name(layer: int) -> str:
     return f"layer_{layer:02d}"
 
 
-def layer_stream(file: "FeatureFile", layer: int) -> str:
-    """The stream of a feature file that holds a layer's hidden states.
+def layer_stream(source: "Source", layer: int) -> str:
+    """The stream of a feature file, or of what stands for one, that holds a layer's hidden states.
 
     Raises:
-        UserError: the file lacks the layer.
+        UserError: it lacks the layer.
     """
     stream = stream_name(layer)
-    if stream not in file.streams:
-        raise UserError(f"{file.path}: has no {stream}; add the layer to the embedding's layers")
+    if stream not in source.streams:
+        raise UserError(f"{source.label}: has no {stream}; add the layer to the embedding's layers")
     return stream

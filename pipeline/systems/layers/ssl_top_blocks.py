@@ -9,10 +9,11 @@ from pipeline.errors import UserError
 from pipeline.features.ssl.loading import load_backbone
 from pipeline.features.ssl.streams import layer_stream
 from pipeline.features.ssl.wav2vec import run_blocks
-from pipeline.storage.feature_file import FeatureFile
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from pipeline.storage.source import Source
 
 
 def set_dropout(module: nn.Module, probability: float) -> None:
@@ -78,14 +79,20 @@ class TopBlocks(nn.Module):
         return self.norm(hidden).masked_fill(padded, 0)
 
     @staticmethod
-    def cached(file: FeatureFile, layer: int, dropout: float | None = None) -> "TopBlocks":
-        """The blocks after the layer whose states are in a feature file, with the weights of the model it is made by.
+    def cached(source: "Source", layer: int, dropout: float | None = None) -> "TopBlocks":
+        """The blocks after the layer whose states are given, with the weights of the model that made them.
 
         Raises:
-            UserError: the file lacks the layer, or there are no such blocks.
+            UserError: the source lacks the layer or does not say its model, or there are no such blocks.
         """
-        layer_stream(file, layer)
-        made_by = file.header.params
+        layer_stream(source, layer)
+        made_by = source.header.params
+        if not {"model", "seed"} <= {*made_by}:
+            raise UserError(
+                f"{source.label}: does not say whose states these are, and blocks of that model are trained on them; "
+                f'give a View of Arrays({{"layer_{layer:02d}": states}}, extractor="ssl", '
+                'params={"model": NAME, "seed": 0})'
+            )
         return TopBlocks(load_backbone(made_by["model"], made_by["seed"]), layer, dropout)
 
     def _position_bias(self, hidden: Tensor) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from pipeline.systems.training.params import TrainingParams
 
@@ -16,15 +17,14 @@ def factor(settings: TrainingParams, batches: int) -> Callable[[int], float]:
         settings: the training's params.
         batches: batches in an epoch.
     """
-    warmup = settings.warmup_epochs * batches
+    return partial(_factor, settings, batches)  # which can be pickled, as a trained system may be
 
-    def at(batch: int) -> float:
-        epoch = batch // batches
-        rise = min(1.0, (batch + 1) / (warmup + 1)) if warmup else 1.0
-        if settings.schedule == "step":
-            return rise * float(settings.step_factor ** (epoch // settings.step_epochs))
-        if settings.schedule == "cosine":
-            return rise * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
-        return rise
 
-    return at
+def _factor(settings: TrainingParams, batches: int, batch: int) -> float:
+    warmup, epoch = settings.warmup_epochs * batches, batch // batches
+    rise = min(1.0, (batch + 1) / (warmup + 1)) if warmup else 1.0
+    if settings.schedule == "step":
+        return rise * float(settings.step_factor ** (epoch // settings.step_epochs))
+    if settings.schedule == "cosine":
+        return rise * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+    return rise
