@@ -67,7 +67,7 @@ class Arrays:
         self.label = label
         self.header = Header(extractor, "", params or {}, frame_rate, corpus="")
         self.lengths = np.array(lengths.pop(), np.int64)
-        self.keys = [str(i) for i in range(len(self.lengths))] if keys is None else list(keys)
+        self.keys = _numbers(len(self.lengths)) if keys is None else list(keys)
         if len(self.keys) != len(self.lengths):
             raise DataError(f"{label}: {len(self.keys)} keys of {len(self.lengths)} utterances")
         self.streams = {name: _joined(rows) for name, rows in streams.items()}
@@ -91,6 +91,11 @@ class Arrays:
     def row(self, i: int, stream: str = "values") -> NDArray[Any]:
         """One utterance's frames of a stream, (frames, dims)."""
         return self.streams[stream][self._bounds[i] : self._bounds[i + 1]]
+
+
+def _numbers(count: int) -> list[str]:
+    """Keys that sort as their utterances lie."""
+    return [f"{i:0{len(str(count))}d}" for i in range(count)]
 
 
 def _joined(rows: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[Any]:

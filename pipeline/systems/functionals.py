@@ -7,18 +7,23 @@ is says more about who cut the recording than about who speaks.
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 
-from pipeline.errors import UserError
+from pipeline.errors import DataError, UserError
 from pipeline.storage.header import Header
 from pipeline.storage.source import Source
 from pipeline.systems.view import View
 
 FloatArray = NDArray[np.float64]
+
+DESCRIBED = ("logmel", "mfcc", "prosody", "ssl")
+"""the roles that have functionals"""
 
 PERCENTILES = (5, 25, 50, 75, 95)
 NAMES = ("mean", "std", "slope", "skewness", *(f"percentile_{p}" for p in PERCENTILES))
@@ -173,6 +178,47 @@ def vectors(X: View) -> FloatArray:
         UserError: a feature is undefined for an utterance.
     """
     return np.hstack([_of_role(X, role) for role in X.roles])
+
+
+class Functionals(TransformerMixin, BaseEstimator):
+    """`vectors` as a scikit-learn transformer, for classifiers of scikit-learn over a `View`.
+
+    Roles that have no functionals, as waveforms, are left out. There is nothing to fit but the number of dimensions.
+
+    Example:
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> from sklearn.svm import SVC
+        >>> from pipeline import Functionals, load_corpus
+        >>> X, y, speakers = load_corpus("demo_en", features=["mfcc_39", "prosody"])
+        >>> model = make_pipeline(Functionals(), StandardScaler(), SVC()).fit(X, y)
+        >>> model.predict(X).shape
+        (16,)
+    """
+
+    def fit(self, X: View, y: Any = None) -> Self:
+        """Count the dimensions."""
+        self.widths_ = {role: _of_role(X[[0]], role).shape[1] for role in self._described(X).roles}
+        return self
+
+    def transform(self, X: View) -> FloatArray:
+        """Vectors (N, dims)."""
+        return vectors(self._described(X))
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """ROLE_NUMBER of each dimension."""
+        return np.array([f"{role}_{i}" for role, width in self.widths_.items() for i in range(width)], object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def _described(self, X: View) -> View:
+        if not isinstance(X, View) or not len(X):
+            shown = repr(X) if isinstance(X, View) else f"a {type(X).__name__}"
+            raise DataError(f"Functionals takes a View, as pipeline.load_corpus gives; X is {shown}")
+        return X.only(DESCRIBED)
 
 
 def _of_role(X: View, role: str) -> FloatArray:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.errors import DataError, ParamsError, UserError
+from pipeline.jobs.devices import torch_devices
 from pipeline.systems import CURVE
 from pipeline.systems.arrays import as_view
 from pipeline.systems.layers.cross_entropy import CrossEntropy
@@ -62,6 +63,7 @@ class NeuralSystem(System):
             UserError: early stopping is asked for and there is no validation part, or the loss became no number.
         """
         X, labels = self.training_data(X, y)
+        torch_devices(self.device)
         settings = self.settings()
         if settings.stop and settings.patience and validation is None:
             raise UserError(f"{type(self).__name__}: patience {settings.patience} needs a validation part")
