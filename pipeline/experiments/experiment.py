@@ -17,6 +17,7 @@ from pipeline.experiments.classes import ClassSet
 from pipeline.experiments.protocols import Fold, split
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
+from pipeline.storage.source import described
 from pipeline.strict import Strict
 from pipeline.systems.view import View
 
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+def groups_of(rows: Sequence[Row]) -> dict[str, dict[str, str]]:
+    """The groups that a view may be standardised by: the speaker and the corpus of each key."""
+    return {
+        "speaker": {row.key: row.speaker for row in rows},
+        "corpus": {row.key: row.dataset for row in rows},
+    }
+
+
+@dataclass(frozen=True, repr=False)
 class Experiment:
     """Everything a cross-validation needs.
 
@@ -57,6 +66,13 @@ class Experiment:
     device: str = "cpu"
     emotions: ClassSet | None = None
     holds_out: bool = True
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{role} {described(file)}" for role, file in self.clean.items())
+        return (
+            f"Experiment({self.name}: {self.system} by {self.protocol.scheme}, {len(self.rows)} utterances, "
+            f"{len({row.speaker for row in self.rows})} speakers, {len(self.classes)} classes, {inputs})"
+        )
 
     @cached_property
     def classes(self) -> list[str]:
@@ -97,11 +113,8 @@ class Experiment:
     def view(self, keys: Sequence[str]) -> View:
         """The features of these utterances or copies; groups are of the experiment's rows and of no others."""
         copied = {role: [file] for role, file in self.copied.items()}
-        groups = {
-            "speaker": {row.key: row.speaker for row in self.rows},
-            "corpus": {row.key: row.dataset for row in self.rows},
-        }
-        return View(keys, {role: [file, *copied.get(role, [])] for role, file in self.clean.items()}, groups)
+        files = {role: [file, *copied.get(role, [])] for role, file in self.clean.items()}
+        return View(keys, files, groups_of(self.rows))
 
     def part(self, indices: Indices) -> tuple[list[str], list[str]]:
         """Keys and emotions of a validation or test part."""

@@ -29,7 +29,7 @@ from pipeline.systems import CURVE
 COLUMNS = ("fold", "part", "key", "emotion", "speaker")
 
 
-@dataclass
+@dataclass(repr=False)
 class Predictions:
     """Rows of probabilities in the order written; see the module for the parts."""
 
@@ -43,6 +43,11 @@ class Predictions:
     folds: list[dict[str, list[str]]] = field(default_factory=list)
     curves: list[dict[str, float]] = field(default_factory=list)
     card: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{part} {self.part.count(part)}" for part in dict.fromkeys(self.part))
+        name = f"{self.card['name']}: " if "name" in self.card else ""
+        return f"Predictions({name}{len(self.folds)} folds; {parts or 'no parts'}; {', '.join(self.classes)})"
 
     def add(
         self,

@@ -60,7 +60,7 @@ class ModelCard(Strict):
     random_backbone: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """An experiment's trained models: a folder with a file for each fold, and what its card says."""
 
@@ -78,6 +78,9 @@ class Model:
         if unknown := {name for fold in card.folds for name in fold} - {*card.classes}:
             raise UserError(f"{folder / CARD}: a fold has {min(unknown)!r}, which is none of the classes; {CURE}")
         return cls(folder, card)
+
+    def __repr__(self) -> str:
+        return f"Model({self.folder}: {self.card.system}, {len(self.card.folds)} folds)"
 
     def describe(self) -> str:
         """In one line: what it is, and what it was trained on."""

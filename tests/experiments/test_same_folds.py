@@ -1,9 +1,12 @@
 """Every system gives under scikit-learn's cross-validation what the stage `train` gives, to the bit."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from every_system import files_of, tiny_params, write_every_role
 from feature_files import corpus
+from pydantic import Field
 from sklearn.model_selection import cross_val_predict
 
 from pipeline.config.protocols import GroupedKFold
@@ -11,8 +14,11 @@ from pipeline.experiments.cross_validation import cross_validate
 from pipeline.experiments.experiment import Experiment
 from pipeline.experiments.protocols import split
 from pipeline.jobs.executors import single_thread
+from pipeline.serving.prediction import Model
 from pipeline.strict import validate
-from pipeline.systems import systems
+from pipeline.systems import SystemEntry, systems
+from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.system import System, unreported
 
 ROWS = corpus(speakers=4, takes=1)
 PROTOCOL = GroupedKFold(scheme="grouped_kfold", folds=2, validation_speakers=0)
@@ -61,3 +67,61 @@ def test_so_it_is_for_statistics_per_speaker(files, tmp_path, name):
     found = by_scikit_learn(experiment, experiment.untrained())
     np.testing.assert_array_equal(found, by_the_pipeline(experiment, tmp_path))
     assert (found != by_scikit_learn(experiment, experiment.untrained().set_params(normalisation="training"))).any()
+
+
+class MinimalParams(SystemParams):
+    shift: float = Field(0.0)
+
+
+class Minimal(System):
+    """A system with what is abstract and nothing else: the share of each class; it keeps all names asked for."""
+
+    name = "minimal"
+    roles = ("mfcc",)
+    Params = MinimalParams
+    asked: ClassVar[set[str]] = set()
+
+    def __getattribute__(self, name):
+        Minimal.asked.add(name)
+        return super().__getattribute__(name)
+
+    def fit(self, X, y, validation=None, on_epoch=unreported):
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.shares_ = counts / counts.sum()
+        return self
+
+    def predict_proba(self, X):
+        return np.tile(self.shares_, (len(X), 1))
+
+    def parameter_count(self):
+        return len(self.shares_)
+
+    def save(self, path):
+        path.write_bytes(self.shares_.tobytes())
+
+    def load(self, path, X, classes):
+        self.classes_, self.shares_ = np.array(classes), np.frombuffer(path.read_bytes())
+        return self
+
+
+def test_a_system_of_what_is_abstract_is_trained_stored_and_predicts(files, tmp_path, monkeypatch):
+    Minimal.asked.clear()
+    experiment = Experiment("m", "minimal", Minimal, MinimalParams(), PROTOCOL, ROWS, files_of("cnn", files))
+    predictions, cost = cross_validate(experiment, tmp_path / "models", workers=1)
+    entry = SystemEntry(__name__, "Minimal", ("mfcc",))
+    monkeypatch.setattr("pipeline.serving.prediction.find_system", {"minimal": entry}.__getitem__)
+    model = Model.read(tmp_path / "models")
+    X = experiment.view([row.key for row in ROWS])
+    np.testing.assert_allclose(model.probabilities(X, "cpu"), 0.25)
+    assert (len(predictions.where("test")), cost.parameters) == (16, 4)
+    promised = {*vars(System), *System.__annotations__, *MinimalParams.model_fields, "seed", "device", "shares_"}
+    assert {name for name in Minimal.asked if not name.startswith("__")} <= promised
+
+
+def test_what_is_trained_says_what_it_is(files, tmp_path):
+    experiment = experiment_of("cnn", files)
+    said = "cnn by grouped_kfold, 16 utterances, 4 speakers, 4 classes, mfcc 5"
+    assert repr(experiment) == f"Experiment(cnn_toy: {said})"
+    predictions, _ = cross_validate(experiment, tmp_path / "models", workers=1)
+    assert repr(predictions) == "Predictions(cnn_toy: 2 folds; test 16; angry, happy, neutral, sad)"
+    assert repr(Model.read(tmp_path / "models")) == f"Model({tmp_path / 'models'}: cnn, 2 folds)"
