@@ -36,7 +36,19 @@ class CNNEncoder(nn.Module):
 
 
 class CNN(FrameSystem):
-    """The CNN as a scikit-learn classifier over a view with the role mfcc, which log-Mel may fill."""
+    """The CNN as a scikit-learn classifier over a view with the role mfcc, which log-Mel may fill.
+
+    Example:
+        >>> import numpy as np
+        >>> frames = np.random.default_rng(0).normal(size=(8, 40, 13))
+        >>> model = CNN(epochs=2, channels=(8,), hidden=8, seed=1, device="cpu")
+        >>> model
+        CNN(channels=(8,), epochs=2, hidden=8, seed=1)
+        >>> model.fit(frames, ["angry", "sad"] * 4).predict_proba(frames).shape
+        (8, 2)
+        >>> [f"{row['epoch']:.0f}" for row in model.history_]
+        ['1', '2']
+    """
 
     name = "cnn"
     roles = ("mfcc",)

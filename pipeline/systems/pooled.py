@@ -20,6 +20,17 @@ class Pooled(Classical):
     """scikit-learn's multinomial logistic regression of the vectors that `pipeline.systems.functionals` makes.
 
     Its probabilities are as good as its likelihood is high, which is what it maximises: no calibration is added.
+
+    Example:
+        >>> from sklearn.model_selection import GridSearchCV, GroupKFold
+        >>> from pipeline import load_corpus
+        >>> X, y, speakers = load_corpus("demo_en", features=["mfcc_39", "prosody"])
+        >>> search = GridSearchCV(Pooled(seed=0), {"c": [0.01, 0.1]}, cv=GroupKFold(4)).fit(X, y, groups=speakers)
+        >>> search.predict_proba(X).shape, search.classes_.tolist()
+        ((16, 4), ['angry', 'happy', 'neutral', 'sad'])
+        >>> Pooled(c=-1.0).fit(X, y)
+        Traceback (most recent call last):
+        pipeline.errors.ParamsError: Pooled.c: input should be greater than 0; it is -1.0
     """
 
     name = "pooled"

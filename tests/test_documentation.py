@@ -1,0 +1,48 @@
+"""Examples in docstrings and in the README run, as they stand there, in a project of one small corpus."""
+
+import doctest
+import re
+from importlib import import_module
+
+import pytest
+from conftest import REPOSITORY
+from toy_project import write_project
+
+MODULES = (
+    "pipeline.experiments.corpus_data",
+    "pipeline.systems.cnn",
+    "pipeline.systems.functionals",
+    "pipeline.systems.pooled",
+    "pipeline.systems.view",
+)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_project(tmp_path)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings_say_what_happens(name):
+    failed, tried = doctest.testmod(import_module(name))
+    assert tried
+    assert not failed
+
+
+def test_every_module_with_examples_is_among_them():
+    pattern = re.compile(r"^ +>>> ", re.MULTILINE)
+    files = [path for path in (REPOSITORY / "pipeline").rglob("*.py") if pattern.search(path.read_text("utf-8"))]
+    found = {".".join(path.relative_to(REPOSITORY).with_suffix("").parts) for path in files}
+    assert found == {*MODULES}
+
+
+def test_the_readmes_comparison_runs(capsys):
+    blocks = re.findall(r"^```python\n(.*?)^```$", (REPOSITORY / "README.md").read_text("utf-8"), re.M | re.S)
+    (block,) = [block for block in blocks if "load_corpus" in block]
+    assert len(re.findall(r"\S.*", block)) == 11
+    exec(compile(block, "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["Pipeline", "Pooled"]
+    assert all(re.fullmatch(r"\w+: UA \d\.\d\d", line) for line in lines)
