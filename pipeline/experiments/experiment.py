@@ -17,7 +17,7 @@ from pipeline.experiments.classes import ClassSet
 from pipeline.experiments.protocols import Fold, split
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
-from pipeline.storage.source import described
+from pipeline.storage.source import counted, described
 from pipeline.strict import Strict
 from pipeline.systems.view import View
 
@@ -69,10 +69,9 @@ class Experiment:
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{role} {described(file)}" for role, file in self.clean.items())
-        return (
-            f"Experiment({self.name}: {self.system} by {self.protocol.scheme}, {len(self.rows)} utterances, "
-            f"{len({row.speaker for row in self.rows})} speakers, {len(self.classes)} classes, {inputs})"
-        )
+        speakers = counted(len({row.speaker for row in self.rows}), "speaker")
+        said = f"{counted(len(self.rows), 'utterance')}, {speakers}, {', '.join(self.classes)}, {inputs}"
+        return f"Experiment({self.name}: {self.system} by {self.protocol.scheme}, {said})"
 
     @cached_property
     def classes(self) -> list[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 from pipeline.storage.header import INDEX, SCHEMA, Header, checksum
-from pipeline.storage.source import described
+from pipeline.storage.source import counted, described
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAD_BYTES = 4096
@@ -151,7 +151,8 @@ class FeatureFile:
         return len(self.keys)
 
     def __repr__(self) -> str:
-        return f"FeatureFile({self.path}: {self.header.extractor}, {len(self)} utterances, {described(self)})"
+        held = f"{self.header.extractor}, {counted(len(self), 'utterance')}, {described(self)}"
+        return f"FeatureFile({self.path}: {held})"
 
     @property
     def label(self) -> str:

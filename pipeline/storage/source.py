@@ -75,7 +75,7 @@ class Arrays:
         self._bounds: list[int] = [0, *np.cumsum(self.lengths).tolist()]
 
     def __repr__(self) -> str:
-        return f"Arrays({len(self.keys)} utterances, {described(self)})"
+        return f"Arrays({counted(len(self.keys), 'utterance')}, {described(self)})"
 
     def index(self, keys: Iterable[str]) -> NDArray[np.int64]:
         """Find the rows of these keys.
@@ -103,6 +103,11 @@ def _joined(rows: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[Any]:
     if isinstance(rows, np.ndarray) and rows.ndim == 3:
         return rows.reshape(-1, rows.shape[2])
     return np.concatenate(list(rows))
+
+
+def counted(count: int, what: str) -> str:
+    """A count with its noun: "1 speaker", "8 speakers"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def described(source: Source) -> str:

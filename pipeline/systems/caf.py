@@ -108,7 +108,7 @@ class CAF(NeuralSystem):
 
         Raises:
             ParamsError: params that do not go together.
-            UserError: features that the network cannot take.
+            DataError: features that the network cannot take.
         """
         settings: CAFParams = self.settings()
         frames, mels = log_mel_shape(X, settings)

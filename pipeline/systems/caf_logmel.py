@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.errors import UserError
+from pipeline.errors import DataError
 from pipeline.systems.caf_base import CAFBaseParams
 from pipeline.systems.layers.dpcnn import DPCNN
 from pipeline.systems.layers.standardize import Standardize
@@ -61,11 +61,11 @@ def log_mels(X: View) -> list[NDArray[Any]]:
     """The utterances' log-Mels, (frames, mels) each.
 
     Raises:
-        UserError: they are not of one length.
+        DataError: they are not of one length.
     """
     arrays = X.arrays("logmel")
     if len({len(rows) for rows in arrays}) > 1:
-        raise UserError(f"{X.source('logmel').label}: utterances differ in length; CAF takes a log-Mel with `resize`")
+        raise DataError(f"{X.source('logmel').label}: utterances differ in length; CAF takes a log-Mel with `resize`")
     return arrays
 
 
@@ -73,11 +73,11 @@ def log_mel_shape(X: View, params: CAFLogMelParams) -> tuple[int, int]:
     """Frames and bands of the log-Mels.
 
     Raises:
-        UserError: they are too short for the encoder.
+        DataError: they are too short for the encoder.
     """
     frames, mels = X.arrays("logmel")[0].shape
     if params.encoder == "dpcnn" and frames < 3:
-        raise UserError(f"{X.source('logmel').label}: log-Mels of {frames} frames; DPCNN needs 3 at least")
+        raise DataError(f"{X.source('logmel').label}: log-Mels of {frames} frames; DPCNN needs 3 at least")
     return frames, mels
 
 

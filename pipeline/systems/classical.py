@@ -46,8 +46,7 @@ class Classical(System):
 
         Raises:
             ParamsError: a param is not what it must be.
-            ValueError: X or y cannot be taken, or there is one class only.
-            UserError: a feature is undefined.
+            ValueError: X or y cannot be taken, a feature is undefined, or there is one class only.
         """
         X, labels = self.training_data(X, y)
         self.classes_, codes = np.unique(labels, return_inverse=True)

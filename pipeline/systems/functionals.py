@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
-from pipeline.errors import DataError, UserError
+from pipeline.errors import DataError
 from pipeline.storage.header import Header
 from pipeline.storage.source import Source
 from pipeline.systems.view import View
@@ -175,7 +175,7 @@ def vectors(X: View) -> FloatArray:
     prosody, states that are pooled already and a plain array of vectors are taken as they are.
 
     Raises:
-        UserError: a feature is undefined for an utterance.
+        DataError: a feature is undefined for an utterance.
     """
     return np.hstack([_of_role(X, role) for role in X.roles])
 
@@ -232,7 +232,7 @@ def _of_role(X: View, role: str) -> FloatArray:
     for i, *own in zip(new, *arrays, strict=True):
         vector = _vector(own, header)
         if not np.isfinite(vector).all():
-            raise UserError(
+            raise DataError(
                 f"{X.source(role).label}: features of {str(X.keys[i])!r} are undefined; "
                 "extract prosody with `mode: clean`, and other features anew"
             )

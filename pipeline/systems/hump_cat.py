@@ -28,7 +28,7 @@ from pydantic import Field, StrictInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from pipeline.errors import DataError, UserError
+from pipeline.errors import DataError
 from pipeline.features.ssl.streams import layer_stream, stream_name
 from pipeline.systems.layers.am_softmax import AMSoftmaxLoss, CosineClassifier
 from pipeline.systems.layers.bilstm import BiLSTM
@@ -252,7 +252,7 @@ class HuMPCATSystem(NeuralSystem):
             stream = layer_stream(X.source("ssl"), settings.layers[0]) if role == "ssl" else "values"
             dims[role] = X.dims(role, stream)
         if dims.get("ssl", KERNEL[1]) < KERNEL[1]:
-            raise UserError(
+            raise DataError(
                 f"{X.source('ssl').label}: hidden states of {dims['ssl']} dimensions; HuMP-CAT's convolution needs "
                 f"{KERNEL[1]} at least"
             )
@@ -266,7 +266,7 @@ class HuMPCATSystem(NeuralSystem):
     def _prosody(self, X: View) -> list[NDArray[Any]]:
         vectors = [rows[0] for rows in X.arrays("prosody")]
         if not all(np.isfinite(vector).all() for vector in vectors):
-            raise UserError(
+            raise DataError(
                 f"{X.source('prosody').label}: has values that are not defined (NaN); HuMP-CAT takes prosody with "
                 "`mode: clean`"
             )
@@ -277,12 +277,12 @@ class HuMPCATSystem(NeuralSystem):
         label, least = X.source(role).label, KERNEL[0] if role == "ssl" else POOL
         lengths = {len(rows) for rows in arrays}
         if len(lengths) > 1:
-            raise UserError(
+            raise DataError(
                 f"{label}: utterances differ in length ({min(lengths)} to {max(lengths)} frames); HuMP-CAT takes one "
                 f"length: {SEVEN_SECONDS}"
             )
         if min(lengths) < least:
-            raise UserError(
+            raise DataError(
                 f"{label}: {min(lengths)} frames; HuMP-CAT needs {least} at least (349 in the paper): {SEVEN_SECONDS}"
             )
         return arrays

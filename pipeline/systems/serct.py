@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pipeline.audio.samples import FULL_SCALE
-from pipeline.errors import UserError
+from pipeline.errors import DataError
 from pipeline.systems.layers.deformable_attention import DeformableAttention
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.positions import SinusoidalPositions
@@ -161,5 +161,5 @@ class SERCT(NeuralSystem):
         """The network; it is the same for any waveforms."""
         rate = int(X.source("waveform").header.frame_rate)
         if rate != 16000:
-            raise UserError(f"{X.source('waveform').label}: is at {rate} Hz; SERCT takes waveforms of 16000 Hz")
+            raise DataError(f"{X.source('waveform').label}: is at {rate} Hz; SERCT takes waveforms of 16000 Hz")
         return SERCTNetwork(classes, self.settings())

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from pipeline.errors import UserError
+from pipeline.errors import DataError
 from pipeline.systems.layers.residual import ResidualBlock
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, TrainingParams
@@ -73,7 +73,7 @@ class SpectrogramBranch(NeuralSystem):
         """Log-Mels."""
         arrays = X.arrays("logmel")
         if len({len(rows) for rows in arrays}) > 1:
-            raise UserError(
+            raise DataError(
                 f"{X.source('logmel').label}: utterances differ in length; "
                 "the spectrogram branch takes a log-Mel with `clip` and `pad_to`"
             )
@@ -83,7 +83,7 @@ class SpectrogramBranch(NeuralSystem):
         """The network for features as those of X."""
         frames, mels = X.arrays("logmel")[0].shape
         if min(frames, mels) < 16 or mels % 8:
-            raise UserError(
+            raise DataError(
                 f"{X.source('logmel').label}: {frames} frames of {mels} mel bands; "
                 "the spectrogram branch needs at least 16 of each, and a multiple of 8 bands"
             )

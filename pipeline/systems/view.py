@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.audio.keys import source_key
 from pipeline.errors import UserError
-from pipeline.storage.source import Source, described
+from pipeline.storage.source import Source, counted, described
 
 
 class View:
@@ -25,7 +25,7 @@ class View:
 
     Example:
         >>> import numpy as np
-        >>> from pipeline.storage.source import Arrays
+        >>> from pipeline import Arrays, View
         >>> frames = [np.zeros((length, 13), np.float32) for length in (90, 120, 75)]
         >>> X = View(["a", "b", "c"], {"mfcc": [Arrays({"values": frames}, keys=["a", "b", "c"], extractor="mfcc")]})
         >>> X
@@ -62,8 +62,8 @@ class View:
         known = self._groups.get("speaker", {})
         speakers = {known.get(source_key(key), "") for key in self.keys} - {""}
         roles = [f"{role} {described(self.source(role))}" for role in self.roles]
-        parts = [*([f"{len(speakers)} speakers"] if speakers else []), *roles]
-        return f"View({', '.join([f'{len(self)} utterances', *parts])})"
+        voices = [counted(len(speakers), "speaker")] if speakers else []
+        return f"View({', '.join([counted(len(self), 'utterance'), *voices, *roles])})"
 
     def __len__(self) -> int:
         return len(self.keys)

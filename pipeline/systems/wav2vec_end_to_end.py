@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.audio.samples import FULL_SCALE
-from pipeline.errors import UserError
+from pipeline.errors import DataError, UserError
 from pipeline.features.ssl.loading import load_backbone, wants_normalised
 from pipeline.features.ssl.streams import TINY
 from pipeline.features.ssl.wav2vec import hidden_states, normalise
@@ -110,12 +110,12 @@ class Wav2vecEndToEnd(NeuralSystem):
         """16-bit samples.
 
         Raises:
-            UserError: they are of another sampling rate or number format.
+            DataError: they are of another sampling rate or number format.
         """
         source = X.source("waveform")
         rate, kind = source.header.params.get("sample_rate", 16000), source.streams["values"].dtype
         if rate != 16000 or kind != "int16":
-            raise UserError(f"{source.label}: {kind} samples at {rate} Hz; the branch takes int16 samples at 16000 Hz")
+            raise DataError(f"{source.label}: {kind} samples at {rate} Hz; the branch takes int16 samples at 16000 Hz")
         return {"waveform": Ragged(X.arrays("waveform"))}
 
     def network(self, X: View, classes: int) -> nn.Module:

@@ -120,7 +120,7 @@ def test_a_system_of_what_is_abstract_is_trained_stored_and_predicts(files, tmp_
 
 def test_what_is_trained_says_what_it_is(files, tmp_path):
     experiment = experiment_of("cnn", files)
-    said = "cnn by grouped_kfold, 16 utterances, 4 speakers, 4 classes, mfcc 5"
+    said = "cnn by grouped_kfold, 16 utterances, 4 speakers, angry, happy, neutral, sad, mfcc 5"
     assert repr(experiment) == f"Experiment(cnn_toy: {said})"
     predictions, _ = cross_validate(experiment, tmp_path / "models", workers=1)
     assert repr(predictions) == "Predictions(cnn_toy: 2 folds; test 16; angry, happy, neutral, sad)"

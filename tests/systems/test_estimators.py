@@ -1,6 +1,7 @@
 """What scikit-learn promises of an estimator: params as keywords, arrays as X, its own checks, its tools."""
 
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -216,6 +217,17 @@ def test_states_in_memory_train_pretrained_blocks_when_their_model_is_named(file
         model.fit(states, LABELS)
 
 
+def test_a_view_can_be_sent_to_a_worker(X):
+    for here in (X, View(KEYS, {"mfcc": [Arrays({"values": FRAMES}, KEYS)]})):
+        there = pickle.loads(pickle.dumps(here[3:5]))
+        np.testing.assert_array_equal(there.arrays("mfcc")[1], here.arrays("mfcc")[4])
+        assert repr(there) == repr(here[3:5])
+
+
+def test_a_notebook_shows_a_system():
+    assert "balanced" in Pooled(c=0.1)._repr_html_()
+
+
 def test_labels_of_any_type_come_back():
     for labels in (np.arange(16) % 3, np.array(LABELS, object), LABELS):
         for model in (Pooled(), CNN(epochs=1)):
@@ -268,7 +280,7 @@ def test_roles_that_a_system_does_not_read_are_left_out_and_missing_ones_named(X
 
 def test_a_view_says_what_is_in_it(X):
     assert repr(X) == "View(16 utterances, 4 speakers, mfcc 5, prosody 7)"
-    assert repr(X[:3].only(["mfcc"])) == "View(3 utterances, 1 speakers, mfcc 5)"
+    assert repr(X[:3].only(["mfcc"])) == "View(3 utterances, 1 speaker, mfcc 5)"
     assert repr(X.source("mfcc")).endswith("mfcc.h5: mfcc, 16 utterances, 5)")
 
 

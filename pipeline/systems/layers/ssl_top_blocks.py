@@ -90,7 +90,7 @@ class TopBlocks(nn.Module):
         if not {"model", "seed"} <= {*made_by}:
             raise UserError(
                 f"{source.label}: does not say whose states these are, and blocks of that model are trained on them; "
-                f'give a View of Arrays({{"layer_{layer:02d}": states}}, extractor="ssl", '
+                f'give a pipeline.View of pipeline.Arrays({{"layer_{layer:02d}": states}}, extractor="ssl", '
                 'params={"model": NAME, "seed": 0})'
             )
         return TopBlocks(load_backbone(made_by["model"], made_by["seed"]), layer, dropout)
