@@ -28,11 +28,11 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 USERS_KEYS = ("frozen", "always_changed", "meta")
 """of a stage of the program's: what DVC's own commands, or the user, put there stays"""
 
-PLOT = paths.PLOTS.as_posix()
-"""the folder of pictures; DVC shows each, without a script from the network as plots of data need one"""
+PICTURES = paths.PLOTS.as_posix()
+"""the folder of pictures: DVC shows them as they are, while plots of data need scripts from the network"""
 
-FORMER_PLOTS = (
-    PLOT,
+OWN_PLOTS = (
+    PICTURES,
     {"metrics/confusion": {"template": "confusion_normalized", "x": "actual", "y": "predicted"}},
     {"metrics/curves": {"x": "epoch", "y": ["train_loss", "valid_loss"], "title": "training curves"}},
 )
@@ -198,8 +198,8 @@ def written(stages: Sequence[Stage], before: GraphFile) -> str:
 
 
 def _sections(stages: Sequence[Stage], before: GraphFile) -> Iterator[str]:
-    own = [f"  - {PLOT}\n"] if any(stage.name == "evaluate" for stage in stages) else []
-    users = [block.text for block in before.plots if block.value not in FORMER_PLOTS]
+    own = [f"  - {PICTURES}\n"] if any(stage.name == "evaluate" for stage in stages) else []
+    users = [block.text for block in before.plots if block.value not in OWN_PLOTS]
     if own or users:
         yield "".join(["plots:\n", *own, *users])
     yield from (block.text for block in before.sections.values())

@@ -13,9 +13,10 @@ import pytest
 from toy_predictions import drawn, files_in, predictions
 
 from pipeline.experiments.predictions import Predictions
+from pipeline.report.marks import NOTES
 from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import draw_curves, lines_of, mean_line, measures_of
-from pipeline.report.pictures.forest import Score, by_group, draw_forest
+from pipeline.report.pictures.forest import LETTER, Score, by_group, draw_forest
 from pipeline.report.pictures.svg import svg
 
 EMOTIONS = [f"emotion_{number}" for number in range(13)]
@@ -147,6 +148,11 @@ def test_marks_do_not_rest_on_colour():
     assert {"D", "T", "S", "D R", "speaker-dependent", "transductive", "synthetic speech", "random backbone"} <= {
         *words
     }
+
+
+def test_every_mark_of_a_score_has_its_letter():
+    assert {*LETTER} == {*NOTES} - {"published"}
+    assert len({*LETTER.values()}) == len(LETTER)
 
 
 def test_forty_long_names_are_all_there():
