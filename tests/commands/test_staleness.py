@@ -49,6 +49,7 @@ def dropped_experiment(project):
         (dropped_experiment, ["fuse", "both"], "fuse-both is no longer in it"),
         (dropped_experiment, ["evaluate"], "train-again is no longer in it"),
         (dropped_fusion, ["evaluate"], "fuse-both is no longer in it"),
+        (dropped_fusion, ["train", "statistics"], "train-statistics is changed by it"),  # it holds out no more
     ],
 )
 def test_a_stage_that_would_go_wrong_says_so(written, change, command, says):
@@ -56,14 +57,22 @@ def test_a_stage_that_would_go_wrong_says_so(written, change, command, says):
     assert failing_stage(written, *command, code=2) == f"{OLDER} {says}{RUN}"
 
 
-@pytest.mark.parametrize("change", [new_experiment, other_feature, dropped_experiment, dropped_fusion])
-def test_a_stage_that_is_not_concerned_runs(written, change):
+@pytest.mark.parametrize(
+    ("change", "trained"),
+    [
+        (new_experiment, "statistics"),
+        (other_feature, "statistics"),
+        (dropped_experiment, "picture"),
+        (dropped_fusion, "picture"),
+    ],
+)
+def test_a_stage_that_is_not_concerned_runs(written, change, trained):
     change(written)
     assert stage("manifest", "mine").exit_code == 0
     assert stage("audio", "mine", "16k", "48k").exit_code == 0
     result = stage("features", "mine", "cepstra")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert failing_stage(written, "train", "statistics").startswith("data/features/mine/mel.h5: no such feature file")
+    assert failing_stage(written, "train", trained).startswith("data/features/mine/mel.h5: no such feature file")
 
 
 def test_ser_graph_mends_it(written):

@@ -7,6 +7,7 @@ import pytest
 from every_system import files_of, tiny_params, write_every_role
 from feature_files import corpus
 from pydantic import Field
+from safetensors.numpy import load_file, save_file
 from sklearn.model_selection import cross_val_predict
 
 from pipeline.config.protocols import GroupedKFold
@@ -97,10 +98,10 @@ class Minimal(System):
         return len(self.shares_)
 
     def save(self, path):
-        path.write_bytes(self.shares_.tobytes())
+        save_file({"shares": self.shares_}, path)
 
     def load(self, path, X, classes):
-        self.classes_, self.shares_ = np.array(classes), np.frombuffer(path.read_bytes())
+        self.classes_, self.shares_ = np.array(classes), load_file(path)["shares"]
         return self
 
 
@@ -109,7 +110,7 @@ def test_a_system_of_what_is_abstract_is_trained_stored_and_predicts(files, tmp_
     experiment = Experiment("m", "minimal", Minimal, MinimalParams(), PROTOCOL, ROWS, files_of("cnn", files))
     predictions, cost = cross_validate(experiment, tmp_path / "models", workers=1)
     entry = SystemEntry(__name__, "Minimal", ("mfcc",))
-    monkeypatch.setattr("pipeline.serving.prediction.find_system", {"minimal": entry}.__getitem__)
+    monkeypatch.setattr("pipeline.serving.models.find_system", {"minimal": entry}.__getitem__)
     model = Model.read(tmp_path / "models")
     X = experiment.view([row.key for row in ROWS])
     np.testing.assert_allclose(model.probabilities(X, "cpu"), 0.25)
