@@ -16,6 +16,12 @@ from pipeline.systems.view import View
 if TYPE_CHECKING:
     from pipeline.systems.system import System
 
+Data = View | NDArray[Any] | Sequence[Any]
+"""X: a view, or a plain array as `as_view` takes it"""
+
+Labels = NDArray[Any] | Sequence[Any]
+"""y: the N labels"""
+
 VECTORS = "vectors"
 """the role of a plain array of vectors"""
 
@@ -23,7 +29,7 @@ RATE = 16000
 """sampling rate that plain waveforms are taken to have (Hz)"""
 
 
-def as_view(system: "System", X: Any, fitting: bool = False) -> View:
+def as_view(system: "System", X: Data, fitting: bool = False) -> View:
     """X as a view of the roles that the system reads.
 
     A plain array is (N, dims) for a system that takes vectors; (N, frames, dims), or a list of (frames, dims), for one
@@ -35,6 +41,9 @@ def as_view(system: "System", X: Any, fitting: bool = False) -> View:
             scikit-learn has no check of its own.
     """
     if isinstance(X, View):
+        if fitting:  # what an array before it has left
+            vars(system).pop("n_features_in_", None)
+            vars(system).pop("feature_names_in_", None)
         return _of_own_roles(system, X)
     if not system.roles:
         return _view(VECTORS, Arrays({"values": _vectors(system, X, fitting)[:, None]}))
@@ -51,7 +60,7 @@ def as_view(system: "System", X: Any, fitting: bool = False) -> View:
     return _view(role, Arrays({system.stream(): frames}, extractor=role))
 
 
-def as_labels(X: View, y: Any) -> NDArray[Any]:
+def as_labels(X: View, y: Labels) -> NDArray[Any]:
     """The N class labels, of any type that can be sorted.
 
     Raises:
@@ -73,9 +82,10 @@ def _of_own_roles(system: "System", X: View) -> View:
     name, taken = type(system).__name__, {*system.roles, *system.optional}
     if not taken:
         return X
-    own = X.only(taken | {VECTORS} if not system.roles else taken)
-    if missing := [role for role in system.roles if role not in own.roles] or ([] if own.roles else [*system.optional]):
-        needed = ", ".join(missing) if system.roles else f"one of {', '.join(missing)}"
+    own = X.only(taken if system.roles else taken | {VECTORS})
+    lacking = [role for role in system.roles if role not in own.roles]
+    if lacking or not own.roles:
+        needed = ", ".join(lacking) or f"one of {', '.join(system.optional)}"
         raise DataError(f"{name} needs {needed}; X has {', '.join(X.roles) or 'nothing'}")
     if not len(own):
         raise DataError(f"{name}: X has no utterances, and a minimum of 1 is required")

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from pipeline.features.ssl.streams import layer_stream
+from pipeline.systems.arrays import Data
 from pipeline.systems.layers.bilstm import BiLSTM
 from pipeline.systems.layers.cross_attention import AttentionBlock
 from pipeline.systems.layers.pooling import masked_mean
@@ -131,8 +132,9 @@ class CASER(NeuralSystem):
         ssl_dim = X.dims("ssl", layer_stream(X.source("ssl"), self.settings().layer))
         return CASERNetwork(mfcc_dim, ssl_dim, classes, self.settings())
 
-    def representation(self, X: View) -> NDArray[np.float32]:
+    def representation(self, X: Data) -> NDArray[np.float32]:
         """What the trained classifier of the first seed sees of each utterance, for other tasks: (N, width)."""
+        X = self.data(X)
         data = self._batches(X, np.zeros(len(X), np.int64))
         network = self.nets_[0].module_.eval()
         found = []

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
+from pipeline.systems.arrays import Data, Labels
 from pipeline.systems.functionals import vectors
 from pipeline.systems.normalisation import GROUPS
 from pipeline.systems.system import System, unreported
@@ -37,9 +38,9 @@ class Classical(System):
 
     def fit(
         self,
-        X: View,
-        y: Sequence[str],
-        validation: tuple[View, Sequence[str]] | None = None,
+        X: Data,
+        y: Labels,
+        validation: tuple[Data, Labels] | None = None,
         on_epoch: Callable[[], None] = unreported,
     ) -> Self:
         """Fit on utterances X with labels y; a validation part is not needed and not used.
@@ -75,7 +76,7 @@ class Classical(System):
             found[groups == group] = (table[groups == group] - own.mean(axis=0)) / np.where(std > 1e-8, std, 1)
         return found
 
-    def predict_proba(self, X: View) -> FloatArray:
+    def predict_proba(self, X: Data) -> FloatArray:
         """Class probabilities (N, classes).
 
         Raises:
@@ -106,7 +107,7 @@ class Classical(System):
         with atomic_path(path) as temporary:
             temporary.write_bytes(save(self.numbers_))
 
-    def load(self, path: Path, X: View, classes: Sequence[str]) -> Self:
+    def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
         """Read numbers that `save` wrote; returns the fitted classifier."""
         from safetensors.numpy import load_file
 

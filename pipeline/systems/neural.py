@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pipeline.errors import DataError, ParamsError, UserError
 from pipeline.jobs.devices import torch_devices
 from pipeline.systems import CURVE
-from pipeline.systems.arrays import as_view
+from pipeline.systems.arrays import Data, Labels, as_view
 from pipeline.systems.layers.cross_entropy import CrossEntropy
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.normalisation import GROUPS, Statistics
@@ -50,9 +50,9 @@ class NeuralSystem(System):
 
     def fit(
         self,
-        X: View,
-        y: Sequence[str],
-        validation: tuple[View, Sequence[str]] | None = None,
+        X: Data,
+        y: Labels,
+        validation: tuple[Data, Labels] | None = None,
         on_epoch: Callable[[], None] = unreported,
     ) -> Self:
         """Train on utterances X with labels y; `validation` picks the epoch kept, unless `stop` is false.
@@ -87,7 +87,7 @@ class NeuralSystem(System):
         self.seconds_per_epoch_ = float(np.mean([row["dur"] for net in self.nets_ for row in net.history]))
         return self
 
-    def predict_proba(self, X: View) -> NDArray[np.float64]:
+    def predict_proba(self, X: Data) -> NDArray[np.float64]:
         """Class probabilities (N, classes), the mean over seeds.
 
         Raises:
@@ -116,7 +116,7 @@ class NeuralSystem(System):
         with atomic_path(path) as temporary:
             temporary.write_bytes(save(weights))
 
-    def load(self, path: Path, X: View, classes: Sequence[str]) -> Self:
+    def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
         """Read what `save` wrote, for features as those of X; returns the trained classifier."""
         from safetensors.torch import load_file
 
@@ -146,10 +146,11 @@ class NeuralSystem(System):
         """
         return sum(p.numel() for p in self.nets_[0].module_.parameters() if not p.requires_grad)
 
-    def operations(self, X: View) -> int:
+    def operations(self, X: Data) -> int:
         """Floating-point operations of one network's forward pass over X; a multiplication and an addition are two."""
         from pipeline.systems.training.summary import operations
 
+        X = self.data(X)
         batch, _ = self._batches(X, np.zeros(len(X), np.int64)).__getitems__(list(range(len(X))))
         return operations(self.nets_[0].module_, {name: value.to(self.device) for name, value in batch.items()})
 
@@ -191,7 +192,7 @@ class NeuralSystem(System):
         counts = np.bincount(codes, minlength=len(self.classes_))
         return torch.from_numpy(len(codes) / (len(self.classes_) * counts)).float()
 
-    def _codes(self, y: Any) -> NDArray[np.int64]:
+    def _codes(self, y: Labels) -> NDArray[np.int64]:
         labels = np.asarray(y)
         unknown = {*labels.tolist()} - {*self.classes_.tolist()}
         if unknown:

@@ -12,7 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from pipeline.strict import validate
-from pipeline.systems.arrays import as_labels, as_view
+from pipeline.systems.arrays import Data, Labels, as_labels, as_view
 from pipeline.systems.constructor import RunParams, constructor, plain
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.view import View
@@ -72,9 +72,9 @@ class System(ClassifierMixin, BaseEstimator, ABC):
     @abstractmethod
     def fit(
         self,
-        X: View,
-        y: Sequence[str],
-        validation: tuple[View, Sequence[str]] | None = None,
+        X: Data,
+        y: Labels,
+        validation: tuple[Data, Labels] | None = None,
         on_epoch: Callable[[], None] = unreported,
     ) -> Self:
         """Train on utterances X with labels y, and set `classes_` and `history_`; returns itself.
@@ -87,7 +87,7 @@ class System(ClassifierMixin, BaseEstimator, ABC):
         """
 
     @abstractmethod
-    def predict_proba(self, X: View) -> NDArray[np.float64]:
+    def predict_proba(self, X: Data) -> NDArray[np.float64]:
         """Class probabilities (N, classes), in the order of `classes_`."""
 
     @abstractmethod
@@ -103,7 +103,7 @@ class System(ClassifierMixin, BaseEstimator, ABC):
         """Write what was trained to `path` as safetensors."""
 
     @abstractmethod
-    def load(self, path: Path, X: View, classes: Sequence[str]) -> Self:
+    def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
         """Read what `save` wrote; returns the trained classifier.
 
         Args:
@@ -112,11 +112,11 @@ class System(ClassifierMixin, BaseEstimator, ABC):
             classes: the `classes_` of the model saved.
         """
 
-    def operations(self, X: View) -> float:
+    def operations(self, X: Data) -> float:
         """Floating-point operations of a prediction for X; NaN where they are not counted."""
         return np.nan
 
-    def predict(self, X: View) -> NDArray[Any]:
+    def predict(self, X: Data) -> NDArray[Any]:
         """Class labels (N,)."""
         chosen = self.predict_proba(X).argmax(axis=1)
         labels: NDArray[Any] = self.classes_[chosen]
@@ -126,7 +126,7 @@ class System(ClassifierMixin, BaseEstimator, ABC):
         """The stream that a plain array stands for: `values`, or a layer of hidden states."""
         return "values"
 
-    def training_data(self, X: Any, y: Any) -> tuple[View, NDArray[Any]]:
+    def training_data(self, X: Data, y: Labels) -> tuple[View, NDArray[Any]]:
         """X as a view and y as labels (N,), with all that `fit` was given checked.
 
         Raises:
@@ -138,7 +138,7 @@ class System(ClassifierMixin, BaseEstimator, ABC):
         view = as_view(self, X, fitting=True)
         return view, as_labels(view, y)
 
-    def data(self, X: Any) -> View:
+    def data(self, X: Data) -> View:
         """X as a view, for the trained classifier.
 
         Raises:

@@ -270,6 +270,14 @@ def test_another_number_of_columns_is_a_value_error():
             model.predict(data[..., :3])
 
 
+def test_what_is_trained_on_a_view_predicts_its_vectors(X):
+    model = Pooled().fit(VECTORS, LABELS).fit(X, LABELS)
+    assert not hasattr(model, "n_features_in_")
+    np.testing.assert_array_equal(model.predict_proba(vectors(X)), model.predict_proba(X))
+    with pytest.raises(DataError, match="use the features it was trained on"):
+        model.predict(VECTORS)
+
+
 def test_roles_that_a_system_does_not_read_are_left_out_and_missing_ones_named(X):
     assert CNN(epochs=1).fit(X, LABELS).nets_[0].module_.role == "mfcc"
     with pytest.raises(DataError, match=r"^CAF needs logmel, ssl; X has mfcc, prosody$"):
