@@ -136,7 +136,7 @@ def test_an_interrupted_fold_is_not_kept(tmp_path, monkeypatch):
     rows = corpus(speakers=4, emotions=("angry", "sad"))
     values = {row.key: np.random.default_rng(i).random((9, 16), np.float32) for i, row in enumerate(rows)}
     write_features(tmp_path / "features.h5", values)
-    files = {"logmel": FeatureFile(tmp_path / "features.h5")}
+    files = {"mfcc": FeatureFile(tmp_path / "features.h5")}
     system = find_system("lstm").load()
     protocol = LeaveOneSpeakerOut(scheme="leave_one_speaker_out")
     experiment = Experiment("toy", "lstm", system, system.Params(epochs=4), protocol, rows, files, {}, 0)
