@@ -41,9 +41,9 @@ def as_view(system: "System", X: Data, fitting: bool = False) -> View:
             scikit-learn has no check of its own.
     """
     if isinstance(X, View):
-        if fitting:  # what an array before it has left
-            vars(system).pop("n_features_in_", None)
-            vars(system).pop("feature_names_in_", None)
+        for name in ("n_features_in_", "feature_names_in_"):  # of an array that it was fitted to before
+            if fitting and name in vars(system):
+                delattr(system, name)
         return _of_own_roles(system, X)
     if not system.roles:
         return _view(VECTORS, Arrays({"values": _vectors(system, X, fitting)[:, None]}))
