@@ -1,4 +1,16 @@
-"""Params of decision-level fusions."""
+"""Params of decision-level fusions.
+
+A fusion takes the class probabilities p1, ..., pN of its branches, C each, and its method is one of
+
+- `logistic_regression`: softmax(W [p1; ...; pN] + b). `solver: lbfgs` is scikit-learn's fit, with the penalty that `c`
+  says; `solver: adam` is that of the dual-branch paper (Wei et al. 2025, table II), without one, whose best epoch on
+  the validation part is kept;
+- `weighted_average`: one set of weights for all utterances;
+- `gated`: weights that a gate chooses for each utterance;
+- `stacking`: `classifier`, by its name in scikit-learn, with `classifier_params`; see `stacking.py` for which.
+
+What is fitted is kept in data/models/FUSION, with the models of the branches.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -35,9 +47,7 @@ class FusionParams(Strict):
         1.0, gt=0, description="inverse regularisation strength of the logistic regression and of the gate's weights"
     )
     solver: Literal["lbfgs", "adam"] = Field(
-        "lbfgs",
-        description="of the logistic regression: scikit-learn's, to the end and with c; or the dual-branch paper's, "
-        "without c, whose best epoch on the validation part is kept",
+        "lbfgs", description="of the logistic regression: scikit-learn's, or the dual-branch paper's"
     )
     learning_rate: float = Field(5e-4, gt=0, description="of adam")
     batch_size: int = Field(32, ge=1, description="of adam (utterances)")
