@@ -29,8 +29,8 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
     found = recordings.find(inputs)
     if out is not None:
         paths.check_writable("--out", out, [*inputs, *found.values()])
-    for each in source.leaves():
-        click.echo(each.describe(), err=True)
+    for line in source.described():
+        click.echo(line, err=True)
     probabilities = predict(source, found, recordings.speakers(inputs), device, workers)
     classes = source.leaves()[0].card.classes
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]

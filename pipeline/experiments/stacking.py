@@ -65,8 +65,8 @@ def stacked(params: FusionParams, examples: Examples, seed: int) -> Stacked:
         kept = _fitted(params, layout, np.hstack(examples.branches), layout.codes(examples.y), seed)
         # As it will be when read: the order of an array in memory decides how a product is rounded.
         return Stacked.from_numbers({name: np.ascontiguousarray(each) for name, each in kept.items()}, layout, params)
-    except (ValueError, NotImplementedError) as error:  # the latter of params that are right, but not together
-        problem = " ".join(str(error).split())
+    except (ValueError, TypeError, NotImplementedError) as error:  # the last of params right, but not together
+        problem = " ".join(str(error).split()).rstrip(".")
         raise UserError(f"{params.classifier} cannot be fitted: {problem}; change classifier_params") from error
 
 

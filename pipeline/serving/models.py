@@ -82,13 +82,13 @@ class Model:
     def __repr__(self) -> str:
         return f"Model({self.folder}: {self.card.system}, {len(self.card.folds)} folds)"
 
-    def describe(self) -> str:
+    def described(self) -> list[str]:
         """In one line: what it is, and what it was trained on."""
         card = self.card
         random = (
             "; its hidden states are of random weights, so the output means nothing" if card.random_backbone else ""
         )
-        return f"{card.name}: {card.system}, trained on {card.corpus}, mean of {len(card.folds)} models{random}"
+        return [f"{card.name}: {card.system}, trained on {card.corpus}, mean of {len(card.folds)} models{random}"]
 
     def leaves(self) -> list["Model"]:
         """Itself: see `FusedModel`."""
@@ -133,9 +133,7 @@ class Model:
         for number, own in enumerate(self.card.folds):
             columns = [classes.index(name) for name in own]
             model = kind(**dict(settings), seed=self.card.seed, device=device)
-            model = _loaded(model, numbers_file(self.folder, number), X, own)
-            with np.errstate(all="ignore"):  # what damaged numbers give is refused below
-                probabilities[number][:, columns] = model.predict_proba(X)
+            probabilities[number][:, columns] = _predicted(model, numbers_file(self.folder, number), X, own)
         return _sound(probabilities, self.folder)
 
 
@@ -147,6 +145,20 @@ def _sound(probabilities: Probabilities, folder: Path) -> Probabilities:
     raise UserError(f"{folder}: its numbers give no probabilities; {CURE}")
 
 
+def _predicted(model: "System", path: Path, X: View, classes: Sequence[str]) -> Probabilities:
+    """Probabilities (N, classes) by the model of one fold.
+
+    Raises:
+        UserError: its file is missing or damaged.
+    """
+    model = _loaded(model, path, X, classes)
+    try:
+        with np.errstate(all="ignore"):  # what damaged numbers give is refused in the end
+            return model.predict_proba(X).reshape(len(X), len(classes))
+    except (LookupError, TypeError, ValueError) as error:
+        raise _unfit(path, model, error) from error
+
+
 def _loaded(model: "System", path: Path, X: View, classes: Sequence[str]) -> "System":
     from safetensors import SafetensorError
 
@@ -156,7 +168,11 @@ def _loaded(model: "System", path: Path, X: View, classes: Sequence[str]) -> "Sy
         _check_numbers(path)
         return model.load(path, X, classes)
     except (SafetensorError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: does not hold a model of {model.name} ({error}); {CURE}") from error
+        raise _unfit(path, model, error) from error
+
+
+def _unfit(path: Path, model: "System", error: Exception) -> UserError:
+    return UserError(f"{path}: does not hold a model of {model.name} ({' '.join(str(error).split())}); {CURE}")
 
 
 def _check_numbers(path: Path) -> None:
@@ -198,6 +214,12 @@ class FusedModel:
         models = {name: part for name, part in parts.items() if isinstance(part, Model)}
         fusions = {name: part for name in order if isinstance(part := parts[name], FittedFusion)}
         return cls(folder, models, fusions)
+
+    def described(self) -> list[str]:
+        """In a line each: the experiments' models, and what they are fused by."""
+        lines = [line for model in self.models.values() for line in model.described()]
+        cards = [fusion.card for fusion in self.fusions.values()]
+        return [*lines, *(f"{card.name}: {card.system} of {', '.join(card.params.of)}" for card in cards)]
 
     def leaves(self) -> list[Model]:
         """The experiments' models below, each once, in the order of branches."""

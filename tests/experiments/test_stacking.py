@@ -31,6 +31,7 @@ VARIANTS = [
     ("LinearDiscriminantAnalysis", {"solver": "lsqr", "shrinkage": "auto"}),
     ("LogisticRegression", {"C": 0.1, "class_weight": "balanced"}),
     ("SGDClassifier", {"loss": "modified_huber"}),
+    ("QuadraticDiscriminantAnalysis", {"solver": "eigen", "shrinkage": 0.1}),
 ]
 
 

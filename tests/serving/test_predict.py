@@ -123,6 +123,7 @@ def test_a_fusion_fuses_fold_by_fold(trained, ser, tmp_path):
     rows, said = ser("both", "recordings")
     assert "picture: spectrogram" in said
     assert "again: pooled" in said
+    assert said.splitlines()[-1] == "both: fusion (logistic_regression) of picture, again"
     np.testing.assert_allclose([probabilities(row) for row in rows.values()], np.mean(wanted, axis=0), atol=1e-5)
 
 
@@ -182,6 +183,12 @@ def test_what_a_fusion_left_and_what_its_folder_gives_are_one(trained):
         (lambda f: edit_card(f / "branches/again", folds=[["sad", "happy"]]), "has another number of folds than"),
         (lambda f: edit_card(f / "branches/again", folds=[["glad"]] * 3), "'glad', which is none of the classes"),
         (lambda f: edit_card(f / "branches/pair", params={"of": ["pair", "again"]}), "bias is missing"),
+        (
+            lambda f: edit_card(f / "branches/again", folds=[["happy", "sad"]] * 3),
+            "again/fold_00.safetensors: does not",
+        ),
+        (lambda f: edit_card(f / "branches/picture", folds=[["sad"]] * 3), "picture/fold_00.safetensors: does not"),
+        (lambda f: shorten(f / "branches/again/fold_01.safetensors"), "again/fold_01.safetensors: does not hold"),
         (lambda f: spoil(f / "branches/again/fold_00.safetensors", np.nan), "again/fold_00.safetensors: does not hold"),
         (lambda f: spoil(f / "branches/again/fold_00.safetensors", 1e308), "branches/again: its numbers give no prob"),
         (lambda f: spoil(f / "fold_00.safetensors", -1e308), "copy: its numbers give no probabilities"),
@@ -210,6 +217,11 @@ def test_a_fusion_made_of_itself(trained, ser, tmp_path):
 def edit_card(folder, **changes):
     path = folder / "card.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def shorten(path):
+    """Leave all but one of a file's arrays."""
+    path.write_bytes(save(dict([*load_file(path).items()][1:])))
 
 
 def spoil(path, value):
