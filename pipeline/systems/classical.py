@@ -94,7 +94,7 @@ class Classical(System):
         """Number of fitted coefficients."""
         return sum(value.size for name, value in self.numbers_.items() if name not in ("mean", "scale"))
 
-    def operations(self, X: View) -> float:
+    def operations(self, X: Data) -> float:
         """A multiplication and an addition for each coefficient and utterance; the vectors' own making is left out."""
         return 2.0 * self.parameter_count() * len(X)
 
