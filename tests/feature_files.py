@@ -10,16 +10,16 @@ from pipeline.storage.header import Header, Outline
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 
 
-def manifest_row(key, speaker="", emo="angry", dataset="toy"):
-    return Row(key, dataset, f"{key}.wav", speaker, "", "", emo, emo, "", "", 1.0, 16000, 1, "")
+def manifest_row(key, speaker="", emotion="angry", dataset="toy"):
+    return Row(key, dataset, f"{key}.wav", speaker, "", "", emotion, emotion, "", "", 1.0, 16000, 1, "")
 
 
 def corpus(speakers=4, emotions=EMOTIONS, takes=1):
     """Rows of speakers s0, s1, ... who say every emotion `takes` times, sorted by key."""
     return [
-        manifest_row(f"s{speaker}-{emo}-{take}", f"s{speaker}", emo)
+        manifest_row(f"s{speaker}-{emotion}-{take}", f"s{speaker}", emotion)
         for speaker in range(speakers)
-        for emo in sorted(emotions)
+        for emotion in sorted(emotions)
         for take in range(takes)
     ]
 

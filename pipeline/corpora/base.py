@@ -27,7 +27,7 @@ class Utterance:
     """path relative to the corpus root, with forward slashes"""
     key: str
     """unique in the corpus"""
-    raw_emo: str
+    raw_emotion: str
     """emotion code as the corpus has it"""
     speaker: str = ""
     gender: str = ""

@@ -58,7 +58,7 @@ class CREMAD(CorpusReader):
             yield Utterance(
                 wav=wav,
                 key=f"crema_d-{match[0]}",
-                raw_emo=emotion,
+                raw_emotion=emotion,
                 speaker=actor,
                 language="en",
                 text=SENTENCES.get(sentence, ""),

@@ -32,7 +32,7 @@ class Demo(CorpusReader):
 
 
 def parse(stem: str) -> dict[str, str]:
-    """Read a file name: `en_f1_angry_s03_t1` gives key, raw_emo, speaker, gender, language, text.
+    """Read a file name: `en_f1_angry_s03_t1` gives key, raw_emotion, speaker, gender, language, text.
 
     Raises:
         ValueError: the name does not follow `<language>_<speaker>_<emotion>_s<nn>_t<n>`, or names a speaker, emotion or
@@ -55,6 +55,6 @@ def parse(stem: str) -> dict[str, str]:
         "speaker": f"{language}_{match['speaker']}",
         "gender": "female" if match["speaker"].startswith("f") else "male",
         "language": language,
-        "raw_emo": match["emotion"],
+        "raw_emotion": match["emotion"],
         "text": sentences[number - 1],
     }

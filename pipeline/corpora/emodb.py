@@ -56,7 +56,7 @@ class EmoDB(CorpusReader):
             yield Utterance(
                 wav=wav,
                 key=f"emodb-{match[0]}",
-                raw_emo=emotion,
+                raw_emotion=emotion,
                 speaker=speaker,
                 gender="male" if speaker in MALE else "female",
                 language="de",

@@ -40,7 +40,7 @@ class EMOVO(CorpusReader):
             yield Utterance(
                 wav=wav,
                 key=f"emovo-{match[0]}",
-                raw_emo=emotion,
+                raw_emotion=emotion,
                 speaker=speaker,
                 gender="female" if speaker[0] == "f" else "male",
                 language="it",

@@ -43,7 +43,7 @@ class ESD(CorpusReader):
             yield Utterance(
                 wav=wav,
                 key=f"esd-{stem}",
-                raw_emo=emotion,
+                raw_emotion=emotion,
                 speaker=speaker,
                 language="zh" if int(speaker) <= 10 else "en",
                 text=texts[folder].get(stem, ""),

@@ -43,7 +43,7 @@ class Folder(CorpusReader):
             yield Utterance(
                 wav=row["path"],
                 key=str(PurePosixPath(row["path"]).with_suffix("")),
-                raw_emo=row["emotion"],
+                raw_emotion=row["emotion"],
                 speaker=speaker,
                 gender=row.get("gender", ""),
                 language=row.get("language", "") or params.language,

@@ -68,7 +68,7 @@ class IEMOCAP(CorpusReader):
             yield Utterance(
                 wav=match[0],
                 key=f"iemocap-{turn}",
-                raw_emo=labels[evaluation][turn],
+                raw_emotion=labels[evaluation][turn],
                 speaker=f"Ses0{number}{speaker}",
                 gender="female" if speaker == "F" else "male",
                 language="en",

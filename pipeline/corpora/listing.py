@@ -43,10 +43,10 @@ def keep(rows: Sequence[Row], emotions: Sequence[str], root: Path) -> list[Row]:
     Raises:
         UserError: no recording has one of them.
     """
-    missing = set(emotions) - {row.emo for row in rows}
+    missing = set(emotions) - {row.emotion for row in rows}
     if missing:
         raise UserError(f"{root}: no recording is {min(missing)!r}; take it out of the corpus's `keep`")
-    return [row for row in rows if not emotions or row.emo in emotions]
+    return [row for row in rows if not emotions or row.emotion in emotions]
 
 
 def _row(name: str, root: Path, utterance: Utterance, emotions: dict[str, str]) -> Row:
@@ -55,7 +55,7 @@ def _row(name: str, root: Path, utterance: Utterance, emotions: dict[str, str]) 
     path = root / utterance.wav
     check_regular(path)
     try:
-        emo = canonical(utterance.raw_emo, emotions)
+        emotion = canonical(utterance.raw_emotion, emotions)
     except ValueError as error:
         raise UserError(f"{path}: {error}; map it in corpora.{name}.emotions") from error
     try:
@@ -73,8 +73,8 @@ def _row(name: str, root: Path, utterance: Utterance, emotions: dict[str, str]) 
         speaker=utterance.speaker,
         gender=utterance.gender,
         language=utterance.language,
-        emo=emo,
-        raw_emo=utterance.raw_emo,
+        emotion=emotion,
+        raw_emotion=utterance.raw_emotion,
         text=utterance.text,
         session=utterance.session,
         length=round(frames / rate, 6),
@@ -90,6 +90,6 @@ def counts(rows: Sequence[Row]) -> dict[str, Any]:
         "utterances": len(rows),
         "speakers": len({row.speaker for row in rows}),
         "seconds": round(sum(row.length for row in rows), 3),
-        "by_emotion": dict(sorted(Counter(row.emo for row in rows).items())),
+        "by_emotion": dict(sorted(Counter(row.emotion for row in rows).items())),
         "by_speaker": dict(sorted(Counter(row.speaker or "unknown" for row in rows).items())),
     }

@@ -24,9 +24,10 @@ class Row:
     speaker: str
     gender: str
     language: str
-    emo: str
-    """canonical label"""
-    raw_emo: str
+    emotion: str
+    """canonical label; `emo` in the file"""
+    raw_emotion: str
+    """the corpus's own; `raw_emo` in the file"""
     text: str
     session: str
     length: float
@@ -39,14 +40,22 @@ class Row:
     """of the file's bytes"""
 
 
-KINDS: dict[str, type] = dict(Row.__annotations__)
-"""field -> its type"""
+KEYS = {field: {"emotion": "emo", "raw_emotion": "raw_emo"}.get(field, field) for field in Row.__annotations__}
+"""field -> its key in the file"""
+
+KINDS: dict[str, type] = {KEYS[field]: kind for field, kind in Row.__annotations__.items()}
+"""key -> the type of its value"""
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """A row as the file has it: key -> value."""
+    return {KEYS[field]: value for field, value in asdict(row).items()}
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Write a manifest, whole or not at all."""
     with atomic_path(path) as temporary:
-        lines = (json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+        lines = (json.dumps(as_json(row), ensure_ascii=False) + "\n" for row in rows)
         temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
@@ -92,7 +101,7 @@ def _parse(line: str) -> Row:
         if name not in values:
             raise ValueError(f"it has no {name!r}")
         _check_value(name, values[name], kind)
-    return Row(**{name: values[name] for name in KINDS})
+    return Row(**{field: values[key] for field, key in KEYS.items()})
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

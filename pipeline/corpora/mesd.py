@@ -45,7 +45,7 @@ class MESD(CorpusReader):
             yield Utterance(
                 wav=wav,
                 key=f"mesd-{match[0]}",
-                raw_emo=emotion,
+                raw_emotion=emotion,
                 gender=GENDERS[voice],
                 language="es",
                 text=word.replace("_", " "),

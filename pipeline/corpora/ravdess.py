@@ -52,7 +52,7 @@ class RAVDESS(CorpusReader):
             yield Utterance(
                 wav=wav,
                 key=f"ravdess-{match[0]}",
-                raw_emo=emotion,
+                raw_emotion=emotion,
                 speaker=f"actor_{actor}",
                 gender="male" if int(actor) % 2 else "female",
                 language="en",

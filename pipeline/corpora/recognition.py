@@ -121,7 +121,7 @@ def _check_known(reader: CorpusReader, root: Path, files: Sequence[str]) -> None
 
 def _emotion(root: Path, utterance: Utterance, reader: CorpusReader) -> str:
     try:
-        return canonical(utterance.raw_emo, dict(reader.emotions))
+        return canonical(utterance.raw_emotion, dict(reader.emotions))
     except ValueError as error:
         raise UserError(f"{root / utterance.wav}: {error}") from error
 

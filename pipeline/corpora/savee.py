@@ -48,7 +48,7 @@ class SAVEE(CorpusReader):
             yield Utterance(
                 wav=wav,
                 key=f"savee-{speaker}_{emotion}{number}",
-                raw_emo=emotion,
+                raw_emotion=emotion,
                 speaker=speaker,
                 gender="male",
                 language="en",

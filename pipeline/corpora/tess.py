@@ -46,7 +46,7 @@ class TESS(CorpusReader):
             yield Utterance(
                 wav=wav,
                 key=f"tess-{match[0]}",
-                raw_emo=emotion.lower(),
+                raw_emotion=emotion.lower(),
                 speaker=f"{speaker.upper()}F",
                 gender="female",
                 language="en",

@@ -15,7 +15,7 @@ R = TypeVar("R", Row, ListedRow)
 
 
 def class_set(rows: Sequence[R], emotions: ClassSet | None) -> list[R]:
-    """The rows of the labels that a class set lists, each with its class for its `emo`; all rows where it is None.
+    """The rows of the labels that a class set lists, each with its class as its `emotion`; all rows where it is None.
 
     Raises:
         UserError: no recording has a label of one of the classes; the message says which labels there are.
@@ -23,10 +23,10 @@ def class_set(rows: Sequence[R], emotions: ClassSet | None) -> list[R]:
     if emotions is None:
         return list(rows)
     merged = {label: name for name, labels in emotions.items() for label in labels}
-    present = sorted({row.emo for row in rows})
+    present = sorted({row.emotion for row in rows})
     for name, labels in emotions.items():
         if not set(labels).intersection(present):
             corpus = rows[0].dataset if rows else "which is empty"
             problem = f"no recording of corpus {corpus} is {' or '.join(map(repr, labels))}, of class {name!r}"
             raise UserError(f"{problem}; take it out of the experiment's `emotions`; there are {', '.join(present)}")
-    return [replace(row, emo=merged[row.emo]) for row in rows if row.emo in merged]
+    return [replace(row, emotion=merged[row.emotion]) for row in rows if row.emotion in merged]

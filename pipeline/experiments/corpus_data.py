@@ -64,7 +64,7 @@ def load_corpus(
     rows = class_set(manifest.read(found.manifest()), validate(_Emotions, {"emotions": emotions}).emotions)
     files = {role: [file] for role, file in found.by_role(features).items()}
     X = View([row.key for row in rows], files, groups_of(rows))
-    return X, np.array([row.emo for row in rows], str), np.array([row.speaker for row in rows], str)
+    return X, np.array([row.emotion for row in rows], str), np.array([row.speaker for row in rows], str)
 
 
 class _Project:

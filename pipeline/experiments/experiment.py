@@ -76,7 +76,7 @@ class Experiment:
     @cached_property
     def classes(self) -> list[str]:
         """Of all rows, sorted."""
-        return sorted({row.emo for row in self.rows})
+        return sorted({row.emotion for row in self.rows})
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -118,14 +118,14 @@ class Experiment:
     def part(self, indices: Indices) -> tuple[list[str], list[str]]:
         """Keys and emotions of a validation or test part."""
         rows = [self.rows[i] for i in indices]
-        return [row.key for row in rows], [row.emo for row in rows]
+        return [row.key for row in rows], [row.emotion for row in rows]
 
     def training_part(self, train: Indices) -> tuple[list[str], list[str]]:
         """Keys and emotions of a training part, with the copies of its own utterances at the end."""
         keys, emotions = self.part(train)
         copies = self.copies()
-        extra = [(copy, emo) for key, emo in zip(keys, emotions, strict=True) for copy in copies.get(key, [])]
-        return keys + [key for key, _ in extra], emotions + [emo for _, emo in extra]
+        extra = [(copy, emotion) for key, emotion in zip(keys, emotions, strict=True) for copy in copies.get(key, [])]
+        return keys + [key for key, _ in extra], emotions + [emotion for _, emotion in extra]
 
     def identity(self, folds: Sequence[Fold]) -> str:
         """Says all that the trained folds depend on, the program included."""
@@ -139,7 +139,7 @@ class Experiment:
                 "protocol": self.protocol.model_dump(mode="json"),
                 "seed": self.seed,
                 "device": self.device.split(":")[0],
-                "rows": [[row.key, row.emo, row.speaker] for row in self.rows],
+                "rows": [[row.key, row.emotion, row.speaker] for row in self.rows],
                 "folds": [[part.tolist() for part in (f.train, f.validation, f.test)] for f in folds],
                 "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
                 "program": {str(p.relative_to(package)): _digest(p) for p in sorted(package.rglob("*.py"))},

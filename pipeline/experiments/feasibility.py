@@ -18,7 +18,7 @@ class ListedRow:
     dataset: str
     speaker: str
     session: str
-    emo: str
+    emotion: str
     """canonical label, or the class of an experiment"""
 
 
@@ -39,10 +39,10 @@ def listed_rows(dataset: str, utterances: Iterable[Utterance], emotions: Mapping
 
 def _listed_row(dataset: str, utterance: Utterance, emotions: dict[str, str]) -> ListedRow:
     try:
-        emo = canonical(utterance.raw_emo, emotions)
+        emotion = canonical(utterance.raw_emotion, emotions)
     except ValueError as error:
         raise UserError(f"{dataset}: {utterance.wav}: {error}; map it in corpora.{dataset}.emotions") from error
-    return ListedRow(utterance.key, dataset, utterance.speaker, utterance.session, emo)
+    return ListedRow(utterance.key, dataset, utterance.speaker, utterance.session, emotion)
 
 
 def protocol_problem(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> str | None:

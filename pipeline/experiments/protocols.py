@@ -35,7 +35,7 @@ class Labelled(Protocol):
     @property
     def session(self) -> str: ...  # noqa: D102
     @property
-    def emo(self) -> str: ...  # noqa: D102
+    def emotion(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _sessions(rows: Sequence[Labelled]) -> list[list[str]]:
 def _deal(rows: Sequence[Labelled], speakers: NDArray[np.str_], folds: int, seed: int) -> list[list[str]]:
     from sklearn.model_selection import StratifiedGroupKFold
 
-    emotions = [row.emo for row in rows]
+    emotions = [row.emotion for row in rows]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     try:
         with quiet_sklearn():
@@ -146,7 +146,7 @@ def _deal(rows: Sequence[Labelled], speakers: NDArray[np.str_], folds: int, seed
 def _stratified(rows: Sequence[Labelled], protocol: StratifiedSplit, seed: int) -> Fold:
     from sklearn.model_selection import train_test_split
 
-    emotions = np.array([row.emo for row in rows])
+    emotions = np.array([row.emotion for row in rows])
     try:
         rest, test = train_test_split(
             np.arange(len(rows)), test_size=protocol.test, stratify=emotions, random_state=seed
@@ -180,7 +180,7 @@ def inner_folds(
 
     if not protocol.inner_folds:
         return []
-    emotions = np.array([rows[i].emo for i in train])
+    emotions = np.array([rows[i].emotion for i in train])
     speakers = np.array([rows[i].speaker for i in train])
     dependent = is_speaker_dependent(protocol)
     if not dependent and len(set(speakers)) < protocol.inner_folds:
@@ -226,6 +226,6 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
                     raise UserError(
                         f"{name}: speaker {min(shared)!r} of the {part} part of fold {number} is trained on"
                     )
-        missing = {rows[i].emo for i in fold.test} - {rows[i].emo for i in fold.train}
+        missing = {rows[i].emotion for i in fold.test} - {rows[i].emotion for i in fold.train}
         if missing:
             raise UserError(f"{name}: emotion {min(missing)!r} is tested in fold {number} but not trained on")

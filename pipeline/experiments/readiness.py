@@ -65,4 +65,4 @@ def listed(name: str, corpus: CorpusParams) -> list[ListedRow]:
     """
     reader = find_reader(corpus.reader)
     rows = listed_rows(name, reader.read(corpus.root, corpus), {**reader.emotions, **corpus.emotions})
-    return [row for row in rows if not corpus.keep or row.emo in corpus.keep]
+    return [row for row in rows if not corpus.keep or row.emotion in corpus.keep]

@@ -90,7 +90,7 @@ def test_the_home_of_nobody():
 def test_ravdess_names(build, stem, emotion, gender, text):
     wav = f"Actor_{stem[-2:]}/{stem}.wav"
     row = build("ravdess", wav)[wav]
-    assert (row.key, row.emo, row.raw_emo) == (f"ravdess-{stem}", emotion, stem[6:8])
+    assert (row.key, row.emotion, row.raw_emotion) == (f"ravdess-{stem}", emotion, stem[6:8])
     assert (row.speaker, row.gender) == (f"actor_{stem[-2:]}", gender)
     assert (row.language, row.text, row.session) == ("en", text, stem[15:17])
 
@@ -138,7 +138,7 @@ def test_ravdess_unknown_emotion_code(build):
 def test_emodb_names(build, stem, speaker, gender, emotion):
     row = build("emodb", f"wav/{stem}.wav")[f"wav/{stem}.wav"]
     assert (row.key, row.speaker, row.gender) == (f"emodb-{stem}", speaker, gender)
-    assert (row.emo, row.raw_emo, row.language) == (emotion, stem[5], "de")
+    assert (row.emotion, row.raw_emotion, row.language) == (emotion, stem[5], "de")
 
 
 def test_emodb_knows_its_sentences(build):
@@ -163,7 +163,7 @@ def test_emodb_unknown_emotion_letter(build):
 
 def test_subfolders_name_the_emotions(build):
     rows = build("folder", "happy/anna/take_1.wav", "Anger/ben.wav", language="fr")
-    assert [(row.key, row.emo, row.raw_emo) for row in rows.values()] == [
+    assert [(row.key, row.emotion, row.raw_emotion) for row in rows.values()] == [
         ("Anger/ben", "angry", "Anger"),
         ("happy/anna/take_1", "happy", "happy"),
     ]
@@ -192,7 +192,7 @@ def test_a_file_in_no_emotion_folder(build):
 def test_unicode_names(build, tmp_path):
     rows = build("folder", "traurig/Zoë 東京.wav", emotions={"traurig": "sad"}, speaker_pattern="/(.+) ")
     row = rows["traurig/Zoë 東京.wav"]
-    assert (row.key, row.speaker, row.emo) == ("traurig/Zoë 東京", "Zoë", "sad")
+    assert (row.key, row.speaker, row.emotion) == ("traurig/Zoë 東京", "Zoë", "sad")
     manifest.write(tmp_path / "m.jsonl", [row])
     assert manifest.read(tmp_path / "m.jsonl") == [row]
 
@@ -237,14 +237,14 @@ def test_table(build):
     rows = build("folder", "a.wav", "b/c.wav", "unlisted.wav", labels=table, language="de")
     assert list(rows) == ["a.wav", "b/c.wav"]
     row = rows["a.wav"]
-    assert (row.emo, row.raw_emo, row.speaker, row.gender) == ("happy", "joy", "anna", "female")
+    assert (row.emotion, row.raw_emotion, row.speaker, row.gender) == ("happy", "joy", "anna", "female")
     assert (row.language, row.text, row.session) == ("en", "Well, yes", "2")
     assert (rows["b/c.wav"].language, rows["b/c.wav"].speaker) == ("de", "")
 
 
 def test_table_as_spreadsheets_write_it(build):
     rows = build("folder", "b/a.wav", labels="\ufeffpath,emotion\r\n b\\a.wav , sad \r\n")
-    assert [(row.wav, row.emo) for row in rows.values()] == [("b/a.wav", "sad")]
+    assert [(row.wav, row.emotion) for row in rows.values()] == [("b/a.wav", "sad")]
 
 
 def test_table_text_may_have_line_ends(build, tmp_path):
@@ -350,7 +350,7 @@ def test_links_to_other_folders_are_followed(build, tmp_path):
 
 def test_emotions_in_params_come_first(build):
     rows = build("folder", "joy/a.wav", "sad/b.wav", "X/c.wav", emotions={"joy": "surprised", "X": "other"})
-    assert {row.raw_emo: row.emo for row in rows.values()} == {"joy": "surprised", "sad": "sad", "X": "other"}
+    assert {row.raw_emotion: row.emotion for row in rows.values()} == {"joy": "surprised", "sad": "sad", "X": "other"}
 
 
 @pytest.mark.parametrize("emotions", [{}, {"x": "other"}])

@@ -105,11 +105,11 @@ def test_emotions_and_speakers_differ_as_intended(corpus):
     def loudness(samples):
         return 20 * np.log10(samples.std())
 
-    assert mean(loudness, raw_emo="angry") > mean(loudness, raw_emo="neutral") + 2
-    assert mean(loudness, raw_emo="neutral") > mean(loudness, raw_emo="sad") + 2
-    assert mean(len, raw_emo="angry") < mean(len, raw_emo="neutral") < mean(len, raw_emo="sad")
-    assert mean(pitch, raw_emo="happy") > 1.1 * mean(pitch, raw_emo="neutral")
-    assert mean(pitch, raw_emo="neutral") > mean(pitch, raw_emo="sad")
+    assert mean(loudness, raw_emotion="angry") > mean(loudness, raw_emotion="neutral") + 2
+    assert mean(loudness, raw_emotion="neutral") > mean(loudness, raw_emotion="sad") + 2
+    assert mean(len, raw_emotion="angry") < mean(len, raw_emotion="neutral") < mean(len, raw_emotion="sad")
+    assert mean(pitch, raw_emotion="happy") > 1.1 * mean(pitch, raw_emotion="neutral")
+    assert mean(pitch, raw_emotion="neutral") > mean(pitch, raw_emotion="sad")
     assert mean(pitch, gender="female") > 1.5 * mean(pitch, gender="male")
 
 
@@ -127,7 +127,7 @@ def test_only_old_demo_files_are_removed(tmp_path):
 def test_names_are_read_back():
     assert parse("de_m2_happy_s02_t1") == {
         "key": "de_m2_happy_s02_t1",
-        "raw_emo": "happy",
+        "raw_emotion": "happy",
         "speaker": "de_m2",
         "gender": "male",
         "language": "de",

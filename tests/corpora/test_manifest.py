@@ -1,7 +1,6 @@
 import hashlib
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -38,7 +37,7 @@ def corpus(tmp_path):
 def test_a_row_says_what_the_file_is(corpus):
     soundfile.write(corpus / "sad/c.wav", [[0.1, 0.2]] * 4410, 44100)
     row = {row.key: row for row in build(corpus, language="de", speaker_pattern="/(.)")}["sad/c"]
-    assert asdict(row) == {
+    assert manifest.as_json(row) == {
         "key": "sad/c",
         "dataset": "mine",
         "wav": "sad/c.wav",
@@ -164,7 +163,7 @@ def test_a_missing_manifest(tmp_path):
 
 def test_further_fields_are_ignored(corpus, tmp_path):
     rows = build(corpus)
-    lines = [json.dumps({**asdict(row), "type": "raw", "num_frame": 1.0}) for row in rows]
+    lines = [json.dumps({**manifest.as_json(row), "type": "raw", "num_frame": 1.0}) for row in rows]
     (tmp_path / "m.jsonl").write_text("\n".join(lines), encoding="utf-8")
     assert manifest.read(tmp_path / "m.jsonl") == rows
 
@@ -174,7 +173,7 @@ def test_recordings_of_other_emotions_can_be_left_out(project):
     done = project.run("stages.manifest", "mine")
     assert done.returncode == 0, done.stderr
     assert "  3 recordings of other emotions left out, as `keep` says" in done.stdout
-    assert {row.emo for row in manifest.read(Path("data/manifests/mine.jsonl"))} == {"angry", "sad"}
+    assert {row.emotion for row in manifest.read(Path("data/manifests/mine.jsonl"))} == {"angry", "sad"}
 
 
 def test_an_emotion_kept_must_be_there(project):
@@ -187,7 +186,7 @@ def test_an_emotion_kept_must_be_there(project):
 def read_with(path, **changes):
     """Write a manifest of two rows, the second with changed values, and read it."""
     row = Row("a", "mine", "a.wav", "", "", "", "sad", "sad", "", "", 1.0, 16000, 1, "")
-    lines = [json.dumps(asdict(row)), json.dumps({**asdict(row), "key": "b", **changes})]
+    lines = [json.dumps(manifest.as_json(row)), json.dumps({**manifest.as_json(row), "key": "b", **changes})]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return manifest.read(path)
 

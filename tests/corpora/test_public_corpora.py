@@ -56,7 +56,7 @@ def build(tmp_path):
 )  # fmt: skip
 def test_names(build, reader, wav, key, emotion, speaker, gender, text):
     row = build(reader, wav)[key]
-    assert (row.wav, row.emo, row.speaker, row.gender, row.text) == (wav, emotion, speaker, gender, text)
+    assert (row.wav, row.emotion, row.speaker, row.gender, row.text) == (wav, emotion, speaker, gender, text)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def turns(session, *codes):
 def test_iemocap_takes_emotions_and_texts_from_the_dialogues(build):
     waves, texts = turns(1, "neu", "exc", "fru", "xxx", "ang")
     rows = build("iemocap", *waves, "Session1/dialog/wav/Ses01F_impro01.wav", texts=texts)
-    assert [(row.raw_emo, row.emo) for row in rows.values()] == [
+    assert [(row.raw_emotion, row.emotion) for row in rows.values()] == [
         ("neu", "neutral"), ("fru", "frustrated"), ("ang", "angry"), ("exc", "excited"), ("xxx", "other"),
     ]  # fmt: skip
     man = rows["iemocap-Ses01F_impro01_M001"]
@@ -133,7 +133,7 @@ def test_iemocap_with_turns_of_some_emotions_only(build):
     waves, texts = turns(1, "neu", "exc", "fru", "hap", "xxx")
     rows = build("iemocap", *waves, texts=texts)
     kept = listing.keep([*rows.values()], ["happy", "excited"], "root")
-    assert sorted(row.raw_emo for row in kept) == ["exc", "hap"]
+    assert sorted(row.raw_emotion for row in kept) == ["exc", "hap"]
 
 
 def test_iemocap_goes_through_the_session_protocol(build):

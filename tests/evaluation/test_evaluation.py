@@ -108,7 +108,7 @@ def test_systems_tested_on_the_same_utterances_are_compared(tmp_path):
     for name in ("fold", "part", "keys", "emotions", "speakers", "rows"):
         setattr(partial, name, [getattr(partial, name)[i] for i in keep])
     partial.folds = partial.folds[:3]
-    rows = [*ROWS, *(manifest_row(row.key, row.speaker, row.emo, "there") for row in ROWS)]
+    rows = [*ROWS, *(manifest_row(row.key, row.speaker, row.emotion, "there") for row in ROWS)]
     run(tmp_path, {"a": first, "b": second, "c": partial, "d": elsewhere}, rows)
     # 12 utterances only a gets right, 4 only b.
     assert (tmp_path / "comparisons.csv").read_text().splitlines() == [

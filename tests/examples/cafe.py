@@ -37,4 +37,4 @@ class CaFE(CorpusReader):
         """
         for wav, match in named_files(root, NAME, "a CaFE file name (as 01-C-2-4)"):
             actor, emotion, _, _ = match.groups()
-            yield Utterance(wav=wav, key=f"cafe-{match[0]}", raw_emo=emotion, speaker=actor, language="fr")
+            yield Utterance(wav=wav, key=f"cafe-{match[0]}", raw_emotion=emotion, speaker=actor, language="fr")

@@ -26,11 +26,11 @@ def test_none_is_all_rows_as_they_are():
 
 def test_labels_are_merged_and_others_left_out():
     rows = class_set(ROWS, SET)
-    assert [row.key for row in rows] == [row.key for row in ROWS if row.emo != "neutral"]
+    assert [row.key for row in rows] == [row.key for row in ROWS if row.emotion != "neutral"]
     before = {row.key: row for row in ROWS}
     for row in rows:
-        assert row.emo == {"excited": "happy"}.get(before[row.key].emo, before[row.key].emo)
-        assert row.raw_emo == before[row.key].raw_emo
+        assert row.emotion == {"excited": "happy"}.get(before[row.key].emotion, before[row.key].emotion)
+        assert row.raw_emotion == before[row.key].raw_emotion
 
 
 def test_a_class_of_no_recording_is_a_mistake():
@@ -95,4 +95,4 @@ def test_the_card_says_the_class_set_and_a_fusion_goes_by_it(trained, tmp_path):
 def test_manifest_rows_are_not_changed():
     rows = [manifest_row("k", "s", "happy")]
     class_set(rows, {"glad": ["happy"]})
-    assert rows[0].emo == "happy"
+    assert rows[0].emotion == "happy"

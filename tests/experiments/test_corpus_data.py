@@ -30,7 +30,7 @@ def rows(tmp_path, monkeypatch):
 def test_a_corpus_is_the_manifests_rows_and_their_features(rows):
     X, y, groups = load_corpus("demo_en", features=["mfcc_39", "tiny"])
     assert X.keys.tolist() == [row.key for row in rows]
-    assert (y.tolist(), groups.tolist()) == ([row.emo for row in rows], [row.speaker for row in rows])
+    assert (y.tolist(), groups.tolist()) == ([row.emotion for row in rows], [row.speaker for row in rows])
     assert (X.roles, X.dims("mfcc"), X.streams("ssl")) == (["mfcc", "ssl"], 5, ["layer_01", "layer_09"])
     np.testing.assert_array_equal(
         X.arrays("mfcc")[3], FeatureFile(paths.feature_file("demo_en", "mfcc_39", False)).row(3)

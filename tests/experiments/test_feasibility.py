@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")
 
 
 def listed(rows):
-    return [ListedRow(row.key, row.dataset, row.speaker, row.session, row.emo) for row in rows]
+    return [ListedRow(row.key, row.dataset, row.speaker, row.session, row.emotion) for row in rows]
 
 
 @many

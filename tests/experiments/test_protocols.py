@@ -44,9 +44,9 @@ def ravdess_like():
     """1440 utterances: 24 speakers, neutral 4 times a speaker and seven other emotions 8 times."""
     takes = {"neutral": 4} | dict.fromkeys(("calm", "happy", "sad", "angry", "fearful", "disgusted", "surprised"), 8)
     return [
-        manifest_row(f"{speaker:02d}-{emo}-{take}", f"actor{speaker:02d}", emo)
+        manifest_row(f"{speaker:02d}-{emotion}-{take}", f"actor{speaker:02d}", emotion)
         for speaker in range(24)
-        for emo, count in takes.items()
+        for emotion, count in takes.items()
         for take in range(count)
     ]
 
@@ -56,7 +56,7 @@ def corpora(draw, fewest_speakers=1):
     """Rows in which anything may be unbalanced or missing."""
     speakers = draw(st.integers(fewest_speakers, 8))
     said = draw(st.lists(st.tuples(st.integers(0, speakers - 1), st.sampled_from(EMOTIONS)), min_size=2, max_size=60))
-    return [manifest_row(f"u{i}", f"s{speaker}", emo) for i, (speaker, emo) in enumerate(said)]
+    return [manifest_row(f"u{i}", f"s{speaker}", emotion) for i, (speaker, emotion) in enumerate(said)]
 
 
 protocols = st.one_of(
@@ -116,7 +116,7 @@ def test_a_corpus_is_split_without_leaks_or_refused(rows, protocol, seed):
         assert not train & validation
         assert not train & test
         assert not validation & test
-        assert {rows[i].emo for i in test} <= {rows[i].emo for i in train}
+        assert {rows[i].emotion for i in test} <= {rows[i].emotion for i in train}
         if is_speaker_dependent(protocol):
             assert len(train | validation | test) == len(rows)
         else:
@@ -179,12 +179,12 @@ def test_stratified_split_of_a_corpus_like_ravdess():
     rows = ravdess_like()
     (fold,) = split(rows, stratified(), 0)
     assert [len(getattr(fold, part)) for part in PARTS] == [1152, 144, 144]
-    whole = Counter(row.emo for row in rows)
+    whole = Counter(row.emotion for row in rows)
     for part in PARTS:
         indices = getattr(fold, part)
-        found = Counter(rows[i].emo for i in indices)
-        for emo, count in whole.items():
-            assert abs(found[emo] - count * len(indices) / 1440) <= 1, (part, emo)
+        found = Counter(rows[i].emotion for i in indices)
+        for emotion, count in whole.items():
+            assert abs(found[emotion] - count * len(indices) / 1440) <= 1, (part, emotion)
     assert speakers_of(rows, fold.test) & speakers_of(rows, fold.train)
 
 
@@ -231,7 +231,7 @@ def test_fewer_utterances_of_every_emotion_than_folds():
 
 
 def test_unknown_speakers_do_for_a_split_that_ignores_them():
-    rows = [manifest_row(f"u{i}", "", emo) for i, emo in enumerate(EMOTIONS * 10)]
+    rows = [manifest_row(f"u{i}", "", emotion) for i, emotion in enumerate(EMOTIONS * 10)]
     assert len(split(rows, stratified(), 0)) == 1
 
 

@@ -39,7 +39,7 @@ def experiment_of(name, files, **params):
 
 def by_scikit_learn(experiment, estimator):
     """Out-of-fold probabilities of all rows (N, C), with the experiment's own folds."""
-    X, y = experiment.view([row.key for row in ROWS]), np.array([row.emo for row in ROWS])
+    X, y = experiment.view([row.key for row in ROWS]), np.array([row.emotion for row in ROWS])
     folds = [(fold.train, fold.test) for fold in split(ROWS, PROTOCOL, SEED)]
     with single_thread():
         return cross_val_predict(estimator, X, y, cv=folds, method="predict_proba")
@@ -49,7 +49,7 @@ def by_the_pipeline(experiment, folder):
     """The same, in the order of rows."""
     predictions, _ = cross_validate(experiment, folder / "models", workers=1)
     rows = {predictions.keys[i]: predictions.rows[i] for i in predictions.where("test")}
-    assert predictions.classes == sorted({row.emo for row in ROWS})
+    assert predictions.classes == sorted({row.emotion for row in ROWS})
     return np.array([rows[row.key] for row in ROWS])
 
 

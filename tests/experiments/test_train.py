@@ -17,7 +17,7 @@ from pipeline.strict import Strict
 from pipeline.systems.system import System
 
 ROWS = corpus(speakers=6, emotions=("angry", "happy", "sad"), takes=2)
-EMOTION = {row.key: row.emo for row in ROWS}
+EMOTION = {row.key: row.emotion for row in ROWS}
 SPEAKER = {row.key: row.speaker for row in ROWS}
 NOISES = ("10dB", "20dB")
 

@@ -156,7 +156,7 @@ def test_a_corpus_with_eight_labels_is_trained_on_with_the_papers_four_classes(o
     apply("ca-ser-table1")
     experiment = load_params(own).experiments["ca_ser_iemocap_sessions"]
     rows = [manifest_row(f"u{i}", "ann", label) for i, label in enumerate(labels)]
-    kept = [(row.key, row.emo) for row in class_set(rows, experiment.emotions)]
+    kept = [(row.key, row.emotion) for row in class_set(rows, experiment.emotions)]
     assert kept == [("u0", "angry"), ("u1", "happy"), ("u3", "happy"), ("u4", "neutral"), ("u6", "sad")]
 
 

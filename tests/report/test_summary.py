@@ -18,7 +18,7 @@ def test_the_summary_marks_what_to_beware_of(tmp_path):
                 random_backbone=True, speaker_dependent=True, transductive=True, params={"fit_on": "other_folds"}
             ),
         },
-        [*ROWS, *(manifest_row(row.key, row.speaker, row.emo, "real") for row in ROWS)],
+        [*ROWS, *(manifest_row(row.key, row.speaker, row.emotion, "real") for row in ROWS)],
         synthetic={"toy"},
     )
     found = summary(tmp_path)

@@ -104,7 +104,7 @@ def test_the_example_trains_under_the_stage_of_every_system(package, tmp_path):
     rng = np.random.default_rng(0)
     rows = corpus(speakers=3, emotions=("angry", "sad"), takes=4)
     manifest.write(tmp_path / "data/manifests/mine.jsonl", rows)
-    level = {row.key: float(row.emo == "sad") for row in rows}
+    level = {row.key: float(row.emotion == "sad") for row in rows}
     write_features(
         tmp_path / "data/features/mine/cepstra.h5",
         {key: rng.normal(value, 0.1, (int(rng.integers(2, 9)), 3)).astype(np.float32) for key, value in level.items()},
