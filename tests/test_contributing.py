@@ -25,6 +25,13 @@ def test_every_example_is_shown_whole(name):
     assert len(text.splitlines()) < 80
 
 
+def test_the_readme_has_the_command_that_runs_the_tests():
+    """The one that continuous integration looks for there."""
+    (pattern,) = re.findall(r"grep -m 1 -E '(.*)' README\.md", (REPOSITORY / ".ci/run").read_text(encoding="utf-8"))
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert len(re.findall(pattern, readme, re.MULTILINE)) == 1
+
+
 def test_params_that_are_shown_are_yaml():
     assert [list(yaml.safe_load(block)) for block in blocks("yaml")] == [["features"], ["experiments"]]
 
