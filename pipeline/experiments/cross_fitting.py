@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.experiments.protocols import quiet_sklearn
+from pipeline.experiments.quiet_sklearn import quiet_sklearn
 
 Indices = NDArray[np.int64]
 

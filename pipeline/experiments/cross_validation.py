@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
+from pipeline.config.protocols import has_validation
 from pipeline.experiments.cost import Cost
 from pipeline.experiments.experiment import Experiment
 from pipeline.experiments.fold_result import PARTS, FoldResult, Predicted
@@ -84,7 +85,8 @@ def train_fold(
     experiment: Experiment, number: int, fold: Fold, folder: Path, on_epoch: Callable[[], None] = lambda: None
 ) -> None:
     """Train and predict one fold, and keep the result in the journal's folder."""
-    experiment = replace(experiment, seed=experiment.seed + fold.repeat)
+    networks = experiment.params.get("seeds", 1)  # of successive seeds, which no two repeats share
+    experiment = replace(experiment, seed=experiment.seed + fold.repeat * networks)
     with single_thread():
         model = _fit(experiment, fold.train, fold.validation, on_epoch)
         parts = {
@@ -185,7 +187,7 @@ def _features(experiment: Experiment) -> dict[str, Any]:
 
 
 def _card(experiment: Experiment) -> dict[str, Any]:
-    params, emotions = experiment.params, experiment.emotions
+    params, emotions, validated = experiment.params, experiment.emotions, has_validation(experiment.protocol)
     models = [file.header.params.get("model") for file in experiment.clean.values()]
     return {
         "name": experiment.name,
@@ -194,6 +196,8 @@ def _card(experiment: Experiment) -> dict[str, Any]:
         "emotions": None if emotions is None else {name: list(labels) for name, labels in emotions.items()},
         "protocol": experiment.protocol.model_dump(mode="json"),
         "speaker_dependent": is_speaker_dependent(experiment.protocol),
+        "selected_on_validation": validated and experiment.holds_out and bool(params.get("stop")),
+        "trained_on_validation": validated and not experiment.holds_out,
         "random_backbone": "tiny" in [*models, params.get("model")],
         "transductive": params.get("normalisation", "training") != "training",
         "params": params,

@@ -1,8 +1,6 @@
 """Protocols: who is trained on, validated on and tested on; and the checks that nothing leaks."""
 
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,6 +17,8 @@ from pipeline.config.protocols import (
     repeats,
 )
 from pipeline.errors import UserError
+from pipeline.experiments.quiet_sklearn import quiet_sklearn
+from pipeline.experiments.speaker_folds import deals
 
 Indices = NDArray[np.int64]
 
@@ -47,11 +47,6 @@ class Fold:
     test: Indices
     repeat: int = 0
 
-    def without_validation(self) -> "Fold":
-        """The fold whose validation part is trained on."""
-        train = np.sort(np.concatenate([self.train, self.validation]))
-        return replace(self, train=train, validation=self.validation[:0])
-
 
 def is_speaker_dependent(protocol: ProtocolParams) -> bool:
     """Whether test speakers may have been trained on."""
@@ -65,14 +60,20 @@ def split(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> list
         UserError: speakers are unknown or too few, or a part would lack utterances.
     """
     folds: list[Fold] = []
-    for number in range(repeats(protocol)):
-        if isinstance(protocol, StratifiedSplit):
-            own = [_stratified(rows, protocol, seed + number)]
-        else:
-            own = list(_grouped(rows, protocol, seed + number))
+    for number, own in enumerate(_splits(rows, protocol, seed)):
         check(rows, own, protocol, first=len(folds))
         folds += [replace(fold, repeat=number) for fold in own]
     return folds
+
+
+def _splits(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> Iterator[list[Fold]]:
+    """The folds of each split of the corpus."""
+    if isinstance(protocol, StratifiedSplit):
+        yield from ([_stratified(rows, protocol, seed + number)] for number in range(repeats(protocol)))
+        return
+    speakers = _speakers(rows, max(getattr(protocol, "folds", 2), protocol.validation_speakers + 2))
+    for groups in _groups(rows, speakers, protocol, seed):
+        yield list(_grouped(speakers, groups, protocol.validation_speakers))
 
 
 def _speakers(rows: Sequence[Labelled], needed: int) -> NDArray[np.str_]:
@@ -89,22 +90,31 @@ def _speakers(rows: Sequence[Labelled], needed: int) -> NDArray[np.str_]:
     return speakers
 
 
-def _grouped(
-    rows: Sequence[Labelled], protocol: LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold, seed: int
-) -> Iterator[Fold]:
-    folds = protocol.folds if isinstance(protocol, GroupedKFold) else 2
-    speakers = _speakers(rows, max(folds, protocol.validation_speakers + 2))
-    if isinstance(protocol, GroupedKFold):
-        groups = _deal(rows, speakers, folds, seed)
-    elif isinstance(protocol, LeaveOneSessionOut):
-        groups = _sessions(rows)
-    else:
-        groups = [[speaker] for speaker in sorted(set(speakers))]
+def _groups(
+    rows: Sequence[Labelled],
+    speakers: NDArray[np.str_],
+    protocol: LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold,
+    seed: int,
+) -> list[list[list[str]]]:
+    """For each split of the corpus, the speakers that each fold tests."""
+    if isinstance(protocol, LeaveOneSessionOut):
+        return [_sessions(rows)]
+    if isinstance(protocol, LeaveOneSpeakerOut):
+        return [[[speaker] for speaker in sorted(set(speakers))]]
+    try:
+        return deals([row.emotion for row in rows], speakers, protocol.folds, protocol.repeats, seed)
+    except ValueError as error:
+        raise UserError(f"{rows[0].dataset}: cannot be cut into {protocol.folds} folds: {error}") from error
+    except UserError as error:
+        raise UserError(f"{rows[0].dataset}: {error}") from error
+
+
+def _grouped(speakers: NDArray[np.str_], groups: Sequence[Sequence[str]], validation_speakers: int) -> Iterator[Fold]:
     order = [speaker for group in groups for speaker in group]
     for group in groups:
         # The speakers after the tested ones, round the circle: each is validated on about equally often.
         after = order.index(group[-1]) + 1
-        validation = [s for s in [*order[after:], *order[:after]] if s not in group][: protocol.validation_speakers]
+        validation = [s for s in [*order[after:], *order[:after]] if s not in group][:validation_speakers]
         in_test, in_validation = np.isin(speakers, group), np.isin(speakers, validation)
         yield Fold(np.flatnonzero(~in_test & ~in_validation), np.flatnonzero(in_validation), np.flatnonzero(in_test))
 
@@ -131,18 +141,6 @@ def _sessions(rows: Sequence[Labelled]) -> list[list[str]]:
     return [sorted(sessions[session]) for session in sorted(sessions)]
 
 
-def _deal(rows: Sequence[Labelled], speakers: NDArray[np.str_], folds: int, seed: int) -> list[list[str]]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    emotions = [row.emotion for row in rows]
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    try:
-        with quiet_sklearn():
-            return [sorted(set(speakers[test])) for _, test in splitter.split(rows, emotions, speakers)]
-    except ValueError as error:
-        raise UserError(f"{rows[0].dataset}: cannot be cut into {folds} folds: {error}") from error
-
-
 def _stratified(rows: Sequence[Labelled], protocol: StratifiedSplit, seed: int) -> Fold:
     from sklearn.model_selection import train_test_split
 
@@ -158,14 +156,6 @@ def _stratified(rows: Sequence[Labelled], protocol: StratifiedSplit, seed: int) 
     except ValueError as error:
         raise UserError(f"{rows[0].dataset}: cannot be split by emotion: {error}") from error
     return Fold(np.sort(train), np.sort(validation), np.sort(test))
-
-
-@contextmanager
-def quiet_sklearn() -> Iterator[None]:
-    """Without the warning that a class has fewer utterances than there are folds: `check` refuses what is too few."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        yield
 
 
 def inner_folds(
