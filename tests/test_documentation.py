@@ -41,7 +41,7 @@ def test_every_module_with_examples_is_among_them():
 def test_the_readmes_comparison_runs(capsys):
     blocks = re.findall(r"^```python\n(.*?)^```$", (REPOSITORY / "README.md").read_text("utf-8"), re.M | re.S)
     (block,) = [block for block in blocks if "load_corpus" in block]
-    assert len(re.findall(r"\S.*", block)) == 11
+    assert len(re.findall(r"\S.*", block)) == 10
     exec(compile(block, "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["Pipeline", "Pooled"]

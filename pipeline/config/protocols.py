@@ -76,6 +76,12 @@ def repeats(protocol: ProtocolParams) -> int:
     return int(getattr(protocol, "repeats", 1))
 
 
+def without_validation(protocol: ProtocolParams) -> ProtocolParams:
+    """The protocol with the same test parts, whose validation parts are trained on."""
+    name = "validation" if isinstance(protocol, StratifiedSplit) else "validation_speakers"
+    return protocol.model_copy(update={name: 0})
+
+
 def has_validation(protocol: ProtocolParams) -> bool:
     """Whether folds have a validation part."""
     return bool(protocol.validation if isinstance(protocol, StratifiedSplit) else protocol.validation_speakers)

@@ -30,22 +30,32 @@ Results = dict[str, dict[str, Any]]
 def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams, seed: int) -> dict[str, Any]:
     """Scores of the pooled test parts, with intervals, spread over folds, every class, and the validation parts.
 
-    Validation scores are there where an experiment has a validation part. Early stopping and other selection saw it,
-    so that they are no estimate for other speech; papers report them beside the test's.
+    Validation scores are there where an experiment has a validation part; papers report them beside the test's. Where
+    selection saw it, the choice of an epoch or a fusion's fit, they are no estimate for other speech.
     """
     tested = found.where("test")
     y, predicted = found.labels(tested), found.probabilities(tested).argmax(axis=1)
     counts = confusion(y, predicted, len(found.classes))
     result: dict[str, Any] = _part_scores(found, "test")
-    result["interval"] = intervals(y, predicted, [speakers[found.keys[i]] for i in tested], params, seed)
+    keys = [found.keys[i] for i in tested]
+    result["interval"] = intervals(y, predicted, _units(keys, speakers), params, seed)
     if spread := over_splits(found):
         result["over_splits"] = spread
     result["classes"] = class_scores(counts, found.classes)
     result["confusion"] = counts.tolist()
     if len(found.where("validation")):
-        result["validation"] = {"seen_by_selection": True, **_part_scores(found, "validation")}
+        result["validation"] = {
+            "seen_by_selection": found.card.get("selected_on_validation", False),
+            **_part_scores(found, "validation"),
+        }
     result["speaker_dependent"] = found.card["speaker_dependent"]
     return _rounded(result)
+
+
+def _units(keys: Sequence[str], speakers: Mapping[str, str]) -> list[str]:
+    """What is resampled, for each test: its speaker; its utterance, where there is one speaker or none is known."""
+    names = [speakers[key] for key in keys]
+    return names if len(set(names)) > 1 else [*keys]
 
 
 def _part_scores(found: Predictions, part: str) -> dict[str, Any]:

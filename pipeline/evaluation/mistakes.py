@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pipeline.corpora.manifest import Row
 from pipeline.experiments.predictions import Predictions
 
-MISTAKES = ("key", "wav", "speaker", "emotion", "predicted", "p_predicted", "p_emotion")
+MISTAKES = ("fold", "key", "wav", "speaker", "emotion", "predicted", "p_predicted", "p_emotion")
 """columns of the table"""
 
 
@@ -13,7 +13,7 @@ def mistakes(found: Predictions, rows: Sequence[Row]) -> list[list[str]]:
     """The test utterances that were taken for another emotion, the surest mistakes first.
 
     Returns:
-        Rows of key, wav, speaker, emotion, predicted emotion, and the probabilities of both.
+        Rows of fold, key, wav, speaker, emotion, predicted emotion, and the probabilities of both.
     """
     known = {row.key: row for row in rows if row.dataset == found.card["corpus"]}
     wrong = []
@@ -21,8 +21,9 @@ def mistakes(found: Predictions, rows: Sequence[Row]) -> list[list[str]]:
         best = int(found.rows[i].argmax())
         truth = found.classes.index(found.emotions[i])
         if best != truth:
-            wrong.append((-found.rows[i][best], found.keys[i], best, truth, found.rows[i][truth]))
+            wrong.append((-found.rows[i][best], found.keys[i], found.fold[i], best, truth, found.rows[i][truth]))
+    emotions = found.classes
     return [
-        [key, known[key].wav, known[key].speaker, found.classes[truth], found.classes[best], f"{-p:.4f}", f"{q:.4f}"]
-        for p, key, best, truth, q in sorted(wrong)
+        [str(fold), key, known[key].wav, known[key].speaker, emotions[truth], emotions[best], f"{-p:.4f}", f"{q:.4f}"]
+        for p, key, fold, best, truth, q in sorted(wrong)
     ]

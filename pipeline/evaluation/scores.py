@@ -68,16 +68,14 @@ def _ratio(part: int, whole: int) -> float | None:
 
 
 def intervals(
-    y: Labels, predicted: Labels, speakers: Sequence[str], params: ScoringParams, seed: int
+    y: Labels, predicted: Labels, units: Sequence[str], params: ScoringParams, seed: int
 ) -> dict[str, list[float]]:
-    """Percentile bootstrap intervals of WA and UA that resample speakers (utterances when there is one speaker).
+    """Percentile bootstrap intervals of WA and UA that resample units: speakers, or utterances.
 
     A sample that lacks an emotion is drawn again, as UA over fewer emotions is another figure; where nearly all lack
     one, UA is over those there are.
     """
-    groups = np.unique(np.array(speakers), return_inverse=True)[1]
-    if groups.max() == 0:
-        groups = np.arange(len(y))
+    groups = np.unique(np.array(units), return_inverse=True)[1]
     size = int(max(y.max(), predicted.max())) + 1
     hits = np.zeros((groups.max() + 1, size))
     totals = np.zeros_like(hits)

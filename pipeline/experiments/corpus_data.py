@@ -46,7 +46,7 @@ def load_corpus(
 
     Raises:
         ParamsError: there is no such corpus, feature, role or emotion; the message has the nearest name.
-        UserError: a file is not there yet; the message has the stage that makes it.
+        UserError: a file is not there yet, and the message has the stage that makes it; or the corpus lacks an emotion.
 
     Example:
         >>> from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
@@ -60,8 +60,9 @@ def load_corpus(
         >>> cross_val_predict(Pooled(), X, y, groups=speakers, cv=LeaveOneGroupOut(), method="predict_proba").shape
         (16, 4)
     """
-    found = _Project(Path(project), name)
-    rows = class_set(manifest.read(found.manifest()), validate(_Emotions, {"emotions": emotions}).emotions)
+    found = _Project(Path(project).resolve(), name)
+    given = list(emotions) if isinstance(emotions, tuple) else emotions
+    rows = class_set(manifest.read(found.manifest()), validate(_Emotions, {"emotions": given}).emotions)
     files = {role: [file] for role, file in found.by_role(features).items()}
     X = View([row.key for row in rows], files, groups_of(rows))
     return X, np.array([row.emotion for row in rows], str), np.array([row.speaker for row in rows], str)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audio.keys import source_key
-from pipeline.config.protocols import ProtocolParams
+from pipeline.config.protocols import ProtocolParams, without_validation
 from pipeline.corpora.manifest import Row
 from pipeline.experiments.classes import ClassSet
 from pipeline.experiments.protocols import Fold, split
@@ -99,8 +99,8 @@ class Experiment:
         Raises:
             UserError: the protocol cannot be served.
         """
-        folds = split(self.rows, self.protocol, self.seed)
-        return folds if self.holds_out else [fold.without_validation() for fold in folds]
+        protocol = self.protocol if self.holds_out else without_validation(self.protocol)
+        return split(self.rows, protocol, self.seed)
 
     def copies(self) -> dict[str, list[str]]:
         """Source key -> keys of its copies, which every role has."""

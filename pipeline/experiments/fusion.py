@@ -219,6 +219,8 @@ class Fusion:
             **{key: first[key] for key in ("corpus", "protocol", "seed")},
             "emotions": first.get("emotions"),
             **{mark: any(branch.card.get(mark, False) for branch in self.members) for mark in MARKS},
+            "selected_on_validation": self.params.reads_validation
+            or any(branch.card.get("selected_on_validation", False) for branch in self.members),
             "name": self.name,
             "system": f"fusion ({self.params.method})",
             "params": {key: value for key, value in self.params.used().items() if key != "of"},

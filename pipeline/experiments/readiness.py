@@ -6,12 +6,15 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
+from pipeline.config.protocols import without_validation
 from pipeline.corpora import READERS, find_reader
 from pipeline.corpora.base import CorpusParams
 from pipeline.errors import UserError
 from pipeline.experiments.classes import class_set
 from pipeline.experiments.feasibility import ListedRow, listed_rows, protocol_problem
 from pipeline.graph import dvc_lock
+from pipeline.graph.wanted import held_out
+from pipeline.systems import find_system, systems
 
 
 def readiness_problems(params: Params) -> list[str]:
@@ -46,6 +49,7 @@ def _corpus(params: Params, name: str, corpus: CorpusParams, experiments: dict[s
     except UserError as error:
         yield f"corpora.{name}: {error}"
         return
+    needed = held_out(params)
     for key, experiment in experiments.items():
         try:
             chosen = class_set(rows, experiment.emotions)
@@ -53,8 +57,15 @@ def _corpus(params: Params, name: str, corpus: CorpusParams, experiments: dict[s
             yield f"experiments.{key}.emotions: {error}"
             continue
         protocol = params.protocols.get(experiment.protocol)
+        if protocol and key not in needed and not uses_validation(experiment):
+            protocol = without_validation(protocol)
         if protocol and (problem := protocol_problem(chosen, protocol, params.seed)):
             yield f"experiments.{key}.protocol: {problem}"
+
+
+def uses_validation(experiment: ExperimentParams) -> bool:
+    """Whether a validation part is held out for an experiment's system itself; an unknown one is taken to want it."""
+    return experiment.system not in systems() or find_system(experiment.system).uses_validation
 
 
 def listed(name: str, corpus: CorpusParams) -> list[ListedRow]:

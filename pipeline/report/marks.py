@@ -10,6 +10,8 @@ NOTES = {
     "dependent": "speaker-dependent: test speakers were also trained on, so the score is no estimate for new speakers",
     "transductive": "transductive: features were standardised by all unlabelled recordings of each speaker or corpus, "
     "those of the test part too, so several recordings of a new speaker must be had",
+    "validation": "trained on the validation part too: the system has no use for one, and no fusion reads it; others "
+    "under this protocol hold it out",
     "published": "published: the paper's own figures; its splits and its corpus may differ from those here",
     "other_folds": "fitted on other folds: the fusion was fitted on the other folds' test probabilities, whose models "
     "had heard this fold's test speakers",
@@ -33,6 +35,8 @@ def notes_of(card: Mapping[str, Any], synthetic: set[str]) -> list[str]:
         found.append("dependent")
     if card.get("transductive"):
         found.append("transductive")
+    if card.get("trained_on_validation"):
+        found.append("validation")
     if card["params"].get("fit_on") == "other_folds":
         found.append("other_folds")
     if card.get("published"):

@@ -38,7 +38,7 @@ def _cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval:
     return {
         "experiment": name,
         "corpus": card["corpus"] + _classes(card),
-        "protocol": f"{card['protocol']['scheme']}, {row['folds']} {'fold' if row['folds'] == 1 else 'folds'}",
+        "protocol": f"{card['protocol']['scheme']}, {_folds(row)}",
         **{f"{metric} {interval}": f"{scores[metric]} {ends[metric]}" for metric in ("WA", "UA")},
         "macro-F1": scores["macro_F1"],
         "weighted-F1": scores["weighted_F1"],
@@ -46,6 +46,12 @@ def _cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval:
         "validation UA": _validation(row),
         "published": _published(card.get("published", {})),
     }
+
+
+def _folds(row: Mapping[str, Any]) -> str:
+    splits = len(row["over_splits"]["UA"]["values"]) if "over_splits" in row else 1
+    each = row["folds"] // splits
+    return f"{splits} x {each} folds" if splits > 1 else f"{each} fold{'' if each == 1 else 's'}"
 
 
 def _classes(card: Mapping[str, Any]) -> str:
@@ -102,10 +108,10 @@ def write_summary(
     cards = {name: {**one.card, "published": (published or {}).get(name, {})} for name, one in predictions.items()}
     text = (
         "# Scores\n\nPercent, pooled over all test folds. Intervals: percentile bootstrap over speakers. "
-        "`comparisons.csv` has McNemar's exact test for each pair on one corpus.\n\n"
+        "`comparisons.csv` has McNemar's exact test for each pair tested once on the same utterances.\n\n"
     )
-    seen = "Validation UA is of what early stopping and selection saw: no estimate for other speech.\n\n"
-    text += seen if any("validation" in row for row in results.values()) else ""
+    seen = any(row.get("validation", {}).get("seen_by_selection") for row in results.values())
+    text += "Validation UA is of parts that selection may have seen: no estimate for other speech.\n\n" if seen else ""
     with atomic_path(path) as temporary:
         table = summary_table(results, cards, synthetic, confidence)
         temporary.write_text(text + table + cost_section(costs(cards)), encoding="utf-8", newline="\n")

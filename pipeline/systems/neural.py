@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pipeline.errors import DataError, ParamsError, UserError
 from pipeline.jobs.devices import torch_devices
 from pipeline.systems import CURVE
-from pipeline.systems.arrays import Data, Labels, as_view
+from pipeline.systems.arrays import Data, Labels, as_labels, as_view
 from pipeline.systems.layers.cross_entropy import CrossEntropy
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.normalisation import GROUPS, Statistics
@@ -66,11 +66,14 @@ class NeuralSystem(System):
         torch_devices(self.device)
         settings = self.settings()
         if settings.stop and settings.patience and validation is None:
-            raise UserError(f"{type(self).__name__}: patience {settings.patience} needs a validation part")
+            raise DataError(
+                f"{type(self).__name__}: patience {settings.patience} needs a validation part; give fit one, "
+                "validation=(X, y), or set patience=0, which runs all epochs"
+            )
         self.classes_ = np.unique(labels)
         codes = self._codes(labels)
         train = self._batches(X, codes)
-        held_out = None if validation is None else self._batches(self.data(validation[0]), self._codes(validation[1]))
+        held_out = None if validation is None else self._validation_part(*validation)
         criterion = self.loss(self._weights(codes), settings.label_smoothing)
         self.nets_: list[Loop] = []
         for seed in range(self.seed, self.seed + settings.seeds):
@@ -191,6 +194,10 @@ class NeuralSystem(System):
             return None
         counts = np.bincount(codes, minlength=len(self.classes_))
         return torch.from_numpy(len(codes) / (len(self.classes_) * counts)).float()
+
+    def _validation_part(self, X: Data, y: Labels) -> Batches:
+        view = self.data(X)
+        return self._batches(view, self._codes(as_labels(view, y)))
 
     def _codes(self, y: Labels) -> NDArray[np.int64]:
         labels = np.asarray(y)

@@ -73,7 +73,7 @@ def test_spread_over_folds_is_the_sample_standard_deviation(tmp_path):
 
 
 def test_validation_parts_are_scored_as_what_selection_saw(tmp_path):
-    found = predictions()
+    found = predictions(selected_on_validation=True)
     found.rows = [certain_row(1, 1)[0] if part == "validation" else row for part, row in parts_and_rows(found)]
     result = run(tmp_path, {"toy": found, "none": without_validation(predictions())})
     validation = result["toy"]["validation"]
@@ -81,6 +81,8 @@ def test_validation_parts_are_scored_as_what_selection_saw(tmp_path):
     assert (validation["scores"]["WA"], validation["scores"]["UA"]) == (0.5, 0.5)  # all are taken for sad
     assert (validation["utterances"], validation["folds"]) == (16, 4)
     assert "validation" not in result["none"]
+    watched = run(tmp_path, {"toy": predictions()})["toy"]["validation"]
+    assert watched["seen_by_selection"] is False
 
 
 def parts_and_rows(found):

@@ -4,9 +4,23 @@ import numpy as np
 import pytest
 from toy_predictions import CLASSES, FAST, ROWS, predictions
 
-from pipeline.evaluation.evaluation import compare, evaluate
+from pipeline.evaluation.evaluation import compare, evaluate, score
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.summary import summary_table
+
+
+@pytest.mark.parametrize("speaker", ["", "one"])
+def test_repeats_of_an_utterance_are_no_further_utterances(speaker):
+    """Where there is one speaker, or none is known, an interval resamples utterances, with all their repeats."""
+    found = predictions(protocol={"scheme": "stratified_split", "repeats": 1})
+    speakers = dict.fromkeys((row.key for row in ROWS), speaker)
+    once = score(found, speakers, FAST, 0)["interval"]
+    assert once["UA"][0] < once["UA"][1]
+    again = Predictions(CLASSES, card={**found.card, "protocol": {"scheme": "stratified_split", "repeats": 5}})
+    for name in ("part", "keys", "emotions", "speakers", "rows", "folds"):
+        setattr(again, name, 5 * getattr(found, name))
+    again.fold = [4 * repeat + fold for repeat in range(5) for fold in found.fold]
+    assert score(again, speakers, FAST, 0)["interval"] == once
 
 
 def test_a_repeated_protocol_has_a_spread_and_no_pairs():

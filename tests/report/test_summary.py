@@ -65,10 +65,15 @@ def test_published_figures_stand_beside_ours(tmp_path):
 
 
 def test_validation_scores_stand_beside_the_tests_where_there_are_some(tmp_path):
-    run(tmp_path / "some", {"with": predictions(), "without": without_validation(predictions())})
+    run(
+        tmp_path / "some",
+        {"with": predictions(selected_on_validation=True), "without": without_validation(predictions())},
+    )
     found = summary(tmp_path / "some")
     assert (found["with"]["validation"], found["without"]["validation"]) == ("75.0", "")
-    assert "selection saw: no estimate" in (tmp_path / "some/summary.md").read_text()
+    assert "selection may have seen: no estimate" in (tmp_path / "some/summary.md").read_text()
+    run(tmp_path / "watched", {"with": predictions()})
+    assert "no estimate" not in (tmp_path / "watched/summary.md").read_text()
     run(tmp_path / "none", {"without": without_validation(predictions())})
     assert "alidation" not in (tmp_path / "none/summary.md").read_text()
 

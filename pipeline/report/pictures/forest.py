@@ -20,7 +20,7 @@ MARKER = 6
 NAMES, FIGURES, LETTERS = -2.5, 104, 104 + 100 * 1.65 / WIDTH
 """where the names end, and the figures and letters begin (% of UA)"""
 
-LETTER = {"synthetic": "S", "random": "R", "dependent": "D", "transductive": "T", "other_folds": "F"}
+LETTER = {"synthetic": "S", "random": "R", "dependent": "D", "transductive": "T", "other_folds": "F", "validation": "V"}
 """of the marks that a score can have"""
 
 

@@ -53,8 +53,7 @@ class Loop(NeuralNetClassifier):
         if number + 1 in (first + every, self.batches):
             self.notify("on_grad_computed", named_parameters=[*self.module_.named_parameters()], batch=batch)
             self.optimizer_.step()
-        right = step["y_pred"].detach().argmax(dim=1).cpu() == batch[1]
-        self.history.record_batch("train_acc", float(right.double().mean()))
+        self.history.record_batch("train_acc", step["accuracy"])
         return step
 
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
@@ -80,17 +79,23 @@ class Loop(NeuralNetClassifier):
             spec_augment(inputs, self.module_, settings.time_mask, settings.frequency_mask, settings.masks)
         share, order = mixup(inputs, settings.mixup) if settings.mixup else (1.0, None)
         logits = self.infer(inputs)
+        accuracy = _accuracy(logits, y)
         loss: Tensor = self.get_loss(logits, y, X=inputs, training=True)
         if order is not None:
             other = self.get_loss(logits, y[order.to(y.device)], X=inputs, training=True)
             loss = share * loss + (1 - share) * other
+            accuracy = share * accuracy + (1 - share) * _accuracy(logits, y[order.to(y.device)])
         with lower_format(self._lower()):
             (loss / together).backward()
-        return {"loss": loss, "y_pred": logits}
+        return {"loss": loss, "y_pred": logits, "accuracy": accuracy}
 
     def _lower(self) -> str:
         """The precision, where it is below float32, as errors say it."""
         return "" if self.settings.precision == "float32" else f"precision: {self.settings.precision}"
+
+
+def _accuracy(logits: Tensor, y: Tensor) -> float:
+    return float((logits.detach().argmax(dim=1) == y).double().mean())
 
 
 def make_loop(
@@ -107,7 +112,8 @@ def make_loop(
     """The loop that trains `network` on `train`; `held_out` picks the epoch kept, or is watched (`settings.stop`).
 
     The history has each epoch's train_loss and train_acc, of the batches as they were trained on, with dropout and
-    augmentation, while the weights moved; and valid_loss and valid_acc after the epoch.
+    augmentation (of mixed utterances, both labels count by their share), while the weights moved; and valid_loss and
+    valid_acc after the epoch.
     """
     batches = -(-len(train) // settings.batch_size) if train is not None else 1
     return Loop(
