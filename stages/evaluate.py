@@ -14,7 +14,7 @@ from pipeline.report.pictures.pictures import write_pictures
 from pipeline.report.summary import write_summary
 
 WHERE = """\
-Scores:         metrics/summary.md, metrics/scores.json (`dvc metrics show`), metrics/details/
+Scores:         metrics/summary.md, metrics/scores.json (`dvc metrics show --md`), metrics/details/
 Plots:          metrics/plots/: scores.svg, confusion/, curves/; `dvc plots show` puts them on one page
 Mistakes:       data/mistakes/EXPERIMENT.csv, the surest first
 Probabilities:  data/predictions/EXPERIMENT/probabilities.csv, of every utterance out of fold

@@ -20,7 +20,7 @@ def main(name: str) -> None:
     fusion.predictions().write(paths.predictions(name))
     weights = Weights.of(fusion)
     weights.write(paths.predictions(name) / FILE)
-    click.echo(f"{name}: {settings.method} of {', '.join(settings.of)}, fitted on {settings.fit_on}")
+    click.echo(f"{name}: {settings.label} of {', '.join(settings.of)}, fitted on {settings.fit_on}")
     if table := weights.table():
         click.echo(table)
 

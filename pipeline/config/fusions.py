@@ -103,6 +103,12 @@ class FusionParams(Strict):
         return params
 
     @property
+    def label(self) -> str:
+        """The method, with what tells it from others of its name: `stacking, GaussianNB`."""
+        others = {"stacking": self.classifier, "logistic_regression": "adam" if self.solver == "adam" else ""}
+        return ", ".join(filter(None, [self.method, others.get(self.method, "")]))
+
+    @property
     def reads_validation(self) -> bool:
         """Whether it is fitted on the validation part, or chooses its epoch by it."""
         return self.fit_on == "validation" or self.solver == "adam"

@@ -23,7 +23,6 @@ CLASSIFIERS = {
     "LinearDiscriminantAnalysis": "sklearn.discriminant_analysis",
     "QuadraticDiscriminantAnalysis": "sklearn.discriminant_analysis",
     "GaussianNB": "sklearn.naive_bayes",
-    "BernoulliNB": "sklearn.naive_bayes",
     "MultinomialNB": "sklearn.naive_bayes",
     "ComplementNB": "sklearn.naive_bayes",
     "MLPClassifier": "sklearn.neural_network",

@@ -1,10 +1,11 @@
 """What a prediction costs: parameters, and floating-point operations per second of speech. Times are no such figure.
 
 An experiment's card says what it costs, without and with the pretrained model. A fusion costs what the experiments
-cost that it rests on, each once; its own few weights count as nothing.
+cost that it rests on, each once, and features of a pretrained model that several read once; its own few weights count
+as nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,17 +66,26 @@ def is_fusion(card: Mapping[str, Any]) -> bool:
     return isinstance(card.get("inputs"), list)
 
 
-def _cost(parts: list[Mapping[str, float | None]]) -> Cost:
-    return Cost(
-        *(
-            _sum([part.get(key) for part in parts for key in keys])
-            for name in ("parameters", "operations")
-            for keys in ([name], [name, f"pretrained_{name}"])
-        )
-    )
+def _cost(parts: list[Mapping[str, Any]]) -> Cost:
+    figures = []
+    for name, identity in (("parameters", "weights"), ("operations", "digest")):
+        own = _sum([part.get(name) for part in parts])
+        whole = _sum([own, *(part.get(f"pretrained_{name}") for part in parts), -_shared(parts, name, identity)])
+        figures += [own, whole]
+    return Cost(*figures)
 
 
-def _sum(values: list[float | None]) -> float | None:
+def _shared(parts: list[Mapping[str, Any]], name: str, identity: str) -> float:
+    """What pretrained models cost beside the first time, of those that features of several experiments are made by."""
+    figures: dict[str, list[float]] = {}
+    for part in parts:
+        own = {feature[identity]: feature[name] or 0 for feature in part.get("features", [])}
+        for key, value in own.items():
+            figures.setdefault(key, []).append(value)
+    return sum(sum(values) - max(values) for values in figures.values())
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None
 

@@ -117,3 +117,14 @@ def checked(numbers: Numbers, shapes: Shapes) -> Numbers:
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has numbers that are not finite")
     return {name: numbers[name] for name in shapes}
+
+
+def class_weights(rows: Probabilities, layout: Layout) -> Probabilities:
+    """Linear scores' weights (K, N C) as (C, N, C), NaN for a class that was not fitted on.
+
+    Each column is less its mean over classes: the softmax does not see what all classes share.
+    """
+    shape = layout.classes, layout.branches, layout.classes
+    out = np.full(shape, np.nan)
+    out[[*layout.fitted]] = (rows - rows.mean(axis=0)).reshape(-1, *shape[1:])
+    return out

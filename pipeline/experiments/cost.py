@@ -1,14 +1,16 @@
 """What a system costs: parameters and operations, its own and those of the pretrained model that it builds on."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from pipeline.experiments.fold_result import FoldResult
 from pipeline.storage.header import PRETRAINED_OPERATIONS, PRETRAINED_PARAMETERS, Header
+from pipeline.storage.identity import canonical_json
 
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 """of operations, the largest first"""
@@ -28,6 +30,8 @@ class Cost:
             a network holds frozen; 0 without any, NaN where a feature file does not say.
         operations: of the system, per second of speech, on the utterance of median length; NaN where not counted.
         pretrained_operations: likewise of the models that made the features, on the files' median utterance.
+        features: of each model that made features: its weights' digest, that of the features' params, its parameters
+            and operations; so that a fusion counts what its branches share once.
         seconds: time per epoch, the mean over folds; NaN without epochs. It differs from run to run: to be said, and
             never written.
     """
@@ -36,17 +40,20 @@ class Cost:
     pretrained_parameters: float
     operations: float
     pretrained_operations: float
+    features: Sequence[Mapping[str, Any]]
     seconds: float
 
     @classmethod
     def of(cls, results: Sequence[FoldResult], headers: Iterable[Header]) -> "Cost":
         """Of all folds, with features of these files; the first fold's operations are counted."""
-        models = {header.notes["weights"]: header for header in headers if header.notes.get("weights")}.values()
+        models = {_digest(header): header for header in headers if header.notes.get("weights")}
+        by_weights = {header.notes["weights"]: header for header in models.values()}.values()
         return cls(
             parameters=results[-1].parameters,
-            pretrained_parameters=results[-1].frozen + _sum_of(PRETRAINED_PARAMETERS, models),
+            pretrained_parameters=results[-1].frozen + _sum_of(PRETRAINED_PARAMETERS, by_weights),
             operations=results[0].operations,
-            pretrained_operations=_sum_of(PRETRAINED_OPERATIONS, models),
+            pretrained_operations=_sum_of(PRETRAINED_OPERATIONS, models.values()),
+            features=[_feature(digest, header) for digest, header in models.items()],
             seconds=float(np.mean([result.seconds for result in results])),
         )
 
@@ -58,6 +65,7 @@ class Cost:
             "pretrained_parameters": None if pretrained is None else int(pretrained),
             "operations": _finite(self.operations),
             "pretrained_operations": _finite(self.pretrained_operations),
+            "features": [*self.features],
         }
 
     def __str__(self) -> str:
@@ -69,6 +77,22 @@ class Cost:
             pretrained = [f"{self.pretrained_parameters:,.0f} parameters", *_operations(self.pretrained_operations)]
             said += f"; pretrained: {', '.join(pretrained)}"
         return said
+
+
+def _digest(header: Header) -> str:
+    """Of the features' params and weights: features of one digest are computed once."""
+    about = canonical_json({"params": dict(header.params), "weights": header.notes["weights"]})
+    return sha256(about.encode()).hexdigest()[:16]
+
+
+def _feature(digest: str, header: Header) -> dict[str, Any]:
+    parameters = _finite(_sum_of(PRETRAINED_PARAMETERS, [header]))
+    return {
+        "digest": digest,
+        "weights": header.notes["weights"],
+        "parameters": None if parameters is None else int(parameters),
+        "operations": _finite(_sum_of(PRETRAINED_OPERATIONS, [header])),
+    }
 
 
 def _sum_of(note: str, models: Iterable[Header]) -> float:

@@ -222,7 +222,7 @@ class Fusion:
             "selected_on_validation": self.params.reads_validation
             or any(branch.card.get("selected_on_validation", False) for branch in self.members),
             "name": self.name,
-            "system": f"fusion ({self.params.method})",
+            "system": f"fusion ({self.params.label})",
             "params": {key: value for key, value in self.params.used().items() if key != "of"},
             "inputs": self.params.of,
         }

@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.fusions import FusionParams
-from pipeline.experiments.combiner import Combiner, Examples, Labels, Layout, Numbers, Probabilities, checked
+from pipeline.experiments.combiner import (
+    Combiner,
+    Examples,
+    Labels,
+    Layout,
+    Numbers,
+    Probabilities,
+    checked,
+    class_weights,
+)
 from pipeline.experiments.gate import Gate, fit_gate
 
 STEPS, POINTS = 20, 2000
@@ -46,11 +55,8 @@ class Linear(Combiner):
         return cls(known["weight"], known["bias"], layout)
 
     def weights(self, branches: Sequence[Probabilities]) -> Probabilities:
-        """W as (C, N, C), each column less its mean over classes: the softmax does not see what all classes share."""
-        shape = self.layout.classes, self.layout.branches, self.layout.classes
-        out = np.full(shape, np.nan)
-        out[[*self.layout.fitted]] = (self.weight - self.weight.mean(axis=0)).reshape(-1, *shape[1:])
-        return out
+        """W, see `class_weights`."""
+        return class_weights(self.weight, self.layout)
 
 
 def logistic_regression(branches: Sequence[Probabilities], y: Labels, c: float) -> Linear:

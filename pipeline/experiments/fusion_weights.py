@@ -27,7 +27,7 @@ class Weights:
         classes: C emotions.
         branches: N names.
         mean: (C, N, C), (N,), or (0,) where the method has none; masked where no fold was fitted on the class.
-        std: standard deviation over the folds, of the same shape.
+        std: standard deviation over the folds (N - 1), of the same shape; masked where there is one fold.
     """
 
     classes: list[str]
@@ -39,7 +39,9 @@ class Weights:
     def of(cls, fusion: Fusion) -> "Weights":
         """Those of a fusion."""
         folds = np.ma.masked_invalid(np.array(fusion.weights()))
-        return cls(fusion.members[0].classes, fusion.params.of, np.ma.mean(folds, axis=0), np.ma.std(folds, axis=0))
+        mean = np.ma.mean(folds, axis=0)
+        std = np.ma.std(folds, axis=0, ddof=1) if len(folds) > 1 else np.ma.masked_all_like(mean)
+        return cls(fusion.members[0].classes, fusion.params.of, mean, std)
 
     def write(self, path: Path) -> None:
         """Write the table as CSV."""
@@ -75,7 +77,9 @@ def _justified(column: Sequence[str]) -> list[str]:
 
 
 def _cell(mean: Any, std: Any) -> str:
-    return "-" if mean is np.ma.masked else f"{_figure(mean, 2)} ± {_figure(std, 2)}"
+    if mean is np.ma.masked or std is np.ma.masked:
+        return "-" if mean is np.ma.masked else _figure(mean, 2)
+    return f"{_figure(mean, 2)} ± {_figure(std, 2)}"
 
 
 def _figure(value: Any, digits: int = 4) -> str:

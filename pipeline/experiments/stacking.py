@@ -13,7 +13,17 @@ import numpy as np
 from pipeline.config.fusions import FusionParams
 from pipeline.config.stacking import make_classifier
 from pipeline.errors import UserError
-from pipeline.experiments.combiner import Combiner, Examples, Labels, Layout, Numbers, Probabilities, Shapes, checked
+from pipeline.experiments.combiner import (
+    Combiner,
+    Examples,
+    Labels,
+    Layout,
+    Numbers,
+    Probabilities,
+    Shapes,
+    checked,
+    class_weights,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,15 @@ class Stacked(Combiner):
     def numbers(self) -> Numbers:
         """What is kept of the classifier."""
         return self.kept
+
+    def weights(self, branches: Sequence[Probabilities]) -> Probabilities:
+        """Of a linear classifier, its coefficients as those of `Linear`; of others none."""
+        if "coef_" not in self.kept:
+            return super().weights(branches)
+        rows = self.kept["coef_"]
+        if len(self.layout.fitted) == 2:  # of two classes, the second's
+            rows = np.concatenate([np.zeros_like(rows), rows])
+        return class_weights(rows, self.layout)
 
     @classmethod
     def from_numbers(cls, numbers: Numbers, layout: Layout, params: FusionParams) -> Self:
@@ -88,7 +107,7 @@ def _shapes(params: FusionParams, layout: Layout) -> Shapes:
     match params.classifier:
         case "GaussianNB":
             return {"theta_": (classes, dims), "var_": (classes, dims), "class_prior_": (classes,)}
-        case "BernoulliNB" | "MultinomialNB" | "ComplementNB":
+        case "MultinomialNB" | "ComplementNB":
             return {"feature_log_prob_": (classes, dims), "class_log_prior_": (classes,)}
         case "QuadraticDiscriminantAnalysis":
             parts = [(f"rotations_.{i}", f"scalings_.{i}") for i in range(classes)]

@@ -139,8 +139,8 @@ class NeuralSystem(System):
         return self
 
     def parameter_count(self) -> int:
-        """Number of trained parameters of one network."""
-        return sum(p.numel() for p in self.nets_[0].module_.parameters() if p.requires_grad)
+        """Number of trained parameters, of all networks where there are several (`seeds`)."""
+        return sum(p.numel() for net in self.nets_ for p in net.module_.parameters() if p.requires_grad)
 
     def frozen_count(self) -> int:
         """Number of parameters of one network that stay as they were pretrained.
@@ -150,12 +150,13 @@ class NeuralSystem(System):
         return sum(p.numel() for p in self.nets_[0].module_.parameters() if not p.requires_grad)
 
     def operations(self, X: Data) -> int:
-        """Floating-point operations of one network's forward pass over X; a multiplication and an addition are two."""
+        """Floating-point operations of a prediction for X, by all networks; a multiplication and addition are two."""
         from pipeline.systems.training.summary import operations
 
         X = self.data(X)
         batch, _ = self._batches(X, np.zeros(len(X), np.int64)).__getitems__(list(range(len(X))))
-        return operations(self.nets_[0].module_, {name: value.to(self.device) for name, value in batch.items()})
+        batch = {name: value.to(self.device) for name, value in batch.items()}
+        return len(self.nets_) * operations(self.nets_[0].module_, batch)
 
     def _batches(self, X: View, codes: NDArray[np.int64]) -> Batches:
         return Batches(self._normalised(X), codes, memory_budget(), self.device)

@@ -33,7 +33,7 @@ def cost(project):
         cards = [project.folder / "data" / kind / name / "card.json" for kind in ("predictions", "models")]
         first, second = (json.loads(path.read_text(encoding="utf-8"))["cost"] for path in cards)
         assert first == second
-        assert list(first) == ["parameters", "pretrained_parameters", "operations", "pretrained_operations"]
+        assert list(first) == ["parameters", "pretrained_parameters", "operations", "pretrained_operations", "features"]
         return first, done.stdout
 
     return train

@@ -1,5 +1,6 @@
 """What experiments and fusions cost: parameters and operations, never times."""
 
+import pytest
 from toy_predictions import predictions, run
 
 from pipeline.evaluation.cost import cost_rows
@@ -25,6 +26,19 @@ def test_the_pretrained_model_is_added():
 def test_a_fusion_costs_what_its_experiments_cost_each_once():
     found = rows(OWN, OTHER)
     assert found["pair"] == found["outer"] == ["11", "111", "1500000005", "3500000005"]
+
+
+def feature(digest, parameters=100, operations=2e9):
+    return {"digest": digest, "weights": "w", "parameters": parameters, "operations": operations}
+
+
+@pytest.mark.parametrize(
+    ("digests", "operations"), [(("a", "a"), "3500000005"), (("a", "b"), "5500000005")], ids=["shared", "of two kinds"]
+)
+def test_a_model_that_branches_share_is_counted_once_and_run_once_for_the_same_features(digests, operations):
+    one = {**OWN, "features": [feature(digests[0])]}
+    two = {**OTHER, "pretrained_parameters": 100, "pretrained_operations": 2e9, "features": [feature(digests[1])]}
+    assert rows(one, two)["pair"] == ["11", "111", "1500000005", operations]
 
 
 def test_what_is_not_known_is_empty():

@@ -28,39 +28,34 @@ def softmax(scores):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def test_two_steps_by_hand():
-    """Kingma and Ba 2015, algorithm 1, of the whole part in one batch, whose order does not matter."""
-    fitted, watched = examples(0, 30), examples(1, 12)
-    rate, z, target = 0.1, np.hstack(fitted.branches), np.eye(3)[fitted.y]
-    options = {"learning_rate": rate, "batch_size": 30, "patience": 0}
-    first = adam(params(epochs=1, **options), fitted, watched, 7)
-    trail = {}
-    for epochs in (1, 2, 3):  # the kept epoch may be any of them, so that one is looked for whose steps are known
-        kept = adam(params(epochs=epochs, **options), fitted, watched, 7)
-        trail[epochs] = np.hstack([kept.weight, kept.bias[:, None]])
-    rng_start = trail[1] if epochs else None
-    assert rng_start.shape == (3, 7)
-    at = np.hstack([first.weight, first.bias[:, None]])
-    ones = np.hstack([z, np.ones((30, 1))])
-    gradient = (softmax(ones @ at.T) - target).T @ ones / 30
-    assert np.isfinite(gradient).all()
-
-
-def test_the_first_step_goes_the_learning_rate_against_the_gradient():
-    """Adam's first step is the learning rate in the direction of each gradient's sign."""
-    fitted, watched = examples(0, 30), examples(1, 12)
-    near, far = (adam(params(epochs=1, batch_size=30, learning_rate=rate), fitted, watched, 7) for rate in (1e-9, 0.01))
+def by_hand(fitted, rate, steps):
+    """Kingma and Ba 2015, algorithm 1, from zero, of the whole part in one batch: weights and biases (C, 1 + N C)."""
     z, target = np.hstack(fitted.branches), np.eye(3)[fitted.y]
-    error = softmax(z @ near.weight.T + near.bias) - target
-    np.testing.assert_allclose(far.weight - near.weight, -0.01 * np.sign(error.T @ z), rtol=1e-4)
-    np.testing.assert_allclose(far.bias - near.bias, -0.01 * np.sign(error.sum(axis=0)), rtol=1e-4)
+    ones = np.hstack([z, np.ones((len(z), 1))])
+    at, mean, square = np.zeros((3, 7)), np.zeros((3, 7)), np.zeros((3, 7))
+    for step in range(1, steps + 1):
+        gradient = (softmax(ones @ at.T) - target).T @ ones / len(z)
+        gradient /= max(1.0, np.linalg.norm(gradient))
+        mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+        at = at - rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+    return at
 
 
-def test_the_start_is_uniform_as_a_linear_layers():
-    near = adam(params(epochs=1, learning_rate=1e-12), examples(0, 30), examples(1, 12), 7)
-    bound = 6**-0.5
-    assert np.abs(near.weight).max() < bound < 1.2 * np.abs(near.weight).max()
-    assert np.abs(near.bias).max() < bound
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_steps_by_hand(steps, monkeypatch):
+    monkeypatch.setattr("pipeline.experiments.adam.macro_f1", lambda kept, _: np.abs(kept.weight).max())  # the last
+    fitted = examples(0, 30)
+    kept = adam(params(epochs=steps, learning_rate=0.1, batch_size=30), fitted, examples(1, 12), 7)
+    found = np.hstack([kept.weight, kept.bias[:, None]])
+    np.testing.assert_allclose(found, by_hand(fitted, 0.1, steps), rtol=1e-6, atol=1e-9)
+
+
+def test_the_papers_settings_are_better_than_the_branches_by_themselves():
+    """Of a corpus of the paper's size, 1152 utterances in 36 batches an epoch."""
+    fitted, watched, new = examples(0, 1152), examples(1, 144), examples(2, 3000)
+    fused = macro_f1(adam(params(), fitted, watched, 0), new)
+    alone = [f1_score(new.y, each.argmax(axis=1), average="macro") for each in new.branches]
+    assert fused > max(alone)
 
 
 def test_the_best_epoch_on_the_validation_part_is_kept_of_equal_ones_the_first():
@@ -93,7 +88,7 @@ def test_the_seed_decides_and_nothing_else():
     fitted, watched = examples(0, 60), examples(1, 24)
     one, same, other = (adam(params(), fitted, watched, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.weight, same.weight)
-    assert np.abs(one.weight - other.weight).max() > 1e-3
+    assert np.abs(one.weight - other.weight).max() > 1e-4
 
 
 def test_with_time_it_comes_to_what_scikit_learn_finds_without_a_penalty():

@@ -58,9 +58,20 @@ def test_costs_are_of_the_first_folds_operations_and_of_the_mean_time(operations
 def test_each_model_is_counted_once_and_what_is_not_known_is_null(headers, parameters, operations):
     card = Cost.of([result(3.5, 2.0, frozen=5)], headers).card()
     assert json.loads(json.dumps(card, allow_nan=False)) == card
+    features = card.pop("features")
+    assert {feature["weights"] for feature in features} == {h.notes["weights"] for h in headers if h.notes}
     assert card == {
         "parameters": 1234,
         "pretrained_parameters": parameters,
         "operations": 3.5,
         "pretrained_operations": operations,
     }
+
+
+def test_features_of_one_model_by_other_params_are_told_apart():
+    clipped = Header("ssl", "2", {"clip": 7.0}, 50.0, "toy", MODEL.notes)
+    cost = Cost.of([result(3.5, 2.0)], [MODEL, clipped])
+    first, second = cost.card()["features"]
+    assert (first["weights"], first["parameters"]) == (second["weights"], second["parameters"]) == ("ab", 94371712)
+    assert first["digest"] != second["digest"]
+    assert (cost.pretrained_parameters, cost.pretrained_operations) == (94371712, 2 * 6.9e9)

@@ -30,7 +30,7 @@ def test_the_regressions_weights_by_class_and_branch_are_scikit_learns(tmp_path)
     tables = [stacked(fitted.members, "training", fold)[:2] for fold in range(FOLDS)]
     coefficients = np.array([LogisticRegression(max_iter=1000).fit(*table).coef_ for table in tables])
     coefficients -= coefficients.mean(axis=1, keepdims=True)
-    mean, std = coefficients.mean(axis=0).reshape(3, 3, 3), coefficients.std(axis=0).reshape(3, 3, 3)
+    mean, std = coefficients.mean(axis=0).reshape(3, 3, 3), coefficients.std(axis=0, ddof=1).reshape(3, 3, 3)
     found = rows(Weights.of(fitted), tmp_path / "weights.csv")
     assert list(found[0]) == ["class", "branch", "probability_of", "weight", "std"]
     assert len(found) == 27
@@ -85,7 +85,7 @@ def test_one_number_a_branch(method, tmp_path):
             for one, members in zip(fitted.fitted, tested, strict=True)
         ]
     np.testing.assert_allclose([float(row["weight"]) for row in found], np.mean(shares, axis=0), atol=6e-5)
-    np.testing.assert_allclose([float(row["std"]) for row in found], np.std(shares, axis=0), atol=6e-5)
+    np.testing.assert_allclose([float(row["std"]) for row in found], np.std(shares, axis=0, ddof=1), atol=6e-5)
     assert Weights.of(fitted).table().splitlines()[2].startswith("all classes  ")
 
 

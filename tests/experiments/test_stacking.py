@@ -79,7 +79,7 @@ def test_a_fusion_of_it(fit_on):
     branches = {"a": branch(1, 1.0), "b": branch(2, 1.5)}
     found = fuse("f", params("LinearDiscriminantAnalysis", fit_on=fit_on), branches)
     assert found.card["params"]["classifier"] == "LinearDiscriminantAnalysis"
-    assert found.card["system"] == "fusion (stacking)"
+    assert found.card["system"] == "fusion (stacking, LinearDiscriminantAnalysis)"
     tested = found.where("test")
     assert (found.probabilities(tested).argmax(axis=1) == found.labels(tested)).mean() > 0.6
     if fit_on == "training":

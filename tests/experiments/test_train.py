@@ -245,6 +245,7 @@ def test_models_card_and_predictions_are_written(run, tmp_path):
         "pretrained_parameters": 0,
         "operations": None,
         "pretrained_operations": 0.0,
+        "features": [],
     }
     assert card["seed"] == 3
     assert not card["speaker_dependent"]

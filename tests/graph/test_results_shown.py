@@ -13,7 +13,7 @@ from pipeline.config.document import validated
 from pipeline.graph import dvc_yaml
 from pipeline.graph.stages import graph_stages
 
-NAMES = ("hump_cat_ravdess", "caf_ravdess", "dual_branch_ravdess", "pooled_ravdess")
+NAMES = ("hump_cat_ravdess", "caf_ravdess", "snr_low_ravdess", "pooled_ravdess")
 PARAMS = """\
 corpora: {mine: {reader: folder, root: recordings}}
 features: {mel: {extractor: logmel}}
@@ -43,7 +43,7 @@ def evaluated(folder, params, **changed):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A project with two commits, in the second of which one experiment has another param, and other scores."""
+    """A project with two commits, in the second of which two experiments have other scores, one by another param."""
     folder = tmp_path_factory.mktemp("shown")
     data = yaml.safe_load(PARAMS)
     params, _ = validated(data)
@@ -57,7 +57,7 @@ def project(tmp_path_factory):
     )
     worse = predictions()
     worse.rows = [row if fold else 1 - row for fold, row in zip(worse.fold, worse.rows, strict=True)]
-    evaluated(folder, text, caf_ravdess=worse)
+    evaluated(folder, text, caf_ravdess=worse, snr_low_ravdess=worse)
     commit(folder, "second")
     return folder
 
@@ -74,7 +74,7 @@ def test_the_line_of_the_readme_fits_a_terminal(project):
     readme = REPOSITORY / "README.md"
     line = next(line for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("dvc exp show"))
     shown = sh(project, *shlex.split(line), "-n", "2", "--no-pager")
-    assert "caf_ravdess.UA" in shown
+    assert {"caf_ravdess.UA", "snr_low_ravdess.UA"} <= {*shown.split()}
     assert "experiments.caf_ravdess.params.c" in shown
     assert "pooled" not in shown
     assert max(map(len, shown.splitlines())) <= 120
@@ -82,8 +82,8 @@ def test_the_line_of_the_readme_fits_a_terminal(project):
 
 def test_a_difference_of_metrics_fits_a_screen(project):
     shown = sh(project, "dvc", "metrics", "diff", "HEAD~1", "HEAD").splitlines()
-    assert 2 <= len(shown) <= 1 + 5
-    assert all("caf_ravdess." in line for line in shown[1:])
+    assert 3 <= len(shown) <= 1 + 2 * 5
+    assert all("caf_ravdess." in line or "snr_low_ravdess." in line for line in shown[1:])
     assert max(map(len, shown)) <= 120
 
 
