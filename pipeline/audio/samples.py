@@ -22,7 +22,7 @@ def resample(samples: NDArray[np.float64], source: int, target: int) -> NDArray[
     return np.asarray(soxr.resample(samples, source, target, quality="VHQ"))
 
 
-def to_pcm16(samples: NDArray[np.float64]) -> NDArray[np.int16]:
+def to_pcm16(samples: NDArray[np.float64] | Wave) -> NDArray[np.int16]:
     """Round [-1, 1] to 16 bits; a 16-bit recording comes back as it was. Louder samples are clipped."""
     return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 

@@ -1,0 +1,122 @@
+"""What a recording sounds like, whatever its file: one digest of its samples, and a fingerprint that copies share.
+
+The fingerprint is that of Haitsma & Kalker (2002), "A highly robust audio fingerprinting system", ISMIR, section 4.2:
+of 33 bands in 300 to 2000 Hz the energy E is taken frame by frame, and of each frame n a word is kept, whose bit m is
+the sign of E(n, m) - E(n, m + 1) - (E(n - 1, m) - E(n - 1, m + 1)). Frames are 128 ms here, not 370, as two takes of a
+sentence must differ; one starts every 8 ms, so that a copy that starts between two frames is still much the same. A
+gain changes no sign, and frames far below the loudest are not compared, so that silence may be cut off.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.audio.samples import to_pcm16
+
+Words = NDArray[np.uint32]
+Flags = NDArray[np.bool_]
+
+RATE = 5000
+"""Hz; what the bands are taken from"""
+FRAME, HOP = 640, 40
+"""samples at `RATE`: 128 ms, each 8 ms"""
+EDGES = np.rint(np.geomspace(300, 2000, 34) * FRAME / RATE).astype(np.int64)
+"""bins of the spectrum between which the 33 bands lie"""
+BITS = len(EDGES) - 2
+"""of a word, which is 32"""
+QUIET = 1e-3
+"""frames with less energy than this share of the loudest frame's are not compared: -30 dB"""
+STEADY = 0.02
+"""nor are those whose bands change by less than this share of their energy from the frame before: signs of noise"""
+
+
+@dataclass(frozen=True, eq=False)
+class Fingerprint:
+    """Of one recording.
+
+    Attributes:
+        digest: SHA-256 of the mono samples at 16 bits, and of their rate; equal for WAV and FLAC of the same samples.
+        words: of each frame, (frames,).
+        compared: the frames that are neither quiet nor steady, (frames,).
+    """
+
+    digest: str
+    words: Words
+    compared: Flags
+
+
+class Fingerprinter:
+    """Takes a recording block by block, in memory for some blocks and words.
+
+    Args:
+        rate: of the samples (Hz).
+    """
+
+    def __init__(self, rate: int) -> None:
+        import soxr
+
+        self._digest = sha256(f"{rate} Hz".encode())
+        self._stream = soxr.ResampleStream(rate, RATE, 1, dtype="float32", quality="MQ")
+        self._left = np.zeros(0, np.float32)
+        self._bands: list[NDArray[np.float32]] = []
+
+    def add(self, block: NDArray[np.float64]) -> None:
+        """Take the next mono samples, (samples,) in [-1, 1]."""
+        samples = block.astype(np.float32)
+        self._digest.update(to_pcm16(samples).tobytes())
+        self._frames(self._stream.resample_chunk(samples))
+
+    def fingerprint(self) -> Fingerprint:
+        """That of all blocks; to be called once, after the last."""
+        self._frames(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
+        bands = np.concatenate([np.zeros((0, len(EDGES) - 1), np.float32), *self._bands])
+        return Fingerprint(self._digest.hexdigest(), *_words(bands))
+
+    def _frames(self, samples: NDArray[np.float32]) -> None:
+        """Band energies (frames, 33) of the frames that are whole by now; the rest waits for the next samples."""
+        from scipy.fft import rfft
+
+        samples = np.concatenate([self._left, samples])
+        if len(samples) < FRAME:
+            self._left = samples
+            return
+        frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
+        self._left = samples[HOP * len(frames) :]
+        spectrum = rfft(frames * np.hanning(FRAME).astype(np.float32), axis=1)[:, : EDGES[-1]]
+        squares = np.square(spectrum.view(np.float32))  # of real and imaginary parts, side by side
+        self._bands.append(np.add.reduceat(squares, 2 * EDGES[:-1], axis=1))
+
+
+def fingerprint(samples: NDArray[np.float64], rate: int) -> Fingerprint:
+    """The fingerprint of mono samples, (samples,) in [-1, 1] at `rate` Hz."""
+    fingerprinter = Fingerprinter(rate)
+    fingerprinter.add(samples)
+    return fingerprinter.fingerprint()
+
+
+def _words(bands: NDArray[np.float32]) -> tuple[Words, Flags]:
+    """The words of band energies (frames, 33), from the second frame on, and which of them are compared."""
+    if len(bands) < 2:
+        return np.zeros(0, np.uint32), np.zeros(0, bool)
+    steps = np.diff(bands, axis=0)
+    signs = np.packbits(np.diff(steps, axis=1) < 0, axis=1)
+    energy, change = bands.sum(axis=1)[1:], np.abs(steps).sum(axis=1)
+    compared = (energy > QUIET * energy.max()) & (change > STEADY * energy)
+    return np.ascontiguousarray(signs).view(">u4")[:, 0].astype(np.uint32), compared
+
+
+def bit_errors(one: Fingerprint, other: Fingerprint, offset: int) -> tuple[float, int]:
+    """The share of bits that differ where frame n + `offset` of one lies on frame n of the other; and of how many.
+
+    Of no frames that are compared, 1.
+    """
+    start, end = max(0, offset), min(len(one.words), len(other.words) + offset)
+    if end <= start:
+        return 1.0, 0
+    here, there = slice(start, end), slice(start - offset, end - offset)
+    both = one.compared[here] & other.compared[there]
+    frames = int(np.count_nonzero(both))
+    wrong = int(np.bitwise_count(one.words[here][both] ^ other.words[there][both]).sum())
+    return (wrong / (BITS * frames) if frames else 1.0), frames
