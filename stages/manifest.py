@@ -1,10 +1,10 @@
-"""Stage `manifest`: list a corpus's recordings, one JSON line each, and count them and their outliers."""
+"""Stage `manifest`: list a corpus's recordings, one JSON line each, and count them, their duplicates and outliers."""
 
 import click
 
 from pipeline import paths
 from pipeline.commands.command import Command
-from pipeline.corpora import health, listing, manifest
+from pipeline.corpora import duplicates, health, listing, manifest
 from pipeline.experiments.predictions import write_json
 from pipeline.graph.current import params_for
 from pipeline.report.summary import counts_table
@@ -16,16 +16,23 @@ def main(corpus: str) -> None:
     """Write the manifest of CORPUS."""
     settings = params_for(f"manifest-{corpus}").entry("corpora", corpus)
     every = listing.build(corpus, settings)
-    rows = listing.keep(every, settings.keep, settings.root)
+    wanted = listing.keep(every, settings.keep, settings.root)
+    groups = duplicates.find(wanted, duplicates.fingerprints(wanted, settings.root))
+    rows = duplicates.resolve(wanted, groups, settings.duplicates, corpus, settings.root)
     counts = listing.counts(rows)
     outliers = health.find(rows, settings.root)
     manifest.write(paths.manifest(corpus), rows)
-    write_json(paths.corpus_report(corpus), {**counts, "outliers": outliers})
+    report = paths.corpus_report(corpus)
+    write_json(report, {**counts, "duplicates": duplicates.report(groups, rows), "outliers": outliers})
     click.echo(counts_table(corpus, counts))
-    if len(rows) < len(every):
-        click.echo(f"  {len(every) - len(rows)} recordings of other emotions left out, as `keep` says")
+    if len(wanted) < len(every):
+        click.echo(f"  {len(every) - len(wanted)} recordings of other emotions left out, as `keep` says")
+    if len(rows) < len(wanted):
+        left_out = f"{len(wanted) - len(rows)} recordings under several speakers or labels left out"
+        click.echo(f"  {left_out}, as `duplicates` says")
+    if summary := duplicates.summary(groups):
+        click.echo(f"warning: {corpus}: the same recording more than once: {summary}; {report} names them", err=True)
     if summary := health.summary(outliers):
-        report = paths.corpus_report(corpus)
         click.echo(f"warning: {corpus}: recordings out of the ordinary: {summary}; {report} names them", err=True)
 
 

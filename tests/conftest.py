@@ -75,7 +75,7 @@ class Project:
             for speaker in ("anna", "ben", "cleo"):
                 path = folder / "recordings" / emotion / f"{speaker}_1.wav"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                soundfile.write(path, tone(0.1 + 0.1 * number), 16000)
+                soundfile.write(path, tone(0.1 + 0.1 * number, 440.0 + len(self.recordings)), 16000)
                 self.recordings.append(path)
 
     def edit(self, old, new):

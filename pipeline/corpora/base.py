@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -15,6 +15,7 @@ from pipeline.errors import UserError, nearest
 from pipeline.strict import Strict
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+DuplicatesPolicy = Literal["fail", "keep_first", "drop"]
 SURROGATE = re.compile("[\udc80-\udcff]")
 """what a file name's bytes become that are not UTF-8"""
 
@@ -44,6 +45,9 @@ class CorpusParams(Strict):
     language: str = Field("", description="language of recordings whose reader cannot tell (ISO 639-1)")
     emotions: dict[str, str] = Field({}, description="emotion code -> canonical label, before the reader's own table")
     keep: list[str] = Field([], description="canonical labels to keep, without recordings of others; [] for all")
+    duplicates: DuplicatesPolicy = Field(
+        "fail", description="one recording under two speakers or labels: an error, keep the first by key, or drop all"
+    )
     table: str = Field("", description="folder reader: CSV file in root with columns path, emotion[, speaker, ...]")
     speaker_pattern: str = Field("", description="folder reader: regular expression whose first group is the speaker")
 

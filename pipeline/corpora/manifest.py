@@ -38,6 +38,13 @@ class Row:
     """number of channels of the file"""
     sha256: str
     """of the file's bytes"""
+    twin: str = ""
+    """key of the first row whose recording has the same content; "" for that row itself, and where there is none"""
+
+    @property
+    def content(self) -> str:
+        """What rows share whose recordings are the same, whatever their names."""
+        return self.twin or self.key
 
 
 KEYS = {field: {"emotion": "emo", "raw_emotion": "raw_emo"}.get(field, field) for field in Row.__annotations__}
@@ -48,8 +55,8 @@ KINDS: dict[str, type] = {KEYS[field]: kind for field, kind in Row.__annotations
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """A row as the file has it: key -> value."""
-    return {KEYS[field]: value for field, value in asdict(row).items()}
+    """A row as the file has it: key -> value, with a `twin` where there is one."""
+    return {KEYS[field]: value for field, value in asdict(row).items() if field != "twin" or value}
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:
@@ -97,6 +104,7 @@ def _parse(line: str) -> Row:
     values = json.loads(line, object_pairs_hook=_object)
     if not isinstance(values, dict):
         raise ValueError("it is no JSON object")
+    values.setdefault("twin", "")
     for name, kind in KINDS.items():
         if name not in values:
             raise ValueError(f"it has no {name!r}")

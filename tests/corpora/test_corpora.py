@@ -41,7 +41,7 @@ def test_every_reader_says_what_it_reads():
 def test_each_reader_is_found_in_its_own_file():
     modules = [entry.module for entry in READERS.values()]
     assert {module.rpartition(".")[2] for module in modules} == set(READERS)
-    helpers = {"__init__", "base", "emotions", "health", "listing", "manifest", "recognition"}
+    helpers = {"__init__", "base", "duplicates", "emotions", "health", "listing", "manifest", "recognition"}
     assert {path.stem for path in Path(corpora.__file__).parent.glob("*.py")} - helpers == set(READERS)
 
 

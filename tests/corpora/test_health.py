@@ -142,6 +142,6 @@ def test_the_stage_reports_and_warns_in_one_line(project):
 
 
 def test_the_stage_says_nothing_when_there_is_nothing_to_say(project):
-    for path in project.recordings:
-        soundfile.write(path, tone(0.5), RATE)
+    for number, path in enumerate(project.recordings):
+        soundfile.write(path, tone(0.5, 200 + 20 * number), RATE)
     assert project.run("stages.manifest", "mine").stderr == ""

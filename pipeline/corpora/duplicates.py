@@ -1,0 +1,151 @@
+"""Recordings that a corpus holds more than once, by what they sound like and not by their names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.audio.decoding import decode
+from pipeline.audio.fingerprint import Fingerprint, fingerprint
+from pipeline.audio.fingerprint_index import near_pairs
+from pipeline.corpora.base import DuplicatesPolicy
+from pipeline.corpora.manifest import Row
+from pipeline.errors import UserError
+from pipeline.jobs.executors import in_threads, worker_count
+from pipeline.jobs.progress import Progress
+from pipeline.storage.source import counted
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Rows whose recordings have the same content, in the order of the corpus.
+
+    Attributes:
+        rows: two at least.
+        exact: whether their samples are the same; else some are louder, trimmed, shifted, resampled or encoded anew.
+    """
+
+    rows: tuple[Row, ...]
+    exact: bool
+
+    @property
+    def conflict(self) -> tuple[Row, Row, str] | None:
+        """The first two rows that cannot both be right, and what differs; an unknown speaker differs from none."""
+        for field, name in (("speaker", "speaker"), ("emotion", "label")):
+            known = [row for row in self.rows if getattr(row, field)]
+            for row in known[1:]:
+                if getattr(row, field) != getattr(known[0], field):
+                    values = f"{getattr(known[0], field)!r} and {getattr(row, field)!r}"
+                    return known[0], row, f"another {name} ({values})"
+        return None
+
+
+def fingerprints(rows: Sequence[Row], root: Path) -> list[Fingerprint]:
+    """Of each row's recording; several are decoded at once, by threads.
+
+    Raises:
+        UserError: a recording cannot be decoded.
+    """
+    prints = []
+    with Progress(len(rows), "fingerprints") as progress:
+        paths = (root / row.wav for row in rows)
+        for one in in_threads(lambda path: fingerprint(*decode(path)), paths, worker_count(None)):
+            prints.append(one)
+            progress.update()
+    return prints
+
+
+def find(rows: Sequence[Row], prints: Sequence[Fingerprint]) -> list[Duplicates]:
+    """The groups of rows with the same content, in the order of their first rows.
+
+    Args:
+        rows: of a corpus.
+        prints: the fingerprint of each.
+    """
+    first: dict[str, int] = {}
+    for i, each in enumerate(prints):
+        first.setdefault(each.digest, i)
+    leaders = [first[each.digest] for each in prints]
+    distinct = [*first.values()]
+    for one, other in near_pairs([prints[i] for i in distinct]):
+        low, high = sorted(_leader(leaders, distinct[i]) for i in (one, other))
+        leaders[high] = low
+    groups: dict[int, list[int]] = {}
+    for i in range(len(rows)):
+        groups.setdefault(_leader(leaders, i), []).append(i)
+    return [
+        Duplicates(tuple(rows[i] for i in group), exact=len({prints[i].digest for i in group}) == 1)
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
+def _leader(leaders: Sequence[int], i: int) -> int:
+    """The first of the group that i is in, where each leads to one before it."""
+    while leaders[i] != i:
+        i = leaders[i]
+    return i
+
+
+def resolve(
+    rows: Sequence[Row], groups: Sequence[Duplicates], policy: DuplicatesPolicy, corpus: str, root: Path
+) -> list[Row]:
+    """The rows that stay, each with its `twin`: the first row with the same content that stays, "" where it is itself.
+
+    Args:
+        rows: of a corpus.
+        groups: its duplicates.
+        policy: what becomes of a group with several speakers or labels: an error, its first row stays, or none.
+        corpus: its name.
+        root: its folder.
+
+    Raises:
+        UserError: there is such a group, and the policy is to fail; or no row stays.
+    """
+    conflicting = [(group, conflict) for group in groups if (conflict := group.conflict)]
+    if conflicting and policy == "fail":
+        more = f", and {len(conflicting) - 1} more are like this" if len(conflicting) > 1 else ""
+        cure = f"remove it, or set corpora.{corpus}.duplicates: keep_first (or drop, for neither)"
+        raise UserError(f"{corpus}: {_problem(*conflicting[0], root)}{more}, so one must be wrong; {cure}")
+    stays = {"keep_first": 1, "drop": 0, "fail": 0}[policy]
+    left_out = {row.key for group, _ in conflicting for row in group.rows[stays:]}
+    kept = [row for row in rows if row.key not in left_out]
+    if not kept:
+        raise UserError(
+            f"{corpus}: every recording is a duplicate with another speaker or label, and left out; mend it"
+        )
+    twins = {row.key: group.rows[0].key for group in groups if not group.conflict for row in group.rows[1:]}
+    return [replace(row, twin=twins.get(row.key, "")) for row in kept]
+
+
+def _problem(group: Duplicates, conflict: tuple[Row, Row, str], root: Path) -> str:
+    one, other, difference = conflict
+    same = "holds the same samples as" if group.exact else "is the same recording as"
+    return f"{root / other.wav} {same} {root / one.wav}, under {difference}"
+
+
+def report(groups: Sequence[Duplicates], rows: Sequence[Row]) -> dict[str, Any]:
+    """How many groups there are, who is in each, and which of their rows are not among those that stay."""
+    kept = {row.key for row in rows}
+    return {
+        "exact": sum(group.exact for group in groups),
+        "near": sum(not group.exact for group in groups),
+        "left_out": [row.key for group in groups for row in group.rows if row.key not in kept],
+        "groups": [
+            {
+                "match": "exact" if group.exact else "near",
+                "keys": [row.key for row in group.rows],
+                "speakers": [row.speaker for row in group.rows],
+                "emotions": [row.emotion for row in group.rows],
+            }
+            for group in groups
+        ],
+    }
+
+
+def summary(groups: Sequence[Duplicates]) -> str:
+    """How many recordings have the content of another, as `4 recordings in 2 groups (1 exact, 1 near)`; "" for none."""
+    if not groups:
+        return ""
+    exact, count = sum(group.exact for group in groups), sum(len(group.rows) for group in groups)
+    return f"{count} recordings in {counted(len(groups), 'group')} ({exact} exact, {len(groups) - exact} near)"

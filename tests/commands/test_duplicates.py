@@ -1,0 +1,140 @@
+"""One recording under several names: what the manifest stage finds, and what becomes of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from in_process import failing_stage, stage
+
+from pipeline.corpora import manifest
+
+RATE = 16000
+MANIFEST, REPORT = Path("data/manifests/mine.jsonl"), Path("metrics/corpora/mine.json")
+
+
+def speech(seed, seconds=1.5):
+    """Noise in syllables, each of its own level and colour, (samples,) within 16 bits and a peak of 0.5."""
+    rng = np.random.default_rng(seed)
+    wave = rng.standard_normal(round(seconds * RATE)) + 0.5 * np.sin(
+        np.cumsum(rng.uniform(0.05, 0.3, round(seconds * RATE)))
+    )
+    wave *= np.repeat(rng.uniform(0.1, 1, 1 + len(wave) // 2000), 2000)[: len(wave)]
+    return np.rint(0.5 * 32767 * wave / np.abs(wave).max()) / 32768
+
+
+@pytest.fixture
+def corpus(project):
+    """The project with a recording of its own for each of three speakers and three emotions."""
+    for number, path in enumerate(project.recordings):
+        soundfile.write(path, speech(number), RATE)
+    return project
+
+
+def add(name, samples, rate=RATE, **options):
+    path = Path("recordings") / name
+    soundfile.write(path, samples, rate, **options)
+    return path
+
+
+def trimmed(wave):
+    return wave[1234:-777]
+
+
+COPIES = {
+    "flac": lambda wave: add("happy/ben_2.flac", wave),
+    "stereo": lambda wave: add("happy/ben_2.wav", np.stack([wave, wave], axis=1)),
+    "24 bits": lambda wave: add("happy/ben_2.wav", wave, subtype="PCM_24"),
+    "softer": lambda wave: add("happy/ben_2.wav", 0.3 * wave),
+    "louder": lambda wave: add("happy/ben_2.wav", 1.3 * wave),
+    "silence around": lambda wave: add("happy/ben_2.wav", np.pad(wave, (4321, 999))),
+    "trimmed": lambda wave: add("happy/ben_2.wav", trimmed(wave)),
+    "upside down": lambda wave: add("happy/ben_2.wav", -wave),
+    "ogg": lambda wave: add("happy/ben_2.ogg", wave),
+    "mp3": lambda wave: add("happy/ben_2.mp3", wave),
+    "other rate": lambda wave: add("happy/ben_2.wav", soxr.resample(wave, RATE, 48000), 48000),
+    "all of it": lambda wave: add("happy/ben_2.ogg", 0.3 * soxr.resample(trimmed(wave), RATE, 44100), 44100),
+}
+EXACT = {"flac", "stereo", "24 bits"}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_has_its_twin_whatever_was_done_to_it(corpus, name):
+    COPIES[name](speech(4))  # of happy/ben_1
+    done = stage("manifest", "mine")
+    match = "exact" if name in EXACT else "near"
+    counts = f"({int(match == 'exact')} exact, {int(match == 'near')} near)"
+    said = f"the same recording more than once: 2 recordings in 1 group {counts}; metrics/corpora/mine.json names them"
+    assert done.stderr.splitlines()[0] == f"warning: mine: {said}"
+    rows = {row.key: row.twin for row in manifest.read(MANIFEST)}
+    assert {key: twin for key, twin in rows.items() if twin} == {"happy/ben_2": "happy/ben_1"}
+    report = json.loads(REPORT.read_text())["duplicates"]
+    keys = ["happy/ben_1", "happy/ben_2"]
+    group = {"match": match, "keys": keys, "speakers": ["ben"] * 2, "emotions": ["happy"] * 2}
+    assert report == {"exact": int(match == "exact"), "near": int(match == "near"), "left_out": [], "groups": [group]}
+
+
+def test_recordings_of_their_own_have_no_twins(corpus):
+    add("happy/ben_2.wav", speech(4)[: RATE // 2])  # a part of another is not the same recording
+    add("happy/ben_3.wav", np.concatenate([speech(4)[: RATE // 2], speech(40)]))
+    done = stage("manifest", "mine")
+    assert "more than once" not in done.stderr
+    assert b"twin" not in MANIFEST.read_bytes()
+    assert json.loads(REPORT.read_text())["duplicates"] == {"exact": 0, "near": 0, "left_out": [], "groups": []}
+
+
+def test_half_of_a_corpus_under_another_speaker_is_an_error(corpus):
+    """With which a model scores far better on "new" speakers than on new speakers."""
+    for path in sorted(Path("recordings").glob("*/anna_*")):
+        path.with_name(path.name.replace("anna", "ben")).write_bytes(path.read_bytes())
+    assert failing_stage(corpus, "manifest", "mine") == (
+        "mine: recordings/angry/ben_1.wav holds the same samples as recordings/angry/anna_1.wav, under another speaker "
+        "('anna' and 'ben'), and 2 more are like this, so one must be wrong; remove it, or set "
+        "corpora.mine.duplicates: keep_first (or drop, for neither)"
+    )
+
+
+def test_another_label_is_an_error(corpus):
+    add("sad/ben_2.wav", 0.7 * speech(4))
+    line = failing_stage(corpus, "manifest", "mine")
+    assert "recordings/sad/ben_2.wav is the same recording as recordings/happy/ben_1.wav, under another label" in line
+    assert "('happy' and 'sad')" in line
+
+
+@pytest.mark.parametrize(("policy", "gone"), [("keep_first", ["sad/ben_2"]), ("drop", ["happy/ben_1", "sad/ben_2"])])
+def test_what_is_left_out_is_counted_and_listed(corpus, policy, gone):
+    add("sad/ben_2.wav", 0.7 * speech(4))
+    add("sad/ben_3.wav", 0.7 * speech(7))  # a twin of sad/ben_1, and no conflict
+    corpus.edit("root: recordings,", f"root: recordings, duplicates: {policy},")
+    done = stage("manifest", "mine")
+    assert done.exit_code == 0
+    assert f"  {len(gone)} recordings under several speakers or labels left out, as `duplicates` says\n" in done.stdout
+    report = json.loads(REPORT.read_text())
+    assert report["duplicates"]["left_out"] == gone
+    assert (report["duplicates"]["near"], report["utterances"]) == (2, 11 - len(gone))
+    rows = {row.key: row.twin for row in manifest.read(MANIFEST)}
+    assert not set(gone) & set(rows)
+    assert {key: twin for key, twin in rows.items() if twin} == {"sad/ben_3": "sad/ben_1"}
+
+
+def test_a_corpus_of_nothing_but_conflicts_cannot_be_dropped(corpus):
+    for number, path in enumerate(corpus.recordings):
+        soundfile.write(path, speech(number % 3), RATE)
+    corpus.edit("root: recordings,", "root: recordings, duplicates: drop,")
+    assert "every recording is a duplicate with another speaker or label" in failing_stage(corpus, "manifest", "mine")
+
+
+def test_an_unknown_speaker_is_no_other_speaker(corpus):
+    rows = "path,emotion,speaker\nhappy/ben_1.wav,happy,ben\nhappy/ben_2.wav,happy,\nsad/ben_1.wav,sad,ben\n"
+    Path("recordings/labels.csv").write_text(rows)
+    add("happy/ben_2.wav", speech(4))
+    corpus.edit("speaker_pattern: '/([a-z]+)_'", "table: labels.csv")
+    assert stage("manifest", "mine").exit_code == 0
+
+
+def test_a_policy_that_there_is_not(corpus):
+    corpus.edit("root: recordings,", "root: recordings, duplicates: first,")
+    line = failing_stage(corpus, "manifest", "mine", code=2)
+    assert "corpora.mine.duplicates: input should be 'fail', 'keep_first' or 'drop'" in line
