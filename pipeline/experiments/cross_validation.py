@@ -64,6 +64,7 @@ def cross_validate(
     trained = [[experiment.classes[i] for i in result.classes] for result in results]
     card = {**predictions.card, "classes": experiment.classes, "folds": trained, "features": _features(experiment)}
     write_json(models / "card.json", card)
+    predictions.card.update(_twins(experiment))
     journal.remove()
     return predictions, cost
 
@@ -184,6 +185,12 @@ def _features(experiment: Experiment) -> dict[str, Any]:
         }
         for role, header in headers.items()
     }
+
+
+def _twins(experiment: Experiment) -> dict[str, dict[str, str]]:
+    """`twins` of a card, where there are any: the keys of recordings that are another's too, and of which."""
+    twins = {row.key: row.twin for row in experiment.rows if row.twin}
+    return {"twins": twins} if twins else {}
 
 
 def _card(experiment: Experiment) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class Experiment:
                 "protocol": self.protocol.model_dump(mode="json"),
                 "seed": self.seed,
                 "device": self.device.split(":")[0],
-                "rows": [[row.key, row.emotion, row.speaker] for row in self.rows],
+                "rows": [[row.key, row.emotion, row.speaker, row.content] for row in self.rows],
                 "folds": [[part.tolist() for part in (f.train, f.validation, f.test)] for f in folds],
                 "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
                 "program": {str(p.relative_to(package)): _digest(p) for p in sorted(package.rglob("*.py"))},

@@ -21,6 +21,11 @@ class ListedRow:
     emotion: str
     """canonical label, or the class of an experiment"""
 
+    @property
+    def content(self) -> str:
+        """Its own: which recordings are the same is not known before they are decoded."""
+        return self.key
+
 
 def listed_rows(dataset: str, utterances: Iterable[Utterance], emotions: Mapping[str, str]) -> list[ListedRow]:
     """The rows of what a corpus reader lists, in the manifest's order.

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audio.keys import source_key
 from pipeline.config.fusions import FusionParams
 from pipeline.errors import UserError
 from pipeline.experiments.combiner import Combiner, Examples, Probabilities
@@ -132,7 +131,7 @@ class Fusion:
         """Probabilities of these rows, each by the fusion fitted on the rows of other groups."""
         first = self.members[0]
         dependent = first.card["speaker_dependent"]
-        groups = [source_key(first.keys[i]) if dependent else first.speakers[i] for i in rows]
+        groups = [first.content(first.keys[i]) if dependent else first.speakers[i] for i in rows]
         probabilities = np.zeros((len(rows), len(first.classes)))
         fits = cross_fits(first.labels(rows), groups, first.card["seed"])
         for rest, held_out in fits:
@@ -218,6 +217,7 @@ class Fusion:
         return {
             **{key: first[key] for key in ("corpus", "protocol", "seed")},
             "emotions": first.get("emotions"),
+            **({"twins": first["twins"]} if "twins" in first else {}),
             **{mark: any(branch.card.get(mark, False) for branch in self.members) for mark in MARKS},
             "selected_on_validation": self.params.reads_validation
             or any(branch.card.get("selected_on_validation", False) for branch in self.members),

@@ -8,7 +8,8 @@ A folder `data/predictions/NAME/` with
   on them.
 - `folds.json`: for each fold, the keys in `train` (noisy copies too), `validation` and `test`.
 - `curves.csv`: fold, epoch, loss and accuracy of the training and of the validation part.
-- `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores.
+- `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores; where
+  recordings have two names, `twins`: key -> the first key of the same recording.
 """
 
 import csv
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
+from pipeline.audio.keys import source_key
 from pipeline.errors import UserError
 from pipeline.systems import CURVE
 
@@ -72,6 +74,11 @@ class Predictions:
         for i, row in zip(where, rows, strict=True):
             about = [other.keys[i]], [other.emotions[i]], [other.speakers[i]]
             self.add(other.fold[i], other.part[i], *about, row[None])
+
+    def content(self, key: str) -> str:
+        """What keys share that are of one recording, or of copies of it."""
+        source = source_key(key)
+        return str(self.card.get("twins", {}).get(source, source))
 
     @property
     def splits(self) -> int:

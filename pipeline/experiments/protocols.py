@@ -1,6 +1,6 @@
 """Protocols: who is trained on, validated on and tested on; and the checks that nothing leaks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -36,6 +36,8 @@ class Labelled(Protocol):
     def session(self) -> str: ...  # noqa: D102
     @property
     def emotion(self) -> str: ...  # noqa: D102
+    @property
+    def content(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -144,24 +146,40 @@ def _sessions(rows: Sequence[Labelled]) -> list[list[str]]:
 def _stratified(rows: Sequence[Labelled], protocol: StratifiedSplit, seed: int) -> Fold:
     from sklearn.model_selection import train_test_split
 
-    emotions = np.array([row.emotion for row in rows])
+    emotions, every = np.array([row.emotion for row in rows]), np.arange(len(rows))
+    once = _once(rows, every)
     try:
-        rest, test = train_test_split(
-            np.arange(len(rows)), test_size=protocol.test, stratify=emotions, random_state=seed
-        )
+        rest, test = train_test_split(once, test_size=protocol.test, stratify=emotions[once], random_state=seed)
         if not protocol.validation:
-            return Fold(np.sort(rest), rest[:0], np.sort(test))
+            return Fold(_with_twins(rows, every, rest), rest[:0], _with_twins(rows, every, test))
         share = protocol.validation / (1 - protocol.test)
         train, validation = train_test_split(rest, test_size=share, stratify=emotions[rest], random_state=seed)
     except ValueError as error:
         raise UserError(f"{rows[0].dataset}: cannot be split by emotion: {error}") from error
-    return Fold(np.sort(train), np.sort(validation), np.sort(test))
+    parts = [_with_twins(rows, every, part) for part in (train, validation, test)]
+    return Fold(parts[0], parts[1], parts[2])
+
+
+def _once(rows: Sequence[Labelled], among: Indices) -> Indices:
+    """Of those that have the same content, the first."""
+    firsts: dict[str, int] = {}
+    for i in among.tolist():
+        firsts.setdefault(rows[i].content, i)
+    return np.array([*firsts.values()], np.int64)
+
+
+def _with_twins(rows: Sequence[Labelled], among: Indices, chosen: Indices) -> Indices:
+    """Those that have the content of one that is chosen, in their order."""
+    contents = {rows[i].content for i in chosen}
+    return np.array([i for i in among.tolist() if rows[i].content in contents], np.int64)
 
 
 def inner_folds(
     rows: Sequence[Labelled], train: Indices, protocol: ProtocolParams, seed: int
 ) -> list[tuple[Indices, Indices]]:
     """Cut a training part again, into (fitted on, predicted) parts, along speakers unless the protocol ignores them.
+
+    Recordings with the same content stay together.
 
     Raises:
         UserError: there are too few speakers or utterances for `inner_folds`.
@@ -170,9 +188,10 @@ def inner_folds(
 
     if not protocol.inner_folds:
         return []
-    emotions = np.array([rows[i].emotion for i in train])
-    speakers = np.array([rows[i].speaker for i in train])
     dependent = is_speaker_dependent(protocol)
+    once = _once(rows, train)
+    emotions = np.array([rows[i].emotion for i in once])
+    speakers = np.array([rows[i].speaker for i in once])
     if not dependent and len(set(speakers)) < protocol.inner_folds:
         raise UserError(
             f"{rows[0].dataset}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}; "
@@ -183,18 +202,19 @@ def inner_folds(
     )
     try:
         with quiet_sklearn():
-            parts = list(splitter.split(train, emotions, None if dependent else speakers))
+            parts = list(splitter.split(once, emotions, None if dependent else speakers))
     except ValueError as error:
         raise UserError(f"{rows[0].dataset}: inner_folds {protocol.inner_folds} are too many: {error}") from error
-    return [(train[fitted], train[predicted]) for fitted, predicted in parts]
+    return [(_with_twins(rows, train, once[fitted]), _with_twins(rows, train, once[held])) for fitted, held in parts]
 
 
 def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolParams, first: int = 0) -> None:
     """Refuse folds that leak or that cannot be scored, of one split of the corpus; the first one's number is `first`.
 
     Raises:
-        UserError: parts overlap, an utterance is tested twice, a test or validation speaker was trained on under a
-            speaker-independent protocol, or an emotion that is tested was never trained on.
+        UserError: parts overlap or share a recording under two names, an utterance is tested twice, a test or
+            validation speaker was trained on under a speaker-independent protocol, or an emotion that is tested was
+            never trained on.
     """
     name = rows[0].dataset
     tested: set[int] = set()
@@ -205,6 +225,8 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
                 raise UserError(f"{name}: the {part} part of fold {number} is empty")
         if sum(map(len, parts.values())) != len(set().union(*parts.values())):
             raise UserError(f"{name}: the parts of fold {number} overlap")
+        if parted := _parted_twins(rows, parts):
+            raise UserError(f"{name}: {parted} of fold {number}")
         if tested & parts["test"]:
             raise UserError(f"{name}: an utterance of fold {number} is tested twice")
         tested |= parts["test"]
@@ -219,3 +241,14 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
         missing = {rows[i].emotion for i in fold.test} - {rows[i].emotion for i in fold.train}
         if missing:
             raise UserError(f"{name}: emotion {min(missing)!r} is tested in fold {number} but not trained on")
+
+
+def _parted_twins(rows: Sequence[Labelled], parts: Mapping[str, set[int]]) -> str:
+    """The first recording that is in two parts under two names, and which; "" where there is none."""
+    places: dict[str, tuple[str, int]] = {}
+    for part, members in parts.items():
+        for i in sorted(members):
+            other, first = places.setdefault(rows[i].content, (part, i))
+            if other != part:
+                return f"{rows[i].key!r} of the {part} part is the recording {rows[first].key!r} of the {other} part"
+    return ""
