@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.atomic import atomic_path
-from pipeline.audio.keys import source_key
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
-from pipeline.errors import UserError
 from pipeline.evaluation.cost import COST_COLUMNS, cost_rows
 from pipeline.evaluation.json_text import json_text
 from pipeline.evaluation.leaks import check_leaks
+from pipeline.evaluation.origin import check_origin
 from pipeline.evaluation.repeats import over_splits
 from pipeline.evaluation.scores import Labels, class_scores, confusion, intervals, mcnemar, scores
 from pipeline.experiments.predictions import Predictions, write_csv, write_json
@@ -109,19 +108,16 @@ def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params
         seed: of the bootstrap.
 
     Raises:
-        UserError: something leaked, or predictions are of other recordings than the manifests.
+        UserError: something leaked, or predictions are of other recordings, labels or speakers than the manifests.
     """
-    speakers: dict[str, dict[str, str]] = {}
+    corpora: dict[str, list[Row]] = {}
     for row in rows:
-        speakers.setdefault(row.dataset, {})[row.key] = row.speaker
+        corpora.setdefault(row.dataset, []).append(row)
     for name, one in predictions.items():
-        known = speakers.get(one.card["corpus"], {})
-        unknown = {source_key(key) for key in one.keys} - set(known)
-        if unknown:
-            raise UserError(
-                f"{name}: {min(unknown)!r} is in no manifest; run `dvc repro` to bring predictions up to date"
-            )
-        check_leaks(name, one, known)
+        own = corpora.get(one.card["corpus"], [])
+        check_origin(name, one, own)
+        check_leaks(name, one, own)
+    speakers = {corpus: {row.key: row.speaker for row in own} for corpus, own in corpora.items()}
     return {name: score(one, speakers[one.card["corpus"]], params, seed) for name, one in predictions.items()}
 
 

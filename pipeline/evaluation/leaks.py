@@ -1,45 +1,62 @@
-"""The last check before anything is scored: nothing that was trained on is tested."""
+"""The last check before anything is scored: nothing that was trained on is tested, under whatever name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.audio.keys import source_key
+from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 from pipeline.experiments.predictions import Predictions
 
 
-def check_leaks(name: str, found: Predictions, speakers: Mapping[str, str]) -> None:
+def check_leaks(name: str, found: Predictions, rows: Sequence[Row]) -> None:
     """Refuse predictions whose test or validation part was trained on.
 
     Args:
         name: the experiment.
         found: its predictions.
-        speakers: utterance key -> speaker.
+        rows: of the manifest that they were made from.
 
     Raises:
-        UserError: an utterance or a copy of it is in the training part and in another, or a speaker is under a
-            speaker-independent protocol, or an utterance is tested twice in one split of the corpus, or is not
-            predicted; the message names it.
+        UserError: an utterance, a copy of it or the same recording under another name is in the training part and in
+            another, or a speaker is under a speaker-independent protocol, or an utterance is tested twice in one split
+            of the corpus, or is not predicted; the message names it.
     """
-    tested: set[str] = set()
+    for problem in _problems(found, rows):
+        raise UserError(f"{name}: {problem}")
+
+
+def _problems(found: Predictions, rows: Sequence[Row]) -> Iterator[str]:
+    contents, tested = _contents(rows), set[str]()
+    speakers = {} if found.card["speaker_dependent"] else {row.key: row.speaker for row in rows}
     for number, fold in enumerate(found.folds):
-        if number % found.folds_of_a_split == 0:
-            tested = set()
         trained = {source_key(key) for key in fold["train"]}
+        heard = {speakers[key] for key in trained if speakers}
         for part in ("validation", "test"):
-            copied = [key for key in fold[part] if source_key(key) != key]
-            if copied:
-                raise UserError(f"{name}: the {part} part of fold {number} has the copy {copied[0]!r}")
-            shared = trained & set(fold[part])
-            if shared:
-                raise UserError(f"{name}: {min(shared)!r} of the {part} part of fold {number} is trained on")
-            if found.card["speaker_dependent"]:
-                continue
-            heard = {speakers[key] for key in trained} & {speakers[key] for key in fold[part]}
-            if heard:
-                raise UserError(f"{name}: speaker {min(heard)!r} of the {part} part of fold {number} is trained on")
+            where = f"the {part} part of fold {number}"
+            yield from (f"{where} has the copy {key!r}" for key in fold[part] if source_key(key) != key)
+            yield from (f"{key!r} of {where} is trained on" for key in sorted(trained.intersection(fold[part])))
+            yield from (f"{pair} is trained on" for pair in _twins(fold[part], where, trained, contents))
+            known = {speakers[key] for key in fold[part] if speakers}
+            yield from (f"speaker {one!r} of {where} is trained on" for one in sorted(heard & known))
+        watched = _twins(fold["test"], f"the test part of fold {number}", fold["validation"], contents)
+        yield from (f"{pair} is in its validation part" for pair in watched)
         predicted = [found.keys[i] for i in found.where("test", number)]
         if sorted(predicted) != sorted(fold["test"]):
-            raise UserError(f"{name}: the predictions of fold {number} are not those of its test part")
-        if tested & {*predicted}:
-            raise UserError(f"{name}: {min(tested & {*predicted})!r} of fold {number} is tested twice")
+            yield f"the predictions of fold {number} are not those of its test part"
+        tested = tested if number % found.folds_of_a_split else set()
+        yield from (f"{key!r} of fold {number} is tested twice" for key in sorted(tested.intersection(predicted)))
         tested |= {*predicted}
+
+
+def _contents(rows: Sequence[Row]) -> dict[str, str]:
+    """Key -> what the rows of one recording share: the key of the first of them, as the audio or the bytes say."""
+    first: dict[str, str] = {}
+    return {row.key: first.setdefault(row.sha256, row.content) if row.sha256 else row.content for row in rows}
+
+
+def _twins(keys: Iterable[str], where: str, others: Iterable[str], contents: Mapping[str, str]) -> Iterator[str]:
+    """Those of `keys` that are among the others too, under the same name or another, with that name."""
+    names = {contents[key]: key for key in sorted(others, reverse=True)}
+    for key in keys:
+        if contents[key] in names:
+            yield f"{key!r} of {where} is the recording {names[contents[key]]!r}, which"

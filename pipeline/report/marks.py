@@ -12,6 +12,8 @@ NOTES = {
     "those of the test part too, so several recordings of a new speaker must be had",
     "validation": "trained on the validation part too: the system has no use for one, and no fusion reads it; others "
     "under this protocol hold it out",
+    "twins": "recordings held twice: the corpus has recordings under two names or more, which metrics/corpora/ lists; "
+    "all names of one are in one part, and each name counts",
     "published": "published: the paper's own figures; its splits and its corpus may differ from those here",
     "other_folds": "fitted on other folds: the fusion was fitted on the other folds' test probabilities, whose models "
     "had heard this fold's test speakers",
@@ -39,6 +41,8 @@ def notes_of(card: Mapping[str, Any], synthetic: set[str]) -> list[str]:
         found.append("validation")
     if card["params"].get("fit_on") == "other_folds":
         found.append("other_folds")
+    if card.get("twins"):
+        found.append("twins")
     if card.get("published"):
         found.append("published")
     return found

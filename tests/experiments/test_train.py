@@ -205,7 +205,7 @@ def test_a_validation_part_of_no_use_is_trained_on(run, protocol):
         clean = [key for key in fold["train"] if key in EMOTION]
         assert clean == sorted([*(key for key in other["train"] if key in EMOTION), *other["validation"]])
         assert len(fold["train"]) == 3 * len(clean)
-    check_leaks("toy", found, SPEAKER)
+    check_leaks("toy", found, ROWS)
 
 
 def test_each_repeat_is_an_experiment_of_its_own_seed(run):
@@ -217,7 +217,7 @@ def test_each_repeat_is_an_experiment_of_its_own_seed(run):
     for repeat in range(2):
         tested = [key for fold in together.folds[2 * repeat :][:2] for key in fold["test"]]
         assert sorted(tested) == sorted(EMOTION)
-    check_leaks("toy", together, SPEAKER)
+    check_leaks("toy", together, ROWS)
 
 
 def test_models_card_and_predictions_are_written(run, tmp_path):

@@ -20,7 +20,15 @@ MARKER = 6
 NAMES, FIGURES, LETTERS = -2.5, 104, 104 + 100 * 1.65 / WIDTH
 """where the names end, and the figures and letters begin (% of UA)"""
 
-LETTER = {"synthetic": "S", "random": "R", "dependent": "D", "transductive": "T", "other_folds": "F", "validation": "V"}
+LETTER = {
+    "synthetic": "S",
+    "random": "R",
+    "dependent": "D",
+    "transductive": "T",
+    "other_folds": "F",
+    "validation": "V",
+    "twins": "2",
+}
 """of the marks that a score can have"""
 
 
