@@ -22,6 +22,9 @@ RATE = 5000
 """Hz; what the bands are taken from"""
 FRAME, HOP = 640, 40
 """samples at `RATE`: 128 ms, each 8 ms"""
+WINDOW = np.hanning(FRAME).astype(np.float32)
+BLOCK = 1 << 16
+"""samples worked on at once"""
 EDGES = np.rint(np.geomspace(300, 2000, 34) * FRAME / RATE).astype(np.int64)
 """bins of the spectrum between which the 33 bands lie"""
 BITS = len(EDGES) - 2
@@ -48,7 +51,7 @@ class Fingerprint:
 
 
 class Fingerprinter:
-    """Takes a recording block by block, in memory for some blocks and words.
+    """Takes a recording block by block, in the memory of some blocks, and of 12 bytes for each 8 ms.
 
     Args:
         rate: of the samples (Hz).
@@ -60,33 +63,46 @@ class Fingerprinter:
         self._digest = sha256(f"{rate} Hz".encode())
         self._stream = soxr.ResampleStream(rate, RATE, 1, dtype="float32", quality="MQ")
         self._left = np.zeros(0, np.float32)
-        self._bands: list[NDArray[np.float32]] = []
+        self._last = np.zeros((0, len(EDGES) - 1), np.float32)
+        self._words = [np.zeros(0, np.uint32)]
+        self._energies = [np.zeros(0, np.float32)]
+        self._changes = [np.zeros(0, np.float32)]
 
     def add(self, block: NDArray[np.float64]) -> None:
         """Take the next mono samples, (samples,) in [-1, 1]."""
-        samples = block.astype(np.float32)
-        self._digest.update(to_pcm16(samples).tobytes())
-        self._frames(self._stream.resample_chunk(samples))
+        for start in range(0, len(block), BLOCK):
+            samples = block[start : start + BLOCK].astype(np.float32)
+            self._digest.update(to_pcm16(samples).tobytes())
+            self._frames(self._stream.resample_chunk(samples))
 
     def fingerprint(self) -> Fingerprint:
         """That of all blocks; to be called once, after the last."""
         self._frames(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
-        bands = np.concatenate([np.zeros((0, len(EDGES) - 1), np.float32), *self._bands])
-        return Fingerprint(self._digest.hexdigest(), *_words(bands))
+        energy, change = np.concatenate(self._energies), np.concatenate(self._changes)
+        compared = (energy > QUIET * energy.max(initial=0)) & (change > STEADY * energy)
+        return Fingerprint(self._digest.hexdigest(), np.concatenate(self._words), compared)
 
     def _frames(self, samples: NDArray[np.float32]) -> None:
-        """Band energies (frames, 33) of the frames that are whole by now; the rest waits for the next samples."""
+        """Take the frames that are whole by now; the rest waits for the next samples."""
         from scipy.fft import rfft
 
-        samples = np.concatenate([self._left, samples])
-        if len(samples) < FRAME:
-            self._left = samples
-            return
-        frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
-        self._left = samples[HOP * len(frames) :]
-        spectrum = rfft(frames * np.hanning(FRAME).astype(np.float32), axis=1)[:, : EDGES[-1]]
-        squares = np.square(spectrum.view(np.float32))  # of real and imaginary parts, side by side
-        self._bands.append(np.add.reduceat(squares, 2 * EDGES[:-1], axis=1))
+        self._left = np.concatenate([self._left, samples])
+        while len(self._left) >= FRAME:
+            frames = np.lib.stride_tricks.sliding_window_view(self._left[:BLOCK], FRAME)[::HOP]
+            self._left = self._left[HOP * len(frames) :]
+            spectrum = rfft(frames * WINDOW, axis=1)[:, : EDGES[-1]]
+            squares = np.square(spectrum.view(np.float32))  # of real and imaginary parts, side by side
+            self._steps(np.add.reduceat(squares, 2 * EDGES[:-1], axis=1))
+
+    def _steps(self, bands: NDArray[np.float32]) -> None:
+        """Take the words of band energies (frames, 33); the very first frame has none, as there is none before it."""
+        bands = np.concatenate([self._last, bands])
+        steps = np.diff(bands, axis=0)
+        signs = np.packbits(np.diff(steps, axis=1) < 0, axis=1)
+        self._last = bands[-1:]
+        self._words.append(np.ascontiguousarray(signs).view(">u4")[:, 0].astype(np.uint32))
+        self._energies.append(bands[1:].sum(axis=1))
+        self._changes.append(np.abs(steps).sum(axis=1))
 
 
 def fingerprint(samples: NDArray[np.float64], rate: int) -> Fingerprint:
@@ -94,17 +110,6 @@ def fingerprint(samples: NDArray[np.float64], rate: int) -> Fingerprint:
     fingerprinter = Fingerprinter(rate)
     fingerprinter.add(samples)
     return fingerprinter.fingerprint()
-
-
-def _words(bands: NDArray[np.float32]) -> tuple[Words, Flags]:
-    """The words of band energies (frames, 33), from the second frame on, and which of them are compared."""
-    if len(bands) < 2:
-        return np.zeros(0, np.uint32), np.zeros(0, bool)
-    steps = np.diff(bands, axis=0)
-    signs = np.packbits(np.diff(steps, axis=1) < 0, axis=1)
-    energy, change = bands.sum(axis=1)[1:], np.abs(steps).sum(axis=1)
-    compared = (energy > QUIET * energy.max()) & (change > STEADY * energy)
-    return np.ascontiguousarray(signs).view(">u4")[:, 0].astype(np.uint32), compared
 
 
 def bit_errors(one: Fingerprint, other: Fingerprint, offset: int) -> tuple[float, int]:

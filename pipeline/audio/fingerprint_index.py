@@ -28,7 +28,7 @@ OFFSETS = 1 << 22
 
 
 def near_pairs(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
-    """The pairs, as ascending positions, whose recordings are copies of one another."""
+    """The pairs, as ascending positions, whose recordings are copies of one another; some more than once."""
     for one, other, offset in _candidates(fingerprints) if fingerprints else ():
         if _is_copy(fingerprints[one], fingerprints[other], offset):
             yield one, other

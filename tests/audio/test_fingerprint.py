@@ -40,6 +40,19 @@ def test_blocks_make_no_difference(size):
     assert whole.compared.tolist() == pieces.compared.tolist()
 
 
+def test_ten_minutes_take_the_memory_of_blocks_and_words():
+    import tracemalloc
+
+    fingerprinter, block = Fingerprinter(RATE), noise(0, 10.0)
+    fingerprinter.add(block)
+    tracemalloc.start()
+    for _ in range(59):
+        fingerprinter.add(block)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
 def test_a_word_has_as_many_bits_as_there_are_pairs_of_bands():
     assert BITS == 32
     one = fingerprint(noise(0), RATE)
