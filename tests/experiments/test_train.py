@@ -1,6 +1,7 @@
 """Cross-validation with a toy classifier that says of every probability which model it came from."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -311,3 +312,13 @@ def test_leaks_of_a_protocol_stop_the_run_before_any_training(run):
     with pytest.raises(UserError, match="has 2 speakers"):
         run(PROTOCOLS["loso"], [row for row in ROWS if row.speaker in ("s0", "s1")])
     assert Toy.models == []
+
+
+def test_twins_are_trained_on_together_and_are_on_the_card(run):
+    rows = [replace(row, twin=row.key[:-1] + "0" if row.key.endswith("1") else "") for row in ROWS]
+    found = run(PROTOCOLS["stratified"], rows=rows)
+    assert found.card["twins"] == {row.key: row.twin for row in rows if row.twin}
+    for fold in found.folds:
+        parts = [{source_key(key)[:-1] for key in part} for part in fold.values()]
+        assert sum(map(len, parts)) == len(set().union(*parts)) == len(ROWS) // 2
+    check_leaks("toy", found, rows)
