@@ -8,6 +8,7 @@ from pipeline.corpora import duplicates, health, listing, manifest
 from pipeline.experiments.predictions import write_json
 from pipeline.graph.current import params_for
 from pipeline.report.summary import counts_table
+from pipeline.storage.source import counted
 
 
 @click.command(cls=Command, help=__doc__)
@@ -28,8 +29,8 @@ def main(corpus: str) -> None:
     if len(wanted) < len(every):
         click.echo(f"  {len(every) - len(wanted)} recordings of other emotions left out, as `keep` says")
     if len(rows) < len(wanted):
-        left_out = f"{len(wanted) - len(rows)} recordings under several speakers or labels left out"
-        click.echo(f"  {left_out}, as `duplicates` says")
+        left_out = counted(len(wanted) - len(rows), "recording")
+        click.echo(f"  {left_out} under several speakers or labels left out, as `duplicates` says")
     if summary := duplicates.summary(groups):
         click.echo(f"warning: {corpus}: the same recording more than once: {summary}; {report} names them", err=True)
     if summary := health.summary(outliers):

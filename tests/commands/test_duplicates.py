@@ -110,7 +110,8 @@ def test_what_is_left_out_is_counted_and_listed(corpus, policy, gone):
     corpus.edit("root: recordings,", f"root: recordings, duplicates: {policy},")
     done = stage("manifest", "mine")
     assert done.exit_code == 0
-    assert f"  {len(gone)} recordings under several speakers or labels left out, as `duplicates` says\n" in done.stdout
+    count = {1: "1 recording", 2: "2 recordings"}[len(gone)]
+    assert f"  {count} under several speakers or labels left out, as `duplicates` says\n" in done.stdout
     report = json.loads(REPORT.read_text())
     assert report["duplicates"]["left_out"] == gone
     assert (report["duplicates"]["near"], report["utterances"]) == (2, 11 - len(gone))
