@@ -31,13 +31,16 @@ class Duplicates:
     @property
     def conflict(self) -> tuple[Row, Row, str] | None:
         """The first two rows that cannot both be right, and what differs; an unknown speaker differs from none."""
-        for field, name in (("speaker", "speaker"), ("emotion", "label")):
-            known = [row for row in self.rows if getattr(row, field)]
-            for row in known[1:]:
-                if getattr(row, field) != getattr(known[0], field):
-                    values = f"{getattr(known[0], field)!r} and {getattr(row, field)!r}"
-                    return known[0], row, f"another {name} ({values})"
+        known = next((row for row in self.rows if row.speaker), self.rows[0])
+        for other in self.rows:
+            if difference := _difference(known, other):
+                return known, other, difference
         return None
+
+
+def _difference(one: Row, other: Row) -> str:
+    pairs = {"speaker": (one.speaker, other.speaker), "label": (one.emotion, other.emotion)}
+    return " and ".join(f"another {what} ({a!r} and {b!r})" for what, (a, b) in pairs.items() if a and b and a != b)
 
 
 def fingerprints(rows: Sequence[Row], root: Path) -> list[Fingerprint]:

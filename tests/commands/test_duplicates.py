@@ -103,6 +103,12 @@ def test_another_label_is_an_error(corpus):
     assert "('happy' and 'sad')" in line
 
 
+def test_what_differs_is_all_said(corpus):
+    add("sad/cleo_2.flac", speech(4))
+    line = failing_stage(corpus, "manifest", "mine")
+    assert "under another speaker ('ben' and 'cleo') and another label ('happy' and 'sad'), so one" in line
+
+
 @pytest.mark.parametrize(("policy", "gone"), [("keep_first", ["sad/ben_2"]), ("drop", ["happy/ben_1", "sad/ben_2"])])
 def test_what_is_left_out_is_counted_and_listed(corpus, policy, gone):
     add("sad/ben_2.wav", 0.7 * speech(4))
