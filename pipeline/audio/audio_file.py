@@ -1,17 +1,18 @@
 """Audio files: the recordings of a corpus, mono and of 16 bits, as a feature file whose stream is the samples."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import scratch_file
-from pipeline.audio.decoding import decode
+from pipeline.audio.decoding import Recording
 from pipeline.audio.keys import source_key
-from pipeline.audio.samples import RATES, resample, to_pcm16
+from pipeline.audio.samples import RATES, Resampler, to_pcm16
 from pipeline.errors import UserError
 from pipeline.jobs.executors import in_threads, worker_count
 from pipeline.jobs.progress import Progress
@@ -19,9 +20,12 @@ from pipeline.storage.atomic_writer import AtomicWriter
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
 from pipeline.storage.header import Header, Outline
-from pipeline.storage.identity import canonical_json, row_digest
+from pipeline.storage.identity import canonical_json, long_row_digest
 
 VERSION = "1"
+
+PIECE = 1 << 21
+"""samples that are kept in memory at once: two minutes at 16 kHz"""
 
 PCM = NDArray[np.int16]
 """16-bit samples, (samples,)"""
@@ -58,11 +62,22 @@ class AudioWriter(AtomicWriter):
 
     def add(self, key: str, pcm: PCM) -> None:
         """Add the next utterance."""
-        data = pcm.tobytes()
-        self._scratch.write(data)
+        self._add(key, len(pcm), [pcm.tobytes()])
+
+    def add_waiting(self, key: str, samples: "Waiting") -> None:
+        """Add the next utterance, whose samples wait."""
+        self._add(key, len(samples), samples.pieces())
+
+    def _add(self, key: str, length: int, pieces: Iterable[bytes]) -> None:
+        parts = ("audio", VERSION, canonical_json(self._params))
+        self._digests.append(long_row_digest(parts, 2 * length, self._kept(pieces)))
         self._keys.append(key)
-        self._digests.append(row_digest("audio", VERSION, canonical_json(self._params), data))
-        self._lengths.append(len(pcm))
+        self._lengths.append(length)
+
+    def _kept(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self._scratch.write(piece)
+            yield piece
 
     def _finish(self) -> None:
         digests = np.array(self._digests, np.uint8)
@@ -70,8 +85,36 @@ class AudioWriter(AtomicWriter):
         self._scratch.seek(0)
         with FeatureWriter(self._path, outline, np.array(self._lengths, np.int64)) as writer:
             for i, length in enumerate(self._lengths):
-                data = self._scratch.read(2 * length)
-                writer.put(i, "values", np.frombuffer(data, np.int16)[:, None])
+                for first in range(0, length, PIECE):
+                    data = self._scratch.read(2 * min(PIECE, length - first))
+                    writer.put_part(i, "values", first, np.frombuffer(data, np.int16)[:, None])
+
+
+class Waiting:
+    """Samples of an utterance that wait to be written: in memory, and the many of a long one in a temporary file.
+
+    Args:
+        folder: where that file is made, as the disk of temporary files may be memory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = SpooledTemporaryFile(2 * PIECE, dir=str(folder))  # noqa: SIM115
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, pcm: PCM) -> None:
+        """Add the next samples."""
+        self._file.write(pcm.tobytes())
+        self._length += len(pcm)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All samples as bytes, once; then nothing of them is left."""
+        with self._file:
+            self._file.seek(0)
+            while data := self._file.read(2 * PIECE):
+                yield data
 
 
 def write_audio(path: Path, corpus: str, rate: int, rows: Iterable[tuple[str, PCM]], **params: Any) -> None:
@@ -88,30 +131,32 @@ def prepare(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: s
         UserError: a recording cannot be decoded, or is too short to have a sample at its rate.
     """
 
-    def at_every_rate(path: Path) -> list[PCM]:
-        samples, source = decode(path)
-        return [_at_rate(path, samples, source, rate) for rate in files.values()]
+    def at_every_rate(path: Path) -> list[Waiting]:
+        return _at_rates(path, {rate: Waiting(file.parent) for file, rate in files.items()})
 
     with ExitStack() as stack:
         writers = [stack.enter_context(AudioWriter(path, corpus, rate)) for path, rate in files.items()]
         progress = stack.enter_context(Progress(len(recordings), f"audio of {corpus}"))
         ready = in_threads(at_every_rate, recordings.values(), worker_count(workers))
         for key, samples in zip(recordings, ready, strict=True):
-            for writer, pcm in zip(writers, samples, strict=True):
-                writer.add(key, pcm)
+            for writer, waiting in zip(writers, samples, strict=True):
+                writer.add_waiting(key, waiting)
             progress.update()
 
 
-def _at_rate(path: Path, samples: NDArray[np.float64], source: int, rate: int) -> PCM:
-    try:
-        pcm = to_pcm16(resample(samples, source, rate))
-    except MemoryError as error:
-        length = f"{len(samples)} samples at {source} Hz"
-        raise UserError(f"{path}: is too long ({length} at {rate} Hz); mend or remove the file") from error
-    if not len(pcm):
-        length = f"{len(samples)} samples at {source} Hz are none at {rate} Hz"
-        raise UserError(f"{path}: is too short ({length}); mend or remove the file")
-    return pcm
+def _at_rates(path: Path, rates: Mapping[int, Waiting]) -> list[Waiting]:
+    """Decode a recording, and let its samples wait at each rate (Hz)."""
+    with Recording(path) as recording:
+        resamplers = {rate: Resampler(recording.rate, rate) for rate in rates}
+        for block in recording.mono():
+            for rate, resampler in resamplers.items():
+                rates[rate].append(to_pcm16(resampler.push(block)))
+    for rate, resampler in resamplers.items():
+        rates[rate].append(to_pcm16(resampler.push(np.zeros(0), last=True)))
+        if not len(rates[rate]):
+            length = f"{recording.frames} samples at {recording.rate} Hz are none at {rate} Hz"
+            raise UserError(f"{path}: is too short ({length}); mend or remove the file")
+    return list(rates.values())
 
 
 def prepare_corpus(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: str) -> None:

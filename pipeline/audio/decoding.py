@@ -1,103 +1,190 @@
-"""Decode recordings: WAV, FLAC, OGG or MP3 to mono samples in [-1, 1]."""
+"""Decode recordings to samples in [-1, 1], block by block: the one decoder of all commands and stages.
 
-import re
+It trusts no count of frames, neither one that is too large nor one that is too small (`containers.py`), and checks the
+samples that come out.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.audio.containers import check_log, source
 from pipeline.errors import UserError
 from pipeline.paths import check_regular
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-CUT_SHORT = re.compile(r"^data : (\d+) \(should be \d+\)$", re.MULTILINE)
-"""in libsndfile's log of a WAV file with fewer bytes of audio than its header says; its frame count hides it"""
-
-UNKNOWN_LENGTH = 0x7FFF0000
-"""bytes; a WAV header that was written to a pipe says this or more, and is right for every length"""
-
 UNKNOWN_FRAMES = 2**63 - 1
 """libsndfile's frame count of a file whose header does not say it, as of a FLAC file written to a pipe"""
 
-BLOCK_VALUES = 1 << 21
+BLOCK_VALUES = 1 << 18
 """decoded at once: memory is taken for the samples that come, not for those that a header says"""
-
-FRAMES_PER_BYTE = 64
-"""a header that says more frames of audio than this in a byte of file is held against the samples"""
 
 LOUDEST = 8.0
 """no recording is so far beyond full scale; a float file on another scale is"""
 
+SLOWEST, FASTEST = 4000, 768_000
+"""sampling rates (Hz) between which speech is recorded: half of a telephone's, and the highest of converters"""
 
-def decode(path: Path) -> tuple[NDArray[np.float64], int]:
-    """Decode a WAV, FLAC, OGG or MP3 file to mono: (samples,) in [-1, 1], and its sampling rate (Hz).
+LONGEST = 24
+"""hours; a few bytes of a damaged or malicious file can stand for years of silence"""
 
-    Channels are averaged.
+FULL = 0.999
+"""magnitude from which a sample is at full scale"""
+
+Samples = NDArray[np.float64]
+
+
+class Recording:
+    """A recording that is decoded once, from its beginning to its end, in a `with` block.
+
+    Attributes:
+        rate: sampling rate (Hz).
+        channels: how many there are.
+        frames: samples of each channel that were decoded until now.
+
+    Raises:
+        UserError: the file cannot be read, is cut short, or has an unbelievable sampling rate.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.frames = 0
+
+    def __enter__(self) -> Self:
+        check_regular(self._path)
+        if self._path.is_dir():
+            raise UserError(f"{self._path}: is a folder, not a recording; rename or remove it")
+        with ExitStack() as self._stack:
+            self._open()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self, category: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _open(self) -> None:
+        import soundfile
+
+        try:
+            given = self._stack.enter_context(source(self._path))
+            self._file = self._stack.enter_context(soundfile.SoundFile(given.file, closefd=False))
+        except (OSError, ValueError, soundfile.SoundFileError) as error:
+            raise self._unreadable(error) from error
+        # soundfile seeks after each read, which fails at the end of a file whose length its header does not say.
+        self._file.seekable = lambda: False
+        self.rate, self.channels = self._file.samplerate, self._file.channels
+        self._promised = given.promised or _promised(self._file)
+        check_log(self._path, self._file.extra_info)
+        if not SLOWEST <= self.rate <= FASTEST:
+            raise UserError(
+                f"{self._path}: says that its sampling rate is {self.rate} Hz, which is not between {SLOWEST} and "
+                f"{FASTEST}; mend or remove the file"
+            )
+
+    def blocks(self) -> Iterator[Samples]:
+        """Yield the samples of all channels, (frames, channels), `BLOCK_VALUES` at once.
+
+        Raises:
+            UserError: the file cannot be decoded, holds fewer samples than its header says or none, is too long, or
+                its samples are on another scale.
+        """
+        import soundfile
+
+        most = max(1, BLOCK_VALUES // self.channels)
+        left = self._file.frames
+        try:
+            while left and len(block := self._file.read(min(left, most), dtype="float64", always_2d=True)):
+                left -= len(block)
+                self.frames += len(block)
+                self._check_block(block)
+                yield block
+        except (OSError, ValueError, soundfile.SoundFileError) as error:
+            raise self._unreadable(error) from error
+        if self.frames < (self._promised or 0):
+            raise UserError(f"{self._path}: holds {self.frames} of {self._promised} samples; mend or remove the file")
+        if not self.frames:
+            raise UserError(f"{self._path}: holds no audio samples; mend or remove the file")
+
+    def mono(self) -> Iterator[Samples]:
+        """Yield the mean of all channels, (frames,), as `blocks` does."""
+        for block in self.blocks():
+            yield block.mean(axis=1)
+
+    def _check_block(self, block: Samples) -> None:
+        if not np.isfinite(block).all():
+            raise UserError(f"{self._path}: holds samples that are no numbers; mend or remove the file")
+        peak = max(block.max(), -block.min())
+        if peak > LOUDEST:
+            raise UserError(f"{self._path}: holds samples up to {peak:.6g}, and full scale is 1; rescale it")
+        if self.frames > LONGEST * 3600 * self.rate:
+            raise UserError(f"{self._path}: is longer than {LONGEST} h; split it, or mend or remove the file")
+
+    def _unreadable(self, error: Exception) -> UserError:
+        reason = getattr(error, "error_string", "") or getattr(error, "strerror", "") or str(error)
+        return UserError(f"{self._path}: cannot be read as audio ({reason.rstrip('.')}); mend or remove the file")
+
+
+def _promised(file: "SoundFile") -> int | None:
+    """How many frames a header promises: an MP3's count is an estimate, a lossless file's is kept."""
+    return None if file.frames == UNKNOWN_FRAMES or file.format == "MP3" else file.frames
+
+
+def decode(path: Path) -> tuple[Samples, int]:
+    """Decode a recording to mono: (samples,) in [-1, 1], and its sampling rate (Hz). Channels are averaged.
 
     Raises:
         UserError: the file cannot be read, is cut short, holds no samples, or is on another scale.
     """
-    import soundfile
-
-    check_regular(path)
-    try:
-        with soundfile.SoundFile(path) as file:
-            expected, rate = file.frames, file.samplerate
-            cut = CUT_SHORT.search(file.extra_info)
-            samples = _samples(file)
-    except (OSError, ValueError, soundfile.SoundFileError) as error:
-        raise UserError(f"{path}: cannot be read as audio ({error}); mend or remove the file") from error
-    except MemoryError as error:
-        raise UserError(f"{path}: is too long to be read into memory; mend or remove the file") from error
-    _check_samples(path, samples, expected, cut)
-    return samples.mean(axis=1), rate
+    with Recording(path) as recording:
+        return np.concatenate(list(recording.mono())), recording.rate
 
 
-def measure(path: Path) -> tuple[int, int, int]:
-    """The number of frames, sampling rate (Hz) and number of channels, as the header says.
+@dataclass(frozen=True)
+class Measured:
+    """What a recording is, as decoded.
 
-    The frames are counted where the header does not say them, or says more than the file can be thought to hold.
+    Attributes:
+        frames: samples of each channel.
+        rate: sampling rate (Hz).
+        channels: how many there are.
+        swing: half the range of the samples that are used, the mean of the channels, of full scale.
+        loudest: half the range of the loudest channel's samples, of full scale.
+        full: share of all channels' samples that are at full scale.
+    """
+
+    frames: int
+    rate: int
+    channels: int
+    swing: float
+    loudest: float
+    full: float
+
+
+def measure(path: Path) -> Measured:
+    """Decode a recording, and measure it.
 
     Raises:
-        UserError: the frames had to be counted, and the file cannot be decoded.
-        OSError: the file is not there.
-        soundfile.SoundFileError: the file is no audio.
+        UserError: as `decode`.
     """
-    import soundfile
-
-    info = soundfile.info(str(path))
-    frames = info.frames
-    if frames > FRAMES_PER_BYTE * path.stat().st_size:
-        frames = len(decode(path)[0])
-    return frames, info.samplerate, info.channels
-
-
-def _samples(file: "SoundFile") -> NDArray[np.float64]:
-    """All samples, (frames, channels), read in blocks as long as some come."""
-    # soundfile seeks after each read, which fails at the end of a file whose length its header does not say.
-    file.seekable = lambda: False
-    most = max(1, BLOCK_VALUES // file.channels)
-    blocks = [np.empty((0, file.channels))]
-    left = file.frames
-    while left and len(block := file.read(min(left, most), dtype="float64", always_2d=True)):
-        blocks.append(block)
-        left -= len(block)
-    return blocks[1] if len(blocks) == 2 else np.concatenate(blocks)
-
-
-def _check_samples(path: Path, samples: NDArray[np.float64], expected: int, cut: re.Match[str] | None) -> None:
-    if cut and int(cut[1]) < UNKNOWN_LENGTH:
-        raise UserError(f"{path}: is cut short, its header says {cut[1]} bytes of audio; mend or remove the file")
-    # An MP3's frame count is an estimate; a lossless file's is a promise.
-    promised = expected != UNKNOWN_FRAMES and path.suffix.lower() != ".mp3"
-    if not len(samples) or (len(samples) < expected and promised):
-        of = "" if expected == UNKNOWN_FRAMES else f" of {expected}"
-        raise UserError(f"{path}: holds {len(samples)}{of} samples; mend or remove the file")
-    if not np.isfinite(samples).all():
-        raise UserError(f"{path}: holds samples that are no numbers; mend or remove the file")
-    peak = max(samples.max(), -samples.min())
-    if peak > LOUDEST:
-        raise UserError(f"{path}: holds samples up to {peak:.6g}, and full scale is 1; rescale it")
+    with Recording(path) as recording:
+        # Of each channel, and of their mean as the last.
+        low, high = np.full(recording.channels + 1, np.inf), np.full(recording.channels + 1, -np.inf)
+        full = 0
+        for block in recording.blocks():
+            full += int(np.count_nonzero(np.abs(block) >= FULL))
+            columns = np.column_stack([block, block.mean(axis=1)])
+            low, high = np.minimum(low, columns.min(axis=0)), np.maximum(high, columns.max(axis=0))
+        swings = (high - low) / 2
+        share = full / (recording.frames * recording.channels)
+        size = (recording.frames, recording.rate, recording.channels)
+        return Measured(*size, float(swings[-1]), float(swings[:-1].max()), share)

@@ -13,13 +13,30 @@ FULL_SCALE = 32768.0
 """a 16-bit sample of 1.0"""
 
 
-def resample(samples: NDArray[np.float64], source: int, target: int) -> NDArray[np.float64]:
-    """Resample (samples,) from `source` to `target` Hz with soxr at very high quality; equal rates change nothing."""
-    if source == target:
-        return samples
-    import soxr
+class Resampler:
+    """Resample a signal that comes block by block, with soxr at very high quality; equal rates change nothing.
 
-    return np.asarray(soxr.resample(samples, source, target, quality="VHQ"))
+    How it is cut into blocks changes no bit of the result.
+
+    Args:
+        source: sampling rate of what comes (Hz).
+        target: sampling rate of what goes (Hz).
+    """
+
+    def __init__(self, source: int, target: int) -> None:
+        import soxr
+
+        equal = source == target
+        self._stream = None if equal else soxr.ResampleStream(source, target, 1, dtype="float64", quality="VHQ")
+
+    def push(self, block: NDArray[np.float64], last: bool = False) -> NDArray[np.float64]:
+        """The next block, (samples,): what of the result is ready, (resampled,), and after the `last` all the rest."""
+        return block if self._stream is None else np.asarray(self._stream.resample_chunk(block, last))
+
+
+def resample(samples: NDArray[np.float64], source: int, target: int) -> NDArray[np.float64]:
+    """Resample (samples,) from `source` to `target` Hz; see `Resampler`."""
+    return Resampler(source, target).push(samples, last=True)
 
 
 def to_pcm16(samples: NDArray[np.float64] | Wave) -> NDArray[np.int16]:

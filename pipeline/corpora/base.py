@@ -10,11 +10,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from pipeline.audio.suffixes import AUDIO_SUFFIXES
 from pipeline.corpora.emotions import EMOTIONS
 from pipeline.errors import UserError, nearest
 from pipeline.strict import Strict
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 DuplicatesPolicy = Literal["fail", "keep_first", "drop"]
 SURROGATE = re.compile("[\udc80-\udcff]")
 """what a file name's bytes become that are not UTF-8"""

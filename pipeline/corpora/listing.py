@@ -50,22 +50,15 @@ def keep(rows: Sequence[Row], emotions: Sequence[str], root: Path) -> list[Row]:
 
 
 def _row(name: str, root: Path, utterance: Utterance, emotions: dict[str, str]) -> Row:
-    import soundfile
-
     path = root / utterance.wav
     check_regular(path)
     try:
         emotion = canonical(utterance.raw_emotion, emotions)
     except ValueError as error:
         raise UserError(f"{path}: {error}; map it in corpora.{name}.emotions") from error
-    try:
-        data = path.read_bytes()
-        frames, rate, channels = measure(path)
-    except (OSError, soundfile.SoundFileError) as error:
-        what = "is empty" if path.is_file() and not path.stat().st_size else f"cannot be read as audio ({error})"
-        raise UserError(f"{path}: {what}; mend or remove the file") from error
-    if not frames:
-        raise UserError(f"{path}: holds no audio samples; mend or remove the file")
+    recording = measure(path)
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Row(
         key=utterance.key,
         dataset=name,
@@ -77,10 +70,10 @@ def _row(name: str, root: Path, utterance: Utterance, emotions: dict[str, str]) 
         raw_emotion=utterance.raw_emotion,
         text=utterance.text,
         session=utterance.session,
-        length=round(frames / rate, 6),
-        sample_rate=rate,
-        channel=channels,
-        sha256=hashlib.sha256(data).hexdigest(),
+        length=round(recording.frames / recording.rate, 6),
+        sample_rate=recording.rate,
+        channel=recording.channels,
+        sha256=sha256,
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import paths
+from pipeline.audio.suffixes import AUDIO_SUFFIXES, UNREADABLE, advice
 from pipeline.corpora import manifest
-from pipeline.corpora.base import AUDIO_SUFFIXES, audio_files
+from pipeline.corpora.base import audio_files
 from pipeline.errors import UserError
 from pipeline.extraction.recipe import audio_beside
 from pipeline.storage.feature_file import may_be_replaced
@@ -37,6 +38,8 @@ def _expand(given: Path) -> list[tuple[str, Path]]:
         return _listed(given)
     if not given.is_file():
         raise UserError(f"{given}: no such file or folder")
+    if given.suffix.lower() in UNREADABLE:
+        raise UserError(f"{given}: is in a format that cannot be read; {advice(given.suffix)}")
     if given.suffix.lower() not in AUDIO_SUFFIXES:
         raise UserError(f"{given}: not a recording ({', '.join(AUDIO_SUFFIXES)}), a folder or a manifest (.jsonl)")
     return [(given.stem, given)]

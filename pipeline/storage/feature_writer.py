@@ -81,6 +81,14 @@ class FeatureWriter(AtomicWriter):
         self._blocks[stream].put(start, frames)
         self._sink.check()
 
+    def put_part(self, i: int, stream: str, first: int, frames: NDArray[Any]) -> None:
+        """Write frames of utterance i, (frames, dims), from its frame `first` on: for those that fill the memory."""
+        start = self._bounds[i] + first
+        if frames.shape[1:] != (self._outline.dims[stream],) or start + len(frames) > self._bounds[i + 1]:
+            raise ValueError(f"{stream}: shape {frames.shape} from frame {first} on does not fit")
+        self._blocks[stream].put(start, frames)
+        self._sink.check()
+
     def _finish(self) -> None:
         for block in self._blocks.values():
             block.flush()

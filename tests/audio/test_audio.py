@@ -153,7 +153,8 @@ def test_a_flac_that_does_not_say_its_length(tmp_path, shape, monkeypatch):
     samples, rate = decode(path)
     assert rate == 16000
     np.testing.assert_array_equal(samples, (noise(shape).reshape(len(noise(shape)), -1) / 32768).mean(axis=1))
-    assert measure(path) == (shape[0], 16000, noise(shape).reshape(shape[0], -1).shape[1])
+    measured = measure(path)
+    assert (measured.frames, measured.rate, measured.channels) == (shape[0], 16000, shape[1] if shape[1:] else 1)
 
 
 @pytest.mark.parametrize("total", [2**27, 2**35, 2**36 - 1])
@@ -176,17 +177,6 @@ def test_blocks_change_nothing(tmp_path, suffix, monkeypatch):
         np.testing.assert_array_equal(samples, expected.mean(axis=1))
 
 
-@pytest.mark.parametrize(("error", "says"), [(MemoryError, "is too long"), (ValueError, "cannot be read as audio")])
-def test_what_numpy_cannot_hold_is_an_error_of_the_file(tmp_path, monkeypatch, error, says):
-    def fail(file):
-        raise error
-
-    monkeypatch.setattr(decoding, "_samples", fail)
-    soundfile.write(tmp_path / "a.wav", noise(10), 16000)
-    with pytest.raises(UserError, match=rf"a\.wav: {says}"):
-        decode(tmp_path / "a.wav")
-
-
 @pytest.mark.parametrize("samples", [[0.0, 100.0], [[0.1, 0.0], [0.0, -100.0]]])
 def test_samples_on_another_scale(tmp_path, samples):
     soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="FLOAT")
@@ -205,7 +195,7 @@ def test_a_pipe_is_no_recording(tmp_path):
         decode(tmp_path / "a.wav")
 
 
-@pytest.mark.parametrize(("count", "rate"), [(1, 96000), (1000, 2**31 - 1)])
+@pytest.mark.parametrize(("count", "rate"), [(1, 96000), (8, 768000)])
 def test_a_recording_without_a_sample_at_one_of_the_rates(stage, tmp_path, count, rate):
     path = tmp_path / "corpus/sad/a.wav"
     path.parent.mkdir(parents=True)

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from conftest import tone
 
+from pipeline.audio import decoding
 from pipeline.corpora import health, listing
 from pipeline.corpora.base import CorpusParams
 from pipeline.errors import UserError
@@ -54,6 +55,9 @@ def test_nothing_out_of_the_ordinary(found):
         (tone(1, amplitude=33 / 32768), set()),
         (np.tile([0.1, -0.4], (RATE, 1)), {"silent"}),
         (np.stack([np.zeros(RATE), tone(1)], axis=1), set()),
+        (np.stack([tone(1), -tone(1)], axis=1), {"cancelled"}),
+        (np.stack([speech(1, 16), -speech(1, 16)], axis=1), {"cancelled", "clipped"}),
+        (np.stack([tone(1), -tone(1), np.zeros(RATE)], axis=1), {"cancelled"}),
         (speech(1, 8), {"clipped"}),
         (np.stack([speech(1), speech(1, 16)], axis=1), {"clipped"}),
         (np.sign(tone(1)), {"clipped"}),
@@ -87,9 +91,9 @@ def test_a_peak_at_full_scale_is_not_clipping(found):
 def test_measures_do_not_depend_on_blocks(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "a.wav", speech(2, 4), RATE)
     whole = health.measure(tmp_path / "a.wav")
-    monkeypatch.setattr(health, "BLOCK", 777)
+    monkeypatch.setattr(decoding, "BLOCK_VALUES", 777)
     assert health.measure(tmp_path / "a.wav") == whole
-    assert whole[0] == pytest.approx(1, abs=1e-4)
+    assert whole.swing == pytest.approx(1, abs=1e-4)
 
 
 def test_counts_are_whole_and_keys_are_bounded(found):
