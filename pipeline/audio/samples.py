@@ -1,5 +1,8 @@
 """Samples: 16-bit integers and floats, and other sampling rates."""
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +14,22 @@ RATES = {"16k": 16000, "48k": 48000}
 
 FULL_SCALE = 32768.0
 """a 16-bit sample of 1.0"""
+
+
+class Signal(Protocol):
+    """Samples that need not be in memory: an array (samples,), or what gives arrays as slices of it are asked for."""
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+    def __getitem__(self, part: slice, /) -> Wave:
+        """Samples from `part.start` to `part.stop`."""
+
+
+def slices(signal: Signal, size: int) -> Iterator[Wave]:
+    """A signal cut into arrays of `size` samples."""
+    for start in range(0, len(signal), size):
+        yield signal[start : start + size]
 
 
 class Resampler:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pipeline.audio.samples import Wave, to_float
 from pipeline.errors import UserError
+from pipeline.extraction.long_wave import LONG, LongWave
 from pipeline.features.base import Extractor, Streams
-from pipeline.features.length import fit
+from pipeline.features.length import fit, fitted_length
 from pipeline.jobs.devices import torch_devices
 from pipeline.jobs.executors import open_each, open_executor, run_all, single_thread, undisturbed, worker_count
 from pipeline.jobs.workplace import Workplace
@@ -28,6 +29,8 @@ POOL_SECONDS = 600.0
 """audio below which starting worker processes takes longer than it saves (s)"""
 RUN_OF_BATCHES = 16
 """most batches that a worker takes at once: inside such a run it waits for nobody, and a device not for the disk"""
+BLOCK = 1 << 14
+"""frames that are looked at at once"""
 RUNS_EACH = 12
 """runs that each worker gets at least, so that all end at about the same time"""
 
@@ -170,15 +173,40 @@ def _threads(extractor: Extractor[Any]) -> AbstractContextManager[None]:
     return undisturbed() if extractor.uses_device else single_thread(torch=extractor.uses_torch)
 
 
-def _waves(work: Work, number: int) -> list[Wave]:
-    return [fit(to_float(work.audio.row(i)), work.extractor.params) for i in work.batches[number]]
+def _waves(work: Work, number: int) -> list[Wave | LongWave]:
+    return [_wave(work, i) for i in work.batches[number]]
 
 
-def _results(work: Work, number: int, waves: list[Wave]) -> list[Streams]:
-    results = work.extractor.extract(waves)
+def _wave(work: Work, i: int) -> Wave | LongWave:
+    params, samples = work.extractor.params, int(work.audio.lengths[i])
+    length = fitted_length(samples, params)
+    if LONG < length <= samples:  # no longer than it is: nothing is to be added
+        return LongWave(work.audio, i, length)
+    return fit(to_float(work.audio.row(i)), params)
+
+
+def _results(work: Work, number: int, waves: list[Wave | LongWave]) -> list[Streams]:
+    results = _extracted(work, number, waves)
     for i, wave, streams in zip(work.batches[number], waves, results, strict=True):
         _check(work.extractor, work.audio.keys[i], streams, work.extractor.frames(len(wave)))
     return results
+
+
+def _extracted(work: Work, number: int, waves: list[Wave | LongWave]) -> list[Streams]:
+    """The features of a batch, those of its long utterances by themselves."""
+    together = [wave for wave in waves if not isinstance(wave, LongWave)]
+    usual = iter(work.extractor.extract(together) if together else [])
+    results = []
+    for i, wave in zip(work.batches[number], waves, strict=True):
+        results.append(_long(work, i, wave) if isinstance(wave, LongWave) else next(usual))
+    return results
+
+
+def _long(work: Work, i: int, wave: LongWave) -> Streams:
+    try:
+        return work.extractor.extract_long(wave)
+    except UserError as error:
+        raise UserError(f"{work.audio.keys[i]}: {error}") from error
 
 
 def _piece(results: Sequence[Streams]) -> dict[str, NDArray[Any]]:
@@ -186,8 +214,13 @@ def _piece(results: Sequence[Streams]) -> dict[str, NDArray[Any]]:
     counts = [len(next(iter(streams.values()))) for streams in results]
     return {
         "frames": np.array(counts, np.int64),
-        **{f"stream {name}": np.concatenate([streams[name] for streams in results]) for name in results[0]},
+        **{f"stream {name}": _together([streams[name] for streams in results]) for name in results[0]},
     }
+
+
+def _together(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Frames of several utterances one after another; those of one are not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _check(extractor: Extractor[Any], key: str, streams: Streams, frames: int | None) -> None:
@@ -209,5 +242,10 @@ def _check(extractor: Extractor[Any], key: str, streams: Streams, frames: int | 
             raise ValueError(f"{subject}: stream {name} has {len(values)} frames, expected {frames}")
         if not np.can_cast(values.dtype, dtype, "same_kind"):
             raise ValueError(f"{subject}: stream {name} is {values.dtype}, expected {dtype}")
-        if not extractor.may_be_nan and values.dtype.kind == "f" and not np.isfinite(values).all():
+        if not extractor.may_be_nan and values.dtype.kind == "f" and not _all_finite(values):
             raise UserError(f"{key}: {extractor.name} has values that are not finite in {name}")
+
+
+def _all_finite(values: NDArray[Any]) -> bool:
+    """Whether all values (frames, dims) are finite, looked at some frames at a time."""
+    return all(np.isfinite(values[start : start + BLOCK]).all() for start in range(0, len(values), BLOCK))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UserError
 from pipeline.extraction.assembly import Assembly, Sources
 from pipeline.extraction.computation import Work, compute
+from pipeline.extraction.long_wave import LONG
 from pipeline.extraction.plan import make_plan
 from pipeline.features.base import Extractor
 from pipeline.features.length import fitted_length
@@ -26,7 +27,7 @@ from pipeline.jobs.progress import Progress
 from pipeline.jobs.workplace import USUAL, Workplace
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.header import PRETRAINED_OPERATIONS, PRETRAINED_PARAMETERS, Header, Outline
-from pipeline.storage.identity import canonical_json, row_digest
+from pipeline.storage.identity import canonical_json, long_row_digest, row_digest
 from pipeline.storage.journal import Journal
 
 
@@ -101,11 +102,20 @@ def _digests(extractor: Extractor[Any], audio: FeatureFile, threads: int) -> NDA
     identity = (extractor.name, extractor.version, params, extractor.weights_digest)
 
     def part(rows: NDArray[np.int64]) -> Sequence[NDArray[np.uint8]]:
-        return [row_digest(*identity, audio.row(int(i)).tobytes()) for i in rows]
+        return [_digest(identity, audio, int(i)) for i in rows]
 
     with ThreadPoolExecutor(threads) as pool:
         parts = pool.map(part, np.array_split(np.arange(len(audio)), threads))
         return np.array([digest for digests in parts for digest in digests], np.uint8).reshape(-1, 32)
+
+
+def _digest(identity: tuple[str, ...], audio: FeatureFile, i: int) -> NDArray[np.uint8]:
+    length = int(audio.lengths[i])
+    if length <= LONG:
+        return row_digest(*identity, audio.row(i).tobytes())
+    size = length * audio.streams["values"].dtype.itemsize
+    pieces = (audio.part(i, first, first + LONG).tobytes() for first in range(0, length, LONG))
+    return long_row_digest(identity, size, pieces)
 
 
 def _header(extractor: Extractor[Any], audio: FeatureFile, corpus: str) -> Header:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave
 from pipeline.strict import Strict
 
 Streams = dict[str, NDArray[np.generic]]
@@ -113,3 +113,10 @@ class Extractor(ABC, Generic[P]):
 
         The result of an utterance must not depend on what else is in the batch (beyond float rounding).
         """
+
+    def extract_long(self, wave: Signal) -> Streams:
+        """Features of an utterance of more than ten minutes at 16 kHz, which need not be in memory.
+
+        An extractor that works in pieces overrides this; its values may differ by rounding from those of `extract`.
+        """
+        return self.extract([wave[: len(wave)]])[0]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, Streams
 from pipeline.features.spectrum import MelParams, decibels, mel_spectrum
 
@@ -51,7 +51,14 @@ class LogMel(Extractor[LogMelParams]):
         with torch.inference_mode():
             return [{"values": self._extract_one(wave)} for wave in waves]
 
-    def _extract_one(self, wave: Wave) -> NDArray[np.float32]:
+    def extract_long(self, wave: Signal) -> Streams:
+        """Log-Mel spectrogram (dB) of a long utterance: the same values; its memory is that of the result."""
+        import torch
+
+        with torch.inference_mode():
+            return {"values": self._extract_one(wave)}
+
+    def _extract_one(self, wave: Signal) -> NDArray[np.float32]:
         from torch.nn.functional import interpolate
 
         values = decibels(mel_spectrum(wave, self.params, self.device), self.params.top_db)

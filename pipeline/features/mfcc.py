@@ -8,9 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Streams
-from pipeline.features.spectrum import AMIN, FramedExtractor, MelParams, decibels, emphasise, mel_spectrum, padded
+from pipeline.features.spectrum import (
+    AMIN,
+    Emphasised,
+    FramedExtractor,
+    MelParams,
+    decibels,
+    emphasise,
+    joined,
+    mel_pieces,
+    mel_spectrum,
+    segments,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,13 +66,41 @@ class MFCC(FramedExtractor[MFCCParams]):
             return [{"values": self._extract_one(wave)} for wave in waves]
 
     def _extract_one(self, wave: Wave) -> NDArray[np.float32]:
-        import torch
-
         params = self.params
         if params.pre_emphasis:
             wave = emphasise(wave, params.pre_emphasis)
         mel = decibels(mel_spectrum(wave, params, self.device), params.top_db)
-        cepstra = mel @ dct(params.n_mels, params.n_mfcc, str(self.device))
+        return self._completed(wave, mel @ dct(params.n_mels, params.n_mfcc, str(self.device)))
+
+    def extract_long(self, wave: Signal) -> Streams:
+        """MFCC of a long utterance, whose mel spectrum is computed twice: for its maximum, and piece by piece."""
+        import torch
+
+        params = self.params
+        if params.pre_emphasis:
+            wave = Emphasised(wave, params.pre_emphasis)
+        with torch.inference_mode():
+            floor = self._floor(wave)
+            matrix = dct(params.n_mels, params.n_mfcc, str(self.device))
+            pieces = (decibels(piece, None) for piece in mel_pieces(wave, params, self.device))
+            cepstra = ((piece if floor is None else piece.clamp_(min=floor)) @ matrix for piece in pieces)
+            values = torch.empty(params.frames(len(wave)), params.n_mfcc, device=self.device)
+            return {"values": self._completed(wave, joined(cepstra, values))}
+
+    def _floor(self, wave: Signal) -> "Tensor | None":
+        """The least value that is kept of an utterance (dB); None when all are."""
+        if self.params.top_db is None:
+            return None
+        return (
+            max(decibels(piece, None).max() for piece in mel_pieces(wave, self.params, self.device))
+            - self.params.top_db
+        )
+
+    def _completed(self, wave: Signal, cepstra: "Tensor") -> NDArray[np.float32]:
+        """Cepstra (frames, n_mfcc) with energy and derivatives, as the params ask."""
+        import torch
+
+        params = self.params
         if params.energy:
             cepstra = torch.cat([cepstra[:, 1:], frame_energy(wave, params, self.device)[:, None]], dim=1)
         orders = [cepstra, *(delta(cepstra, order) for order in range(1, params.deltas + 1))]
@@ -80,13 +119,19 @@ def dct(n_mels: int, n_mfcc: int, device: str = "cpu") -> "Tensor":
     return torch.from_numpy(matrix.astype(np.float32)).to(device)
 
 
-def frame_energy(wave: Wave, params: MFCCParams, device: str = "cpu") -> "Tensor":
+def frame_energy(wave: Signal, params: MFCCParams, device: str = "cpu") -> "Tensor":
     """Energy of each frame of an utterance before windowing, 10 log10 of the sum of squares (dB): (frames,)."""
     import torch
 
-    squares = padded(wave, params, torch.float64, device).square_()
-    energy = squares.unfold(0, params.n_fft, params.hop_length).sum(dim=1)
+    energy = torch.cat([_squared_sums(frames) for frames in segments(wave, params, torch.float64, device)])
     return energy.clamp_(min=AMIN).log10_().mul_(10).float()
+
+
+def _squared_sums(frames: "Tensor") -> "Tensor":
+    """Sums of squares of overlapping frames, (frames, samples) -> (frames,), each sample squared once."""
+    hop, length = frames.stride(0), frames.shape[1]
+    samples = frames.as_strided(((len(frames) - 1) * hop + length,), (1,))
+    return samples.square_().unfold(0, length, hop).sum(dim=1)
 
 
 def delta(values: "Tensor", order: int) -> "Tensor":

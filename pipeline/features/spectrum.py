@@ -10,14 +10,15 @@ its values, not even their last bits, and no time goes into padding. The Fourier
 librosa's is, where single precision would not do: see `SpectrumParams.needs_double`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, FeatureParams
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ AMIN = 1e-10
 
 PIECE = 2**20
 """windowed frames transformed at once (bytes)"""
+
+SEGMENT = 1 << 19
+"""samples of an utterance whose frames are cut at once"""
 
 SINGLE = 80.0
 """range below the loudest bin (dB of power) in which a Fourier transform in single precision is exact enough"""
@@ -150,14 +154,38 @@ def emphasise(wave: Wave, coefficient: float) -> Wave:
     return out
 
 
-def padded(wave: Wave, params: FrameParams, dtype: "torch.dtype", device: str = "cpu") -> "Tensor":
-    """The samples that the frames of an utterance are cut from, zeros around them: (samples,)."""
+@dataclass(frozen=True)
+class Emphasised:
+    """`emphasise` of a signal that need not be in memory."""
+
+    signal: Signal
+    coefficient: float
+
+    def __len__(self) -> int:
+        return len(self.signal)
+
+    def __getitem__(self, part: slice) -> Wave:
+        start, stop, _ = part.indices(len(self))
+        before = min(start, 1)
+        return emphasise(self.signal[start - before : max(stop, 2)], self.coefficient)[before : before + stop - start]
+
+
+def segments(
+    wave: Signal, params: FrameParams, dtype: "torch.dtype", device: str = "cpu", multiple: int = 1
+) -> "Iterator[Tensor]":
+    """The frames of an utterance, zeros around it, `SEGMENT` samples or a multiple of frames at a time: (frames, n_fft)."""
     import torch
 
-    edge = params.n_fft // 2 if params.center else 0
-    samples = torch.zeros(max(len(wave) + 2 * edge, params.n_fft), dtype=dtype, device=device)
-    samples[edge : edge + len(wave)] = torch.from_numpy(np.ascontiguousarray(wave))
-    return samples
+    edge, hop = params.n_fft // 2 if params.center else 0, params.hop_length
+    total = params.frames(len(wave))
+    most = max(1, SEGMENT // hop // multiple) * multiple
+    for first in range(0, total, most):
+        count = min(most, total - first)
+        start = first * hop - edge
+        samples = torch.zeros((count - 1) * hop + params.n_fft, dtype=dtype, device=device)
+        some = np.ascontiguousarray(wave[max(start, 0) : max(start + len(samples), 0)])
+        samples[max(-start, 0) : max(-start, 0) + len(some)] = torch.from_numpy(some)
+        yield samples.unfold(0, params.n_fft, hop)
 
 
 def spectrum(waves: Sequence[Wave], params: SpectrumParams, device: str = "cpu") -> "tuple[Tensor, list[int]]":
@@ -169,24 +197,41 @@ def spectrum(waves: Sequence[Wave], params: SpectrumParams, device: str = "cpu")
     return torch.cat(rows) if rows else torch.zeros(0, 1 + params.n_fft // 2), counts
 
 
-def mel_spectrum(wave: Wave, params: MelParams, device: str = "cpu") -> "Tensor":
+def mel_spectrum(wave: Signal, params: MelParams, device: str = "cpu") -> "Tensor":
     """Mel spectrum of an utterance: (frames, n_mels)."""
+    import torch
+
+    return joined(mel_pieces(wave, params, device), torch.empty(params.frames(len(wave)), params.n_mels, device=device))
+
+
+def joined(pieces: "Iterable[Tensor]", values: "Tensor") -> "Tensor":
+    """Pieces one after another, put where they are to be: kept until the last, they would take the memory twice."""
+    first = 0
+    for rows in pieces:
+        values[first : first + len(rows)] = rows
+        first += len(rows)
+    return values
+
+
+def mel_pieces(wave: Signal, params: MelParams, device: str = "cpu") -> "Iterator[Tensor]":
+    """Mel spectrum of an utterance, some frames at a time: (frames, n_mels)."""
     import torch
 
     # Of powers, the filters add the squares of the real and imaginary parts: one pass less over the spectrum.
     paired = params.power == 2
     settings = (params.sample_rate, params.n_fft, params.n_mels, params.f_min, params.f_max, params.htk)
     bands = _mel_bands(*settings, paired, str(device))
-    rows = []
     for piece in _squares(wave, params, device):
         magnitude = piece.flatten(1) if paired else _to_power(piece, params.power)
-        rows.append(torch.cat([magnitude[:, start:stop] @ filters for start, stop, filters in bands], dim=1))
-    return torch.cat(rows)
+        yield torch.cat([magnitude[:, start:stop] @ filters for start, stop, filters in bands], dim=1)
 
 
 def decibels(power: "Tensor", top_db: float | None) -> "Tensor":
-    """10 log10 of an utterance's (frames, bands), cut at `top_db` below its maximum, as `librosa.power_to_db`."""
-    values = power.clamp(min=AMIN).log10_().mul_(10)
+    """10 log10 of an utterance's (frames, bands), cut at `top_db` below its maximum, as `librosa.power_to_db`.
+
+    It takes the place of `power`, as that of a long utterance cannot be held twice.
+    """
+    values = power.clamp_(min=AMIN).log10_().mul_(10)
     return values if top_db is None else values.clamp_(min=values.max() - top_db)
 
 
@@ -198,15 +243,16 @@ def to_decibels(power: "Tensor", counts: Sequence[int], top_db: float | None) ->
     return torch.cat(parts) if parts else power
 
 
-def _squares(wave: Wave, params: SpectrumParams, device: str) -> "Iterator[Tensor]":
+def _squares(wave: Signal, params: SpectrumParams, device: str) -> "Iterator[Tensor]":
     """Squares of the spectrum's real and imaginary parts, some frames at a time: (frames, 1 + n_fft / 2, 2)."""
     import torch
 
     dtype = torch.float64 if params.needs_double else torch.float32
     window = _window(params.window, params.win_length or params.n_fft, params.n_fft, dtype, str(device))
-    frames = padded(wave, params, dtype, device).unfold(0, params.n_fft, params.hop_length)
-    for some in frames.split(max(1, PIECE // (params.n_fft * dtype.itemsize))):
-        yield torch.view_as_real(torch.fft.rfft(some * window)).float().square_()
+    count = max(1, PIECE // (params.n_fft * dtype.itemsize))
+    for frames in segments(wave, params, dtype, device, multiple=count):
+        for some in frames.split(count):
+            yield torch.view_as_real(torch.fft.rfft(some * window)).float().square_()
 
 
 def _to_power(squares: "Tensor", power: float) -> "Tensor":

@@ -1,6 +1,7 @@
 """Read feature files; `header.py` says what is in one."""
 
 import json
+import mmap
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -187,6 +188,15 @@ class FeatureFile:
     def row(self, i: int, stream: str = "values") -> NDArray[Any]:
         """One utterance's frames of a stream, (frames, dims)."""
         return self._plain[stream][self._bounds[i] : self._bounds[i + 1]]
+
+    def part(self, i: int, first: int, stop: int, stream: str = "values") -> NDArray[Any]:
+        """A copy of frames [first, stop) of an utterance, which leaves nothing of the file in memory."""
+        mapped = self.streams[stream]
+        begin, end = self._bounds[i], self._bounds[i + 1]
+        copy = self._plain[stream][min(begin + first, end) : min(begin + stop, end)].copy()
+        if isinstance(mapped, np.memmap) and hasattr(mapped._mmap, "madvise"):
+            mapped._mmap.madvise(mmap.MADV_DONTNEED)
+        return copy
 
     def rows(self, indices: Sequence[int] | NDArray[np.int64], stream: str = "values") -> list[NDArray[Any]]:
         """Several utterances' frames of a stream, in the order of `indices`."""

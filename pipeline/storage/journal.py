@@ -7,14 +7,15 @@ another plan.
 """
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from glob import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load, save
 
 from pipeline.atomic import atomic_path, renamed_path
 
@@ -22,12 +23,66 @@ Piece = Mapping[str, NDArray[Any]]
 PLAN = "plan"
 SUFFIX = ".safetensors"
 
+Buffer = bytes | memoryview
+
+DTYPES = {
+    "bool": "BOOL",
+    "uint8": "U8",
+    "int8": "I8",
+    "int16": "I16",
+    "int32": "I32",
+    "int64": "I64",
+    "float16": "F16",
+    "float32": "F32",
+    "float64": "F64",
+}
+"""numpy's names -> those of safetensors"""
+
+MAPPED = 1 << 24
+"""bytes of an array above which it is not read before it is used"""
+
 
 def save_piece(folder: Path, number: int, arrays: Piece) -> None:
     """Keep one finished piece; it appears whole or not at all. Any process that sees the folder may call this."""
-    data = save(dict(arrays))
-    with renamed_path(folder / f"{number:06d}.{hashlib.sha256(data).hexdigest()}{SUFFIX}") as temporary:
-        temporary.write_bytes(data)
+    parts = list(_serialised(arrays))
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(part)
+    with (
+        renamed_path(folder / f"{number:06d}.{state.hexdigest()}{SUFFIX}") as temporary,
+        temporary.open("wb") as file,
+    ):
+        file.writelines(parts)
+
+
+def _serialised(arrays: Piece) -> Iterator[Buffer]:
+    """Arrays in the format of safetensors, whose own functions would copy all of them, and hold the copies at once."""
+    entries, end = {}, 0
+    for name, values in sorted(arrays.items()):
+        shape, start, end = list(values.shape), end, end + values.nbytes
+        entries[name] = {"dtype": DTYPES[values.dtype.name], "shape": shape, "data_offsets": [start, end]}
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    yield len(header).to_bytes(8, "little") + header
+    for _, values in sorted(arrays.items()):
+        yield np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+
+
+def _load(path: Path) -> Piece:
+    """The arrays of a piece; large ones stay in the file until they are used."""
+    with path.open("rb") as file:
+        start = 8 + int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(start - 8))
+    names = {name: dtype for dtype, name in DTYPES.items()}
+    arrays = {}
+    for name, entry in entries.items():
+        dtype, shape, (first, stop) = np.dtype(names[entry["dtype"]]), tuple(entry["shape"]), entry["data_offsets"]
+        if first == stop:
+            arrays[name] = np.zeros(shape, dtype)
+            continue
+        mapped = np.memmap(path, dtype, "r", start + first, shape)
+        arrays[name] = mapped if stop - first > MAPPED else np.array(mapped)
+    return arrays
 
 
 def left_plan(out: Path) -> tuple[str, set[int]]:
@@ -70,7 +125,7 @@ class Journal:
             if other != self.folder:
                 shutil.rmtree(other) if other.is_dir() else other.unlink()
         for _, path in _pieces(self.folder):
-            if hashlib.sha256(path.read_bytes()).hexdigest() != path.name.split(".")[1]:
+            if _digest(path) != path.name.split(".")[1]:
                 path.unlink()
         self._paths = dict(_pieces(self.folder))
         self.resumed = set(self._paths)
@@ -79,11 +134,16 @@ class Journal:
         """A finished piece."""
         if number not in self._paths:
             self._paths = dict(_pieces(self.folder))
-        return load(self._paths[number].read_bytes())
+        return _load(self._paths[number])
 
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self._root, ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _root(out: Path) -> Path:

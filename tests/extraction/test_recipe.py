@@ -55,8 +55,8 @@ def recordings(tmp_path):
 
 
 def test_recordings_are_decoded_once_for_all_features_and_rates(recordings, tmp_path, monkeypatch):
-    decoded, decode = [], audio_file.decode
-    monkeypatch.setattr(audio_file, "decode", lambda path: decoded.append(path) or decode(path))
+    decoded, recording = [], audio_file.Recording
+    monkeypatch.setattr(audio_file, "Recording", lambda path: decoded.append(path) or recording(path))
     low, again, high = (
         Toy(ToyParams(sample_rate=rate, clip=clip)) for rate, clip in ((16000, None), (16000, 0.01), (48000, None))
     )
