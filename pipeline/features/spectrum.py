@@ -173,7 +173,10 @@ class Emphasised:
 def segments(
     wave: Signal, params: FrameParams, dtype: "torch.dtype", device: str = "cpu", multiple: int = 1
 ) -> "Iterator[Tensor]":
-    """The frames of an utterance, zeros around it, `SEGMENT` samples or a multiple of frames at a time: (frames, n_fft)."""
+    """The frames of an utterance, zeros around it, of about `SEGMENT` samples at a time: (frames, n_fft).
+
+    All but the last are a `multiple` of frames.
+    """
     import torch
 
     edge, hop = params.n_fft // 2 if params.center else 0, params.hop_length

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave
+from pipeline.errors import UserError
 from pipeline.features.base import Extractor, FeatureParams, Streams
 from pipeline.features.prosody.blocks import (
     CLEAN,
@@ -23,6 +24,8 @@ from pipeline.features.prosody.blocks import (
     log_energy,
 )
 from pipeline.features.prosody.f0 import f0_tracks, praat_f0
+from pipeline.features.prosody.long import energy_of, f0_track, levels
+from pipeline.features.prosody.pitch import Analysis
 
 
 def _energy_names(kind: str) -> list[str]:
@@ -53,6 +56,9 @@ FEATURE_NAMES: tuple[str, ...] = (
     *("PVU", "PU", "UVU", "VVU", "VP", "UP"),
 )
 """The 103 features in order, spelt as in DisVoice."""
+
+PRAAT_SECONDS = 1800
+"""longest utterance that is given to Praat as a whole (s), which takes about a gigabyte for it"""
 
 BLOCKS: dict[str, slice] = {
     "f0": slice(0, 30),
@@ -133,14 +139,33 @@ def static_prosody(
         return values, valid
     signal = samples - samples.mean()
     signal = np.zeros_like(signal) if silent else signal / np.abs(signal).max()
-    energy = log_energy(signal, hop, rules.energy_floor)
+    return _features(track, log_energy(signal, hop, rules.energy_floor), len(samples), sample_rate, rules)
 
+
+def long_prosody(
+    signal: Signal, sample_rate: int, f0: FloatArray, rules: Rules
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """`static_prosody` of samples that need not be in memory."""
+    mean, low, high = levels(signal)
+    if low == high:
+        return np.zeros(len(FEATURE_NAMES)), np.zeros(len(BLOCKS), dtype=np.bool_)
+    peak = max(high - mean, mean - low)
+    energy = energy_of(signal, mean, peak, sample_rate // round(1 / STEP), rules.energy_floor)
+    return _features(f0, energy, len(signal), sample_rate, rules)
+
+
+def _features(
+    track: FloatArray, energy: FloatArray, samples: int, sample_rate: int, rules: Rules
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """The features and validity flags of an utterance, of its F0 track and its log energy."""
+    hop, duration = sample_rate // round(1 / STEP), samples / sample_rate
+    values, valid = np.zeros(len(FEATURE_NAMES)), np.zeros(len(BLOCKS), dtype=np.bool_)
     segments = []
     for mask in (track != 0, track == 0):
         starts, stops = find_runs(mask)
         kept = slice(None) if rules.keep_last else slice(-1)
         # Only F0 tracks longer than the signal need the minimum.
-        lengths = np.minimum(stops[kept] * hop, len(samples)) - (starts[kept] + 1) * hop
+        lengths = np.minimum(stops[kept] * hop, samples) - (starts[kept] + 1) * hop
         segments.append((starts[kept], stops[kept], np.maximum(lengths, 0)))
     (v_starts, v_stops, v_lengths), (u_starts, u_stops, u_lengths) = segments
     pause = u_lengths > PAUSE * sample_rate
@@ -196,6 +221,25 @@ class Prosody(Extractor[ProsodyParams]):
     def may_be_nan(self) -> bool:  # type: ignore[override]
         """In `compat`, as DisVoice has it."""
         return self.params.mode == "compat"
+
+    def extract_long(self, wave: Signal) -> Streams:
+        """One row of features and one of flags for a long utterance.
+
+        Raises:
+            UserError: Praat, which takes it whole, would need too much memory.
+        """
+        params = self.params
+        analysis = Analysis(params.sample_rate, params.f0_floor, params.ceiling, STEP)
+        if params.mode == "clean" and analysis.possible:
+            values, valid = long_prosody(wave, params.sample_rate, f0_track(wave, analysis), params.rules)
+            return {"values": values[np.newaxis], "valid": valid[np.newaxis].astype(np.uint8)}
+        seconds = len(wave) / params.sample_rate
+        if seconds > PRAAT_SECONDS:
+            raise UserError(
+                f"prosody: is {seconds:.0f} s long, and Praat, which computes F0 in mode compat and for unusual ranges "
+                f"of F0, takes {PRAAT_SECONDS} s at most; set clip, or take mode clean"
+            )
+        return self.extract([wave[: len(wave)]])[0]
 
     def extract(self, waves: Sequence[Wave]) -> list[Streams]:
         """One row of features and one of flags for each utterance."""

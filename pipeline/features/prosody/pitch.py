@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
+from pipeline.audio.samples import Signal
 from pipeline.features.prosody.pitch_path import OCTAVE, VOICING_CHANGE, best_paths, lattice
 from pipeline.features.prosody.sinc import DEGREE, highest, interpolation, values
 
@@ -116,11 +117,11 @@ def track(waves: Sequence[FloatArray], analysis: Analysis) -> list[tuple[FloatAr
     )
     for wave, one, path, frequency, doubt in zip(waves, found, paths, parts[0], parts[2], strict=True):
         for i in np.flatnonzero(doubt & (path[one.frame] == frequency)):
-            path[one.frame[i]] = _by_praat(wave, one.right[one.frame[i]], frequency[i], analysis)
+            path[one.frame[i]] = by_praat(wave, one.right[one.frame[i]], frequency[i], analysis)
     return [(one.times, path) for one, path in zip(found, paths, strict=True)]
 
 
-def _by_praat(wave: FloatArray, right: int, near: float, analysis: Analysis) -> float:
+def by_praat(wave: Signal, right: int, near: float, analysis: Analysis) -> float:
     """Praat's own value of a candidate of the frame whose centre is left of the sample `right` (Hz)."""
     import parselmouth
 
@@ -137,11 +138,24 @@ def _by_praat(wave: FloatArray, right: int, near: float, analysis: Analysis) -> 
 
 def _candidates(wave: FloatArray, analysis: Analysis) -> Candidates:
     """The maxima of the autocorrelation of each frame that can be the F0."""
-    times, right = _frames(len(wave), analysis)
+    centred = wave - wave.mean()
+    return candidates_in(centred, *frame_places(len(wave), analysis), np.abs(centred).max(), analysis)
+
+
+def candidates_in(
+    centred: FloatArray, times: FloatArray, right: IntArray, whole: float, analysis: Analysis
+) -> Candidates:
+    """The same of the frames of a part of an utterance.
+
+    Args:
+        centred: the samples that the frames and their longest periods see, less the mean of the utterance, (samples,).
+        times: of the frames (s): (frames,).
+        right: first of these samples right of each frame's centre: (frames,).
+        whole: the utterance's largest magnitude.
+        analysis: what is asked for.
+    """
     half, period = analysis.half, analysis.period
     window, _ = _window(half)
-    centred = wave - wave.mean()
-    whole = np.abs(centred).max()
     sums = np.concatenate([[0.0], np.cumsum(centred)])
     mean = (sums[right + period] - sums[right - period]) / (2 * period)
     near = slice(max(half - period // 2 - 1, 0), half + period // 2 + 1)
@@ -201,7 +215,7 @@ def _peaks(correlation: FloatArray, analysis: Analysis) -> tuple[IntArray, IntAr
     return frame[kept], lag[kept]
 
 
-def _frames(samples: int, analysis: Analysis) -> tuple[FloatArray, IntArray]:
+def frame_places(samples: int, analysis: Analysis) -> tuple[FloatArray, IntArray]:
     """Centres of the frames (s), as many as fit, symmetric in the utterance; and the first sample right of each."""
     dx = 1 / analysis.sample_rate
     duration = dx * samples

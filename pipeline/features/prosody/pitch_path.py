@@ -1,6 +1,6 @@
 """The best path through the F0 candidates of an utterance's frames (Boersma 1993, equations 24 to 27)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +87,40 @@ def best_paths(lattices: Sequence[Lattice], step: float) -> list[FloatArray]:
         path[frame] = frequency[frame, rows, place]
         place = np.where(frame <= end, origin[frame, rows, place], place)
     return [path[: last + 1, i] for i, last in enumerate(end)]
+
+
+def best_path_of_parts(parts: Iterable[Lattice], step: float) -> FloatArray:
+    """`best_paths` of one utterance whose lattice comes in parts of consecutive frames, of which little is kept."""
+    frequencies: list[FloatArray] = []
+    origins: list[NDArray[np.int16]] = []
+    best, last = np.zeros(0), np.zeros((0, 1))
+    for part in parts:
+        width = max(part.frequency.shape[1], len(best))
+        frequency, strength = _widened(part.frequency, width, 0.0), _widened(part.strength, width, -np.inf)
+        best, last = _widened(best, width, -np.inf), _widened(last, width, 0.0)
+        origin = np.zeros(frequency.shape, np.int16)
+        if not origins:
+            best = strength[0]
+        costs = _costs(np.concatenate([last, frequency])[:, None], 0.01 / step)[:, 0]
+        for frame, cost in enumerate(costs, len(frequency) - len(costs)):
+            value = best[:, None] - cost
+            value += strength[frame]
+            origin[frame], best = value.argmax(axis=0), value.max(axis=0)
+        last = frequency[-1:]
+        frequencies.append(frequency)
+        origins.append(origin)
+    place, path = int(best.argmax()), []
+    for frequency, origin in zip(reversed(frequencies), reversed(origins), strict=True):
+        for frame in range(len(frequency) - 1, -1, -1):
+            path.append(frequency[frame, place])
+            place = origin[frame, place]
+    return np.array(path[::-1])
+
+
+def _widened(values: FloatArray, width: int, fill: float) -> FloatArray:
+    """With places (..., width) for more candidates."""
+    more = [(0, 0)] * (values.ndim - 1) + [(0, width - values.shape[-1])]
+    return np.pad(values, more, constant_values=fill)
 
 
 def _costs(frequency: FloatArray, correction: float) -> FloatArray:

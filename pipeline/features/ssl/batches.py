@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave
 from pipeline.errors import UserError
 from pipeline.features.ssl.pooling import Keep, Rows
 from pipeline.jobs.number_format import NETWORK, check_near
@@ -77,10 +77,10 @@ class Encoder(Protocol):
     def shape(self, samples: int) -> tuple[int, ...]:
         """The shape of that tensor, for a piece that costs `samples` samples; see `cost`."""
 
-    def prepare(self, wave: Wave) -> Wave:
+    def prepare(self, wave: Signal) -> Signal:
         """What is done to a whole utterance (samples,) before it is cut into windows."""
 
-    def measure(self, wave: Wave) -> Any:
+    def measure(self, wave: Signal) -> Any:
         """What its windows need to know of a whole utterance (samples,), prepared."""
 
     def cost(self, samples: int) -> int:
@@ -150,7 +150,7 @@ def passes(costs: Sequence[int], budget: int, slack: int) -> list[list[int]]:
 
 def encode(
     encoder: Encoder,
-    waves: Sequence[Wave],
+    waves: Sequence[Signal],
     layers: Sequence[int],
     keep: Keep,
     *,
@@ -185,25 +185,31 @@ def encode(
     for wave in map(encoder.prepare, waves):
         whole = encoder.measure(wave)
         windows.append(cut(len(wave), size, context, encoder.hop, encoder.frames))
-        pieces += [(Piece(wave[window.start : window.stop], whole), window) for window in windows[-1]]
+        pieces += [(wave, whole, window) for window in windows[-1]]
+
+    def piece(i: int) -> Piece:
+        wave, whole, window = pieces[i]
+        return Piece(wave[window.start : window.stop], whole)
+
+    def samples(i: int) -> int:
+        return pieces[i][-1].stop - pieces[i][-1].start
 
     def run(chosen: Sequence[int]) -> list[dict[int, Any]]:
         with lower_format(_said(compute)), _format(compute, device):
-            states, _ = encoder.states([pieces[i][0] for i in chosen], layers)
-        counts = [pieces[i][1].last - pieces[i][1].first for i in chosen]
+            states, _ = encoder.states([piece(i) for i in chosen], layers)
+        kept = [pieces[i][-1] for i in chosen]
+        counts = [window.last - window.first for window in kept]
         found: list[dict[int, Any]] = [{} for _ in chosen]
         for layer in layers:
-            real = [
-                state[pieces[i][1].first : pieces[i][1].last] for i, state in zip(chosen, states[layer], strict=True)
-            ]
+            real = [state[window.first : window.last] for window, state in zip(kept, states[layer], strict=True)]
             for one, part in zip(found, keep.parts(torch.cat(real), counts), strict=True):
                 one[layer] = part
         return found
 
     parts: list[dict[int, Any]] = [{}] * len(pieces)
     with parametrize.cached():  # the positional convolution's weight norm is computed once
-        for chosen in passes([encoder.cost(len(piece.wave)) for piece, _ in pieces], budget, slack):
-            found = within_memory(run, chosen, lambda i: len(pieces[i][0].wave))
+        for chosen in passes([encoder.cost(samples(i)) for i in range(len(pieces))], budget, slack):
+            found = within_memory(run, chosen, samples)
             for i, part in zip(chosen, found, strict=True):
                 parts[i] = part
     rows, begin = [], 0

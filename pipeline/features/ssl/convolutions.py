@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, slices
 
 TILE = 100
 """Frames convolved at a time: memory for more is neither in a CPU's cache nor kept for the next call."""
@@ -32,17 +32,25 @@ class Moments:
     covariance: NDArray[np.float64]
 
 
-def moments(wave: Wave, kernel: int, stride: int) -> Moments:
+def moments(wave: Signal, kernel: int, stride: int) -> Moments:
     """Moments of all windows of `kernel` samples, every `stride`, of a waveform of `kernel` samples or more."""
-    offset = wave.mean(dtype=np.float64)  # taken off first, so that a large one costs no digits
-    windows = np.lib.stride_tricks.sliding_window_view(wave, kernel)[::stride]
+    offset = _mean(wave)  # taken off first, so that a large one costs no digits
+    count = (len(wave) - kernel) // stride + 1
     total, squares = np.zeros(kernel), np.zeros((kernel, kernel))
-    for start in range(0, len(windows), _BLOCK):
-        block = windows[start : start + _BLOCK] - offset
+    for start in range(0, count, _BLOCK):
+        last = min(start + _BLOCK, count) - 1
+        samples = wave[start * stride : last * stride + kernel]
+        block = np.lib.stride_tricks.sliding_window_view(samples, kernel)[::stride] - offset
         total += block.sum(axis=0)
         squares += block.T @ block
-    mean = total / len(windows)
-    return Moments(mean + offset, squares / len(windows) - np.outer(mean, mean))
+    mean = total / count
+    return Moments(mean + offset, squares / count - np.outer(mean, mean))
+
+
+def _mean(wave: Signal) -> float:
+    if isinstance(wave, np.ndarray):
+        return float(wave.mean(dtype=np.float64))
+    return float(sum(block.sum(dtype=np.float64) for block in slices(wave, _BLOCK)) / len(wave))
 
 
 def convolve(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, StrictInt, field_validator
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal
 from pipeline.errors import UserError
 from pipeline.features.base import Extractor, FeatureParams, Streams
 from pipeline.features.ssl.streams import TINY, stream_name
@@ -158,7 +158,11 @@ class SSL(Extractor[SSLParams]):
         """How many rows an utterance of `samples` samples has."""
         return 1 if self._pooled else self.encoder.frames(samples)
 
-    def extract(self, waves: Sequence[Wave]) -> list[Streams]:
+    def extract_long(self, wave: Signal) -> Streams:
+        """As `extract`: a long utterance is cut into windows, and each is read when it is computed."""
+        return self.extract([wave])[0]
+
+    def extract(self, waves: Sequence[Signal]) -> list[Streams]:
         """Hidden states of a ragged batch of waveforms (samples,) at 16 kHz, in the order given.
 
         When the device's memory does not suffice, the batch is computed in halves.

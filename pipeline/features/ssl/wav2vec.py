@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave, slices
 from pipeline.errors import UserError
 from pipeline.features.ssl.batches import Piece
 from pipeline.features.ssl.convolutions import Moments, convolve, moments, normalises_over_time
@@ -51,17 +51,33 @@ def frames(samples: int, config: Any) -> int:
     return count
 
 
-def normalise(wave: Wave) -> Wave:
-    """Zero mean and unit variance over the utterance, as the feature extractors of `transformers` do: (samples,)."""
+@dataclass(frozen=True)
+class Normalised:
+    """A signal less its mean over its deviation."""
+
+    signal: Signal
+    mean: float
+    deviation: float
+
+    def __len__(self) -> int:
+        return len(self.signal)
+
+    def __getitem__(self, part: slice) -> Wave:
+        return ((self.signal[part].astype(np.float64) - self.mean) / self.deviation).astype(np.float32)
+
+
+def normalise(wave: Signal) -> Signal:
+    """Zero mean and unit variance over the utterance, as the feature extractors of `transformers` do: (samples,).
+
+    An array gives an array; what is not in memory is normalised where it is read.
+    """
     if not len(wave):
         return wave
-    blocks = [
-        wave[start : start + _BLOCK] for start in range(0, len(wave), _BLOCK)
-    ]  # bounds what double precision takes
-    mean = sum(block.sum(dtype=np.float64) for block in blocks) / len(wave)
-    variance = sum(np.square(block.astype(np.float64) - mean).sum() for block in blocks) / len(wave)
-    deviation = np.sqrt(variance + 1e-7)
-    return np.concatenate([((block.astype(np.float64) - mean) / deviation).astype(np.float32) for block in blocks])
+    # Blocks bound what double precision takes.
+    mean = sum(block.sum(dtype=np.float64) for block in slices(wave, _BLOCK)) / len(wave)
+    variance = sum(np.square(block.astype(np.float64) - mean).sum() for block in slices(wave, _BLOCK)) / len(wave)
+    whole = Normalised(wave, mean, np.sqrt(variance + 1e-7))
+    return np.concatenate(list(slices(whole, _BLOCK))) if isinstance(wave, np.ndarray) else whole
 
 
 def check_layers(layers: Iterable[int], depth: int, model: str) -> None:
@@ -71,7 +87,7 @@ def check_layers(layers: Iterable[int], depth: int, model: str) -> None:
         raise UserError(f"{model} has no layer {wrong[0]}: it has {depth} blocks, so layers go from 0 to {depth}")
 
 
-def check_samples(waves: Iterable[Wave]) -> None:
+def check_samples(waves: Iterable[Signal]) -> None:
     """Raise a UserError if an utterance is empty."""
     if any(not len(wave) for wave in waves):
         raise UserError("an utterance has no samples: remove it from the manifest")
@@ -165,17 +181,18 @@ class Wav2vecEncoder:
         """(1, samples)."""
         return 1, samples
 
-    def prepare(self, wave: Wave) -> Wave:
+    def prepare(self, wave: Signal) -> Signal:
         """The utterance, normalised if the model wants that."""
         return normalise(wave) if self.normalised else wave
 
-    def measure(self, wave: Wave) -> Moments | None:
+    def measure(self, wave: Signal) -> Moments | None:
         """What the norm over time needs to know of a whole utterance; None when the model has no such norm."""
         extractor: Any = self.backbone.feature_extractor
         if not normalises_over_time(extractor):
             return None
         (kernel,), (stride,) = extractor.conv_layers[0].conv.kernel_size, extractor.conv_layers[0].conv.stride
-        return moments(np.pad(wave, (0, max(0, receptive_field(self.backbone.config) - len(wave)))), kernel, stride)
+        missing = receptive_field(self.backbone.config) - len(wave)
+        return moments(np.pad(wave[: len(wave)], (0, missing)) if missing > 0 else wave, kernel, stride)
 
     def cost(self, samples: int) -> int:
         """Samples that are computed for an utterance of `samples` samples by itself."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal
 from pipeline.errors import UserError
 from pipeline.features.ssl.batches import Piece
 from pipeline.features.ssl.loading import feature_settings
@@ -150,11 +150,11 @@ class WhisperEncoder:
         """(1, bands, log-Mel frames)."""
         return 1, self.log_mel.feature_size, samples // self.log_mel.hop_length
 
-    def prepare(self, wave: Wave) -> Wave:
+    def prepare(self, wave: Signal) -> Signal:
         """The waveform as it is."""
         return wave
 
-    def measure(self, wave: Wave) -> None:
+    def measure(self, wave: Signal) -> None:
         """Nothing: each window's log-Mel is by itself."""
 
     def cost(self, samples: int) -> int:
