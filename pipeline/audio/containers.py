@@ -86,7 +86,7 @@ def source(path: Path) -> Iterator[Source]:
         first = file.read(HEAD)
     _check_known(path, head)
     promised = None
-    if mpeg.is_mpeg(first):
+    if mpeg.is_mpeg(first) or (start and first[:4] != b"fLaC"):
         with _mpeg_source(path) as file:
             yield Source(file)
         return
@@ -134,7 +134,9 @@ def _mpeg_source(path: Path) -> Iterator[str | int]:
     stream = mpeg.scan(path)
     if stream.complaint:
         raise UserError(f"{path}: {stream.complaint}")
-    if stream.is_as_stated or not stream.frames:
+    if not stream.frames:
+        raise UserError(f"{path}: cannot be read as audio (it has no frame of MPEG audio); mend or remove the file")
+    if stream.is_as_stated:
         yield str(path)
         return
     with _pipe(mpeg.audio_bytes(path, stream)) as reading:

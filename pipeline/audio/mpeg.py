@@ -167,9 +167,13 @@ def _scan(data: mmap.mmap) -> Stream:
             at += _tag_size(head)
             continue
         frame = frame_at(data, at)
+        if frame and not stream.frames and not stream.described and not _is_followed(data, frame):
+            frame = None
         if frame is None or (stream.first and frame.layer != stream.first.layer):
             following = _next(data, at, stream.first)
             if following is None:
+                if len(data) - at > sum(stop - start for start, stop in stream.runs):
+                    stream.damaged = at if stream.frames else None
                 break
             if stream.first and not _is_tag(data, at, following) and stream.damaged is None:
                 stream.damaged = at
@@ -194,10 +198,15 @@ def _next(data: mmap.mmap, at: int, first: Frame | None) -> int | None:
         frame = frame_at(data, start)
         if frame is None or (first and frame.layer != first.layer):
             continue
-        end = start + frame.size
-        if end == len(data) or frame_at(data, end) is not None:
+        if _is_followed(data, frame):
             return start
     return None
+
+
+def _is_followed(data: mmap.mmap, frame: Frame) -> bool:
+    """Whether another frame or the end of the file follows, or the end cuts it: by chance few bytes look like one."""
+    end = frame.start + frame.size
+    return end >= len(data) or frame_at(data, end) is not None or data[end : end + 16].startswith(TAGS)
 
 
 def _is_tag(data: mmap.mmap, start: int, stop: int) -> bool:

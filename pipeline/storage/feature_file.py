@@ -194,8 +194,8 @@ class FeatureFile:
         mapped = self.streams[stream]
         begin, end = self._bounds[i], self._bounds[i + 1]
         copy = self._plain[stream][min(begin + first, end) : min(begin + stop, end)].copy()
-        if isinstance(mapped, np.memmap) and hasattr(mapped._mmap, "madvise"):
-            mapped._mmap.madvise(mmap.MADV_DONTNEED)
+        if hasattr(pages := getattr(mapped, "_mmap", None), "madvise"):
+            pages.madvise(mmap.MADV_DONTNEED)
         return copy
 
     def rows(self, indices: Sequence[int] | NDArray[np.int64], stream: str = "values") -> list[NDArray[Any]]:

@@ -121,7 +121,7 @@ def track(waves: Sequence[FloatArray], analysis: Analysis) -> list[tuple[FloatAr
     return [(one.times, path) for one, path in zip(found, paths, strict=True)]
 
 
-def by_praat(wave: Signal, right: int, near: float, analysis: Analysis) -> float:
+def by_praat(wave: Signal | FloatArray, right: int, near: float, analysis: Analysis) -> float:
     """Praat's own value of a candidate of the frame whose centre is left of the sample `right` (Hz)."""
     import parselmouth
 

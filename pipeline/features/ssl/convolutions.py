@@ -47,10 +47,11 @@ def moments(wave: Signal, kernel: int, stride: int) -> Moments:
     return Moments(mean + offset, squares / count - np.outer(mean, mean))
 
 
-def _mean(wave: Signal) -> float:
+def _mean(wave: Signal) -> np.float64:
+    """In numpy's type, which makes what it is taken off double, too."""
     if isinstance(wave, np.ndarray):
-        return float(wave.mean(dtype=np.float64))
-    return float(sum(block.sum(dtype=np.float64) for block in slices(wave, _BLOCK)) / len(wave))
+        return np.float64(wave.mean(dtype=np.float64))
+    return np.float64(sum(block.sum(dtype=np.float64) for block in slices(wave, _BLOCK)) / len(wave))
 
 
 def convolve(
