@@ -194,7 +194,8 @@ class FeatureFile:
         mapped = self.streams[stream]
         begin, end = self._bounds[i], self._bounds[i + 1]
         copy = self._plain[stream][min(begin + first, end) : min(begin + stop, end)].copy()
-        if hasattr(pages := getattr(mapped, "_mmap", None), "madvise"):
+        pages = getattr(mapped, "_mmap", None)
+        if isinstance(pages, mmap.mmap) and hasattr(pages, "madvise"):
             pages.madvise(mmap.MADV_DONTNEED)
         return copy
 

@@ -93,7 +93,9 @@ def check_samples(waves: Iterable[Signal]) -> None:
         raise UserError("an utterance has no samples: remove it from the manifest")
 
 
-def hidden_states(backbone: "PreTrainedModel", waves: Sequence[Wave], layers: Sequence[int]) -> list[dict[int, Tensor]]:
+def hidden_states(
+    backbone: "PreTrainedModel", waves: Sequence[Signal], layers: Sequence[int]
+) -> list[dict[int, Tensor]]:
     """Hidden states of a ragged batch of utterances.
 
     Args:
@@ -118,7 +120,7 @@ def hidden_states(backbone: "PreTrainedModel", waves: Sequence[Wave], layers: Se
     check_layers(layers, encoder.depth, backbone.config.model_type)
     if not waves:
         return []
-    states, counts = encoder.states([Piece(wave, encoder.measure(wave)) for wave in waves], layers)
+    states, counts = encoder.states([Piece(wave[: len(wave)], encoder.measure(wave)) for wave in waves], layers)
     return [{layer: states[layer][row, :count] for layer in layers} for row, count in enumerate(counts)]
 
 
