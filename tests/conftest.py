@@ -12,6 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: threads that
 import numpy as np
 import pytest
 import soundfile
+from bad_inputs.table import pytest_terminal_summary  # noqa: F401 (a hook, by its name)
 from hypothesis import settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the commands do, before torch is there

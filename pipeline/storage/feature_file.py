@@ -3,7 +3,7 @@
 import json
 import mmap
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
+from pipeline.storage import plain_hdf5
 from pipeline.storage.header import INDEX, SCHEMA, Header, checksum
+from pipeline.storage.identity import canonical_json
 from pipeline.storage.source import counted, described
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+HEADER = ("extractor", "version", "params", "frame_rate", "corpus", "first_frame", "sha256")
+"""the attributes that are no notes"""
 HEAD_BYTES = 4096
 """where a feature file's schema stands, so that one too damaged to be opened is known by it"""
 
@@ -44,9 +48,32 @@ def may_be_replaced(path: Path) -> bool:
 
 def _schema(file: h5py.File) -> str:
     """The schema that an HDF5 file says it has; "" for none."""
-    value = file.attrs.get("schema", "")
-    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    return text.encode(errors="replace").decode()  # h5py leaves what is not UTF-8 as surrogates
+    try:
+        return str(plain_hdf5.attribute(file, "schema") or "")
+    except ValueError:
+        return "no plain text"
+
+
+def _text(attributes: Mapping[str, str | float], name: str) -> str:
+    value = attributes[name]
+    if not isinstance(value, str):
+        raise ValueError(f"attribute {name} is no text")
+    return value
+
+
+def _number(attributes: Mapping[str, str | float], name: str) -> float:
+    value = attributes[name]
+    if not isinstance(value, float):
+        raise ValueError(f"attribute {name} is no number")
+    return value
+
+
+def _params(text: str) -> dict[str, Any]:
+    """An extractor's params, in the one way that they are written."""
+    params = json.loads(text)
+    if not isinstance(params, dict) or canonical_json(params) != text:
+        raise ValueError("attribute params is no mapping in canonical JSON")
+    return params
 
 
 def _has_schema_in_head(path: Path) -> bool:
@@ -105,48 +132,43 @@ class FeatureFile:
         if schema != SCHEMA:
             shown = " ".join(schema.split())[:60] or "missing"
             raise UserError(f"{self.path}: not a feature file (its schema is {shown}, not {SCHEMA}); give another")
-        attributes = {name: value.decode() if isinstance(value, bytes) else value for name, value in file.attrs.items()}
+        attributes = plain_hdf5.attributes(file)
         self._attributes = {name: value for name, value in attributes.items() if name != "sha256"}
         del attributes["schema"]
         self.header = Header(
-            extractor=attributes.pop("extractor"),
-            version=attributes.pop("version"),
-            params=json.loads(attributes.pop("params")),
-            frame_rate=float(attributes.pop("frame_rate")),
-            corpus=attributes.pop("corpus"),
-            first_frame=float(attributes.pop("first_frame", 0.0)),  # older files have none
-            sha256=attributes.pop("sha256", ""),
-            notes={name: str(value) for name, value in attributes.items()},
+            extractor=_text(attributes, "extractor"),
+            version=_text(attributes, "version"),
+            params=_params(_text(attributes, "params")),
+            frame_rate=_number(attributes, "frame_rate"),
+            corpus=_text(attributes, "corpus"),
+            first_frame=_number({"first_frame": 0.0} | attributes, "first_frame"),  # older files have none
+            sha256=str(attributes.get("sha256", "")),
+            notes={name: str(value) for name, value in attributes.items() if name not in HEADER},
         )
-        self.keys: list[str] = [key.decode() for key in file["key"][:]]
-        self.digests: NDArray[np.uint8] = file["digest"][:]
-        self.offsets: NDArray[np.int64] = file["offsets"][:]
+        self._read_rows(plain_hdf5.datasets(file, self.path))
+
+    def _read_rows(self, datasets: Mapping[str, plain_hdf5.PlainDataset]) -> None:
+        keys, self.digests, self.offsets = (datasets[name].index() for name in INDEX)
+        self.keys: list[str] = [key.decode() for key in keys]
         rows = len(self.keys)
         if self.digests.shape != (rows, 32) or self.offsets.shape != (rows + 1,):
             raise ValueError("its key, digest and offsets do not have one length")
         if self.digests.dtype != np.uint8 or self.offsets.dtype != np.int64:
             raise ValueError("its digest or offsets are of another type")
-        if self.offsets[0] != 0 or (np.diff(self.offsets) < 0).any():
+        if self.offsets[0] != 0 or (self.offsets[1:] < self.offsets[:-1]).any():
             raise ValueError("its offsets do not ascend from 0")
         if len(set(self.keys)) != rows:
             raise ValueError("a key stands twice")
         self.streams: dict[str, NDArray[Any]] = {}
-        for name in file:
-            if name in INDEX:
-                continue
-            dataset = file[name]
-            if dataset.ndim != 2 or len(dataset) != self.offsets[-1]:
+        for name in sorted({*datasets} - {*INDEX}):
+            dataset = datasets[name]
+            if len(dataset.shape) != 2 or dataset.shape[0] != self.offsets[-1]:
                 raise ValueError(f"stream {name} has shape {dataset.shape}, its offsets say {self.offsets[-1]} frames")
-            self.streams[name] = self._map(dataset)
+            if dataset.dtype.kind == "S":
+                raise ValueError(f"stream {name} is text")
+            self.streams[name] = dataset.stream()
         if not self.streams:
             raise ValueError("it has no stream")
-
-    def _map(self, dataset: h5py.Dataset) -> NDArray[Any]:
-        if not dataset.size or dataset.id.get_offset() is None:
-            return np.asarray(dataset[()])
-        if dataset.id.get_offset() + dataset.nbytes > self.path.stat().st_size:
-            raise ValueError("it is cut short")
-        return np.memmap(self.path, dataset.dtype, "r", dataset.id.get_offset(), dataset.shape)
 
     def __len__(self) -> int:
         return len(self.keys)

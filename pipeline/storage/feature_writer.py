@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
 from pipeline.storage.atomic_writer import AtomicWriter
 from pipeline.storage.header import SCHEMA, Header, Outline, checksum
 from pipeline.storage.identity import canonical_json
@@ -35,7 +36,7 @@ class FeatureWriter(AtomicWriter):
         self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         self._path = path
         self._outline = outline
-        self._keys = [key.encode() for key in outline.keys]
+        self._keys = [_encoded(key) for key in outline.keys]
         self._digests = outline.digests.reshape(-1, 32)
         self._attributes = root_attributes(outline.header)
         self._bounds: list[int] = self.offsets.tolist()
@@ -97,6 +98,17 @@ class FeatureWriter(AtomicWriter):
         self._set("sha256", checksum(self._attributes, self._keys, self._digests, self.offsets, streams))
         self._file.close()
         self._sink.check()
+
+
+def _encoded(key: str) -> bytes:
+    """A key as HDF5 keeps it.
+
+    Raises:
+        UserError: it ends in what HDF5 fills keys up with, and would be another when read.
+    """
+    if key.endswith("\0"):
+        raise UserError(f"the key {key!r} ends in a NUL character, which is lost in a feature file; give it another")
+    return key.encode()
 
 
 def root_attributes(header: Header) -> dict[str, str | float]:

@@ -261,7 +261,8 @@ def replace(name, value):
 
 
 def attribute(name, value):
-    return lambda file: file.attrs.__setitem__(name, value)
+    """Set an attribute; text of fixed length, as the writer does."""
+    return lambda file: file.attrs.__setitem__(name, np.bytes_(value) if isinstance(value, str) else value)
 
 
 def group(name):
@@ -277,9 +278,15 @@ def group(name):
     [
         (lambda file: file.attrs.__delitem__("version"), "version"),
         (attribute("params", "{"), "Expecting property name"),
-        (attribute("params", 3), "JSON"),
-        (attribute("frame_rate", "fast"), "could not convert"),
-        (attribute("first_frame", "soon"), "could not convert"),
+        (attribute("params", "[]"), "attribute params is no mapping in canonical JSON"),
+        (attribute("params", '{"a":NaN}'), "not JSON compliant"),
+        (attribute("params", '{"a":1e400}'), "not JSON compliant"),
+        (attribute("params", "[" * 30000), "recursion"),
+        (attribute("params", 3.0), "attribute params is no text"),
+        (attribute("frame_rate", "fast"), "attribute frame_rate is no number"),
+        (attribute("first_frame", "soon"), "attribute first_frame is no number"),
+        (attribute("frame_rate", np.nan), "attribute frame_rate is not finite"),
+        (replace("offsets", np.array([0, 2**63 - 1, -(2**63), -1, 9])), "its offsets do not ascend from 0"),
         (attribute("frame_rate", [1.0, 2.0]), ""),
         (replace("offsets", np.array([0, 5, 3, 8, 9])), "its offsets do not ascend from 0"),
         (replace("offsets", np.array([1, 3, 8, 8, 9])), "its offsets do not ascend from 0"),
@@ -313,8 +320,10 @@ def test_a_file_that_is_not_a_whole_feature_file(path, damage, message):
     ("damage", "found"),
     [
         (attribute("schema", "ser-features/9"), "ser-features/9"),
-        (attribute("schema", 3), "3"),
-        (attribute("schema", b"\xff\n"), "?"),
+        (attribute("schema", 3), "no plain text"),
+        (attribute("schema", 3.0), "3.0"),
+        (attribute("schema", np.bytes_(b"\xff\n")), "no plain text"),
+        (lambda file: file.attrs.__setitem__("schema", "of variable length"), "no plain text"),
         (lambda file: file.attrs.__delitem__("schema"), "missing"),
     ],
 )
@@ -337,6 +346,13 @@ def test_a_feature_file_cut_short_may_be_replaced_and_another_program_s_may_not(
     path.write_bytes(other[:-8])
     assert not may_be_replaced(path)
     assert "delete" not in refuses(path)
+
+
+def test_a_key_that_ends_in_a_nul_is_not_written(tmp_path):
+    with pytest.raises(UserError, match=r"the key 'a\\x00' ends in a NUL character"):
+        write(tmp_path / "f.h5", ["a\0", "b"], [1, 1])
+    write(tmp_path / "f.h5", ["a\0b", "b"], [1, 1])
+    assert FeatureFile(tmp_path / "f.h5").keys == ["a\0b", "b"]
 
 
 def test_a_pipe_is_no_feature_file(tmp_path):
