@@ -35,11 +35,11 @@ def _lines(model: type[BaseModel], key: str, error: ValidationError) -> list[str
     items = [
         (dict(item), *_place(model, [str(part) for part in item["loc"] if part != "[key]"])) for item in error.errors()
     ]
-    meant = [(keys[:-1], nearest(keys[-1], known)) for item, keys, known in items if item["type"] == "extra_forbidden"]
+    meant = {(*keys[:-1], nearest(keys[-1], known)) for item, keys, known in items if item["type"] == "extra_forbidden"}
     return [
         _describe(key, item, keys, known)
         for item, keys, known in items
-        if item["type"] != "missing" or (keys[:-1], nearest(keys[-1], [keys[-1]])) not in meant
+        if item["type"] != "missing" or (*keys[:-1], nearest(keys[-1], [keys[-1]])) not in meant
     ]
 
 

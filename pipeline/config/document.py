@@ -1,5 +1,6 @@
 """params.yaml as a file: read, validated, and every problem of it said at once, each with its line."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from pipeline.config.features import resolve_features
 from pipeline.config.params import FILE, Params
 from pipeline.config.references import reference_problems
-from pipeline.config.strict_yaml import key_lines, parse
+from pipeline.config.strict_yaml import LONGEST, key_lines, parse
 from pipeline.errors import ParamsError
 from pipeline.strict import validate
 from pipeline.systems import systems
@@ -38,7 +39,10 @@ def read_text(path: Path) -> str:
         ParamsError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        if path.exists() and not path.is_dir() and not path.is_file():
+            raise ParamsError(f"{path}: is no regular file, which might never end; expected a text file")
+        with path.open(encoding="utf-8") as file:
+            return file.read(LONGEST + 1)  # `parse` says that it is too long
     except FileNotFoundError as error:
         raise ParamsError(
             f"{path}: not found; run the command in the project's folder, or make a project with `ser init`"
@@ -74,7 +78,7 @@ def validated(data: Any) -> tuple[Params | None, list[str]]:
         except ParamsError:
             return None, problems
     problems += resolve_features(params)
-    problems += reference_problems(params, {section: _names(data, section) for section in SECTIONS_OF_ENTRIES})
+    problems += reference_problems(params, _names(data))
     return params, problems
 
 
@@ -86,37 +90,35 @@ def _is_grouped(experiments: Any) -> bool:
     return groups and all(name in systems() for name in experiments)
 
 
-def _names(data: Mapping[Any, Any], section: str) -> list[str]:
-    """The names of a section's entries; also of one that is misspelt or a list, which is one mistake, not many."""
+def _names(data: Mapping[Any, Any]) -> dict[str, list[str]]:
+    """Section -> its entries' names; also of one that is misspelt or a list, which is one mistake, not many."""
+    names: dict[str, list[str]] = {section: [] for section in SECTIONS_OF_ENTRIES}
     known = list(Params.model_fields)
-    tables = [
-        table
-        for key, table in data.items()
-        if key == section or (key not in known and get_close_matches(str(key), known, n=1) == [section])
-    ]
-    return [name for table in tables if isinstance(table, Mapping | list) for name in table if isinstance(name, str)]
+    for key, table in data.items():
+        near = [key] if key in known else get_close_matches(str(key), known, n=1)
+        if near and near[0] in names and isinstance(table, Mapping | list):
+            names[near[0]] += [name for name in table if isinstance(name, str)]
+    return names
 
 
 def _without(data: Mapping[Any, Any], problems: Iterable[str]) -> dict[Any, Any]:
     """The data without the entries, or the whole sections, that problems name."""
     rest = {section: dict(table) if isinstance(table, Mapping) else table for section, table in data.items()}
-    for problem in problems:
-        for section, table in data.items():
-            if not _is_of(problem, str(section)):
-                continue
-            wrong = (
-                [name for name in table if _is_of(problem, f"{section}.{name}")] if isinstance(table, Mapping) else []
-            )
-            for name in wrong:
-                rest[section].pop(name, None)
-            if not wrong:
-                rest.pop(section, None)
+    wrong = {key for problem in problems for key in _keys(problem)}
+    for section, table in data.items():
+        if str(section) not in wrong:
+            continue
+        names = [name for name in table if f"{section}.{name}" in wrong] if isinstance(table, Mapping) else []
+        for name in names:
+            del rest[section][name]
+        if not names:
+            del rest[section]
     return rest
 
 
-def _is_of(problem: str, key: str) -> bool:
-    """Whether a problem is one of this dotted key, or of what is in it. Names may hold dots, where they should not."""
-    return problem.startswith((f"{key}:", f"{key}."))
+def _keys(problem: str) -> list[str]:
+    """All that may be the dotted key that a problem is of, the shortest first; names may hold dots and colons."""
+    return [problem[: mark.start()] for mark in re.finditer(r"[.:]", problem)]
 
 
 def located(problems: Iterable[str], text: str, path: Path) -> list[str]:
@@ -124,7 +126,7 @@ def located(problems: Iterable[str], text: str, path: Path) -> list[str]:
     lines = {".".join(keys): line for keys, line in key_lines(text).items()}
 
     def line_of(problem: str) -> int:
-        return lines.get(max((key for key in lines if _is_of(problem, key)), key=len, default=""), 0)
+        return next((lines[key] for key in reversed(_keys(problem)) if key in lines), 0)
 
     numbered = sorted(((line_of(problem), problem) for problem in dict.fromkeys(problems)), key=lambda pair: pair[0])
     return [f"{path}:{number}: {problem}" if number else f"{path}: {problem}" for number, problem in numbered]

@@ -2,9 +2,11 @@
 
 import pytest
 from conftest import PARAMS
+from hypothesis import given
+from hypothesis import strategies as st
 from params_files import edited, mistakes
 
-from pipeline.config.strict_yaml import key_lines, parse
+from pipeline.config.strict_yaml import LONGEST, key_lines, parse
 from pipeline.errors import ParamsError
 
 
@@ -32,7 +34,12 @@ def test_text_that_is_no_yaml(tmp_path, text):
         ("[" * 3000, "more than 50 levels of nesting"),
         ("{a: " * 3000, "more than 50 levels of nesting"),
         ("[" * 51 + "]" * 51, "more than 50 levels of nesting"),
-        ("&a {b: *a}", "unconstructable recursive node"),
+        ("&a {b: *a}", "*a stands in itself"),
+        ("&a {<<: *a}", "*a stands in itself"),
+        ("1:30", "'1:30' would be a number to base 60; write it as a plain number, or as text in quotes"),
+        ("1:30.5", "'1:30.5' would be a number to base 60"),
+        (f"[&a [{'x, ' * 99}], {'*a, ' * 101}]", "more than 10000 keys and values, with those that aliases repeat"),
+        (f"[&a {'[' * 30}{']' * 30}, {'[' * 20}*a{']' * 20}]", "more than 50 levels of nesting"),
         ("{[1]: 2}", "unhashable"),
     ],
 )
@@ -105,6 +112,23 @@ def test_an_anchor_is_read_where_it_stands_again():
         "d": {"b": 1, "c": 3},
         "e": {"b": 1, "c": 2},
     }
+
+
+def test_text_that_is_too_long_is_not_read(tmp_path):
+    ((_, problem),) = mistakes(tmp_path / "params.yaml", f"seed: 0\n{'#' * LONGEST}")
+    assert problem == f"has {LONGEST + 1} characters, and {LONGEST} are the most; split it"
+
+
+@given(st.text(st.sampled_from("ab:-[]{}&*<!|>?'\"#, \n\t0123.e"), max_size=60))
+def test_any_text_is_a_value_or_one_line(text):
+    said = "x: "
+    try:
+        parse(text, "x")
+        key_lines(text)
+    except ParamsError as error:
+        said = str(error)
+    assert said.startswith("x: ")
+    assert len(said.splitlines()) == 1
 
 
 def test_where_it_is_read_from_is_said():
