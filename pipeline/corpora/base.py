@@ -3,8 +3,9 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 
@@ -12,12 +13,15 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline.audio.suffixes import AUDIO_SUFFIXES
 from pipeline.corpora.emotions import EMOTIONS
+from pipeline.corpora.speaker_pattern import pattern_problem
 from pipeline.errors import UserError, nearest
 from pipeline.strict import Strict
 
 DuplicatesPolicy = Literal["fail", "keep_first", "drop"]
 SURROGATE = re.compile("[\udc80-\udcff]")
 """what a file name's bytes become that are not UTF-8"""
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""a line break, or what a terminal takes for an order"""
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,8 @@ class CorpusParams(Strict):
     @field_validator("speaker_pattern")
     @classmethod
     def _pattern(cls, pattern: str) -> str:
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from error
-        if pattern and not groups:
-            raise ValueError("needs a group: the part in () is the speaker")
+        if problem := pattern_problem(pattern):
+            raise ValueError(problem)
         return pattern
 
     @field_validator("table", "speaker_pattern")
@@ -141,32 +141,75 @@ def audio_files(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise UserError(f"corpus folder {str(root)!r} {'is not a folder' if root.exists() else 'does not exist'}")
-    found: list[str] = []
-    above: dict[Path, tuple[Path, ...]] = {root: (root.resolve(),)}
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        over = above.pop(Path(folder))
-        above |= {path: (*over, _real_folder(path, over)) for path in (Path(folder, name) for name in subfolders)}
-        inside = Path(folder).relative_to(root)
-        prefix = f"{inside.as_posix()}/" if inside.parts else ""
-        audio = [name for name in names if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")]
-        found += [prefix + name for name in audio]
+    found = [name for folder in _folders(root) for name in _audio_in(folder, root)]
     if not found:
         raise UserError(f"corpus folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)})")
     for name in found:
         if SURROGATE.search(name):
             raise UserError(f"{str(root)!r}: the file name {name!r} is not UTF-8; rename it")
+        if CONTROL.search(name):
+            raise UserError(f"{str(root)!r}: the file name {name!r} has a control character; rename it")
     return sorted(found)
 
 
-def _real_folder(path: Path, above: tuple[Path, ...]) -> Path:
-    """Where a folder really is; a link to one of those above it, or to one that holds them, would lead here again."""
-    if not path.is_symlink():
-        return above[-1] / path.name
-    real = path.resolve()
+def _folders(root: Path) -> Iterator[Path]:
+    """A folder and those below it, each real one once: by its own name, else by the first link to it.
+
+    Raises:
+        UserError: there is a link to a folder that the link is in.
+    """
+    ahead: list[Path] = [root]
+    links: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    while ahead or links:
+        if not ahead:
+            ahead.append(heappop(links))
+            _check_leads_elsewhere(ahead[0], root)
+        folder = ahead.pop()
+        identity = (folder.stat().st_dev, folder.stat().st_ino)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        yield folder
+        for entry in os.scandir(folder):
+            if entry.name.startswith(".") or not _leads_to(entry.is_dir):
+                continue
+            if entry.is_symlink():
+                heappush(links, folder / entry.name)
+            else:
+                ahead.append(folder / entry.name)
+
+
+def _leads_to(test: Callable[[], bool]) -> bool:
+    """Whether a test of a folder's entry holds; not of a link to itself."""
+    try:
+        return test()
+    except OSError:
+        return False
+
+
+def _check_leads_elsewhere(link: Path, root: Path) -> None:
+    """Refuse a link to a folder that holds it, by the way from the root or by its own place."""
+    real = link.resolve()
+    above = [folder.resolve() for folder in (link.parent, *link.parent.parents) if folder.is_relative_to(root)]
     if any(folder.is_relative_to(real) for folder in above):
-        raise UserError(f"{path}: is a link to {real}, a folder that holds the link; remove the link")
-    return real
+        raise UserError(f"{link}: is a link to {real}, a folder that holds the link; remove the link")
+
+
+def _audio_in(folder: Path, root: Path) -> Iterator[str]:
+    """Relative paths of the audio files in a folder, of links to no file too.
+
+    Raises:
+        UserError: one is a pipe or a device, which reading might wait for without end.
+    """
+    inside = folder.relative_to(root)
+    prefix = f"{inside.as_posix()}/" if inside.parts else ""
+    for entry in os.scandir(folder):
+        if entry.name.startswith(".") or not entry.name.lower().endswith(AUDIO_SUFFIXES) or _leads_to(entry.is_dir):
+            continue
+        if not _leads_to(entry.is_file) and os.path.exists(entry.path):  # noqa: PTH110 (the name may be no text)
+            raise UserError(f"{entry.path}: is no regular file, so not a recording; remove it")
+        yield prefix + entry.name
 
 
 def named_files(root: Path, rule: re.Pattern[str], expected: str) -> Iterator[tuple[str, re.Match[str]]]:

@@ -8,11 +8,11 @@ in the relative path, finds the speaker where no column says it: `speaker_patter
 
 import csv
 import io
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
+from pipeline.corpora.speaker_pattern import speakers
 from pipeline.errors import UserError, nearest
 
 COLUMNS = ("path", "emotion", "speaker", "gender", "language", "text", "session")
@@ -33,13 +33,8 @@ class Folder(CorpusReader):
         Raises:
             UserError: no audio, a table that does not fit, or a path outside the folder.
         """
-        for row in _from_table(root, params.table) if params.table else _from_folders(root):
-            speaker = row.get("speaker", "")
-            if not speaker and params.speaker_pattern:
-                match = re.search(params.speaker_pattern, row["path"])
-                if not match or not match[1]:
-                    raise UserError(f"{root / row['path']}: speaker_pattern {params.speaker_pattern!r} does not match")
-                speaker = match[1]
+        rows = list(_from_table(root, params.table) if params.table else _from_folders(root))
+        for row, speaker in zip(rows, _speakers(root, rows, params.speaker_pattern), strict=True):
             yield Utterance(
                 wav=row["path"],
                 key=str(PurePosixPath(row["path"]).with_suffix("")),
@@ -50,6 +45,21 @@ class Folder(CorpusReader):
                 text=row.get("text", ""),
                 session=row.get("session", ""),
             )
+
+
+def _speakers(root: Path, rows: Sequence[Mapping[str, str]], pattern: str) -> list[str]:
+    """Each row's speaker: its own, else what the pattern finds in its path.
+
+    Raises:
+        UserError: the pattern finds none, or does not come to an end.
+    """
+    known = [row.get("speaker", "") for row in rows]
+    asked = [row["path"] for row, speaker in zip(rows, known, strict=True) if not speaker] if pattern else []
+    found = dict(zip(asked, speakers(pattern, asked), strict=True)) if asked else {}
+    for path, speaker in found.items():
+        if not speaker:
+            raise UserError(f"{root / path}: speaker_pattern {pattern!r} does not match")
+    return [speaker or found.get(row["path"], "") for row, speaker in zip(rows, known, strict=True)]
 
 
 def _from_folders(root: Path) -> Iterator[dict[str, str]]:
