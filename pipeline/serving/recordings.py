@@ -11,30 +11,38 @@ from pipeline.errors import UserError
 from pipeline.extraction.recipe import audio_beside
 from pipeline.storage.feature_file import may_be_replaced
 
+LIST = ".jsonl"
+"""suffix of a manifest"""
+
 
 def find(inputs: Sequence[Path]) -> dict[str, Path]:
     """Find the recordings that the inputs name: key -> file, in the order given.
 
     A folder's recordings have their path relative to it without the suffix as key, a single file its stem, a
-    manifest's (`.jsonl`) the manifest's keys. A manifest's paths are relative to its folder, or, where its first file
+    manifest's (`.jsonl`) the manifest's keys. Recordings that differ in the suffix alone, as a.mp3 beside a.ogg, keep
+    it in their keys. A manifest's paths are relative to its folder, or, where its first file
     is not there, to `corpora.DATASET.root` of the params.yaml in the working folder.
 
     Raises:
         UserError: an input, or a file that a manifest names, does not exist or is no audio, or two have one key.
     """
+    named = [(given, *pair) for given in inputs for pair in _expand(given)]
+    suffixes: dict[str, set[str]] = {}
+    for _, key, path in named:
+        suffixes.setdefault(key, set()).add(path.suffix)
     recordings: dict[str, Path] = {}
-    for given in inputs:
-        for key, path in _expand(given):
-            if key in recordings:
-                raise UserError(f"{recordings[key]} and {path} have the same key {key!r}; extract them into two files")
-            recordings[key] = path
+    for given, stem, path in named:
+        key = stem if len(suffixes[stem]) == 1 or given.suffix == LIST else stem + path.suffix
+        if key in recordings:
+            raise UserError(f"{recordings[key]} and {path} have the same key {key!r}; extract them into two files")
+        recordings[key] = path
     return recordings
 
 
 def _expand(given: Path) -> list[tuple[str, Path]]:
     if given.is_dir():
         return [(str(Path(name).with_suffix("").as_posix()), given / name) for name in audio_files(given)]
-    if given.suffix == ".jsonl":
+    if given.suffix == LIST:
         return _listed(given)
     if not given.is_file():
         raise UserError(f"{given}: no such file or folder")
@@ -76,7 +84,7 @@ def _root(given: Path, row: manifest.Row) -> Path:
 
 def speakers(inputs: Sequence[Path]) -> dict[str, str]:
     """Key -> speaker, of the recordings whose manifests tell."""
-    rows = (row for given in inputs if given.suffix == ".jsonl" for row in manifest.read(given))
+    rows = (row for given in inputs if given.suffix == LIST for row in manifest.read(given))
     return {row.key: row.speaker for row in rows if row.speaker}
 
 
