@@ -23,6 +23,11 @@ class DataError(UserError, ValueError):
     """Utterances or labels that a system cannot take; a ValueError too, as scikit-learn's estimators raise."""
 
 
+def printable(text: str) -> str:
+    """Text of files and their names for a terminal: control characters and escape codes are written as in Python."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Suggest what `name` was meant to be: " (did you mean 'x'?)", or "" when nothing is near."""
     near = difflib.get_close_matches(name, list(known), n=1)

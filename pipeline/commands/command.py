@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, printable
 from pipeline.jobs import interrupts
 
 
@@ -25,8 +25,8 @@ class Command(click.Command):
             interrupts.report()
             ctx.exit(interrupts.EXIT_CODE)
         except UserError as error:
-            for line in str(error).splitlines():
-                click.echo(f"error: {line}", err=True)
+            for line in str(error).split("\n"):
+                click.echo(f"error: {printable(line)}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             sys.stderr.close()
@@ -35,7 +35,7 @@ class Command(click.Command):
             if error.strerror is None:
                 raise
             file = "" if error.filename is None else f"{error.filename}: "
-            click.echo(f"error: {file}{error.strerror}", err=True)
+            click.echo(f"error: {printable(f'{file}{error.strerror}')}", err=True)
             _give_up_output()
             ctx.exit(1)
 

@@ -11,6 +11,7 @@ from pipeline.commands.command import Command
 @click.argument("path", type=click.Path(path_type=Path))
 def inspect(path: Path) -> None:
     """Say what a feature file holds: health, extractor, params, streams, counts and size."""
+    from pipeline.errors import printable
     from pipeline.storage.feature_file import FeatureFile
     from pipeline.storage.header import SCHEMA
     from pipeline.storage.identity import canonical_json
@@ -35,4 +36,4 @@ def inspect(path: Path) -> None:
         "size": f"{path.stat().st_size / 1e6:.1f} MB",
     }
     for name, value in rows.items():
-        click.echo(f"{name:<18} {value}")
+        click.echo(printable(f"{name:<18} {value}"))

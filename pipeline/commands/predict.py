@@ -20,6 +20,7 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
     MODEL is an experiment or a fusion of the project in the working folder, or a folder of trained models
     (data/models/NAME, or a copy of it). Probabilities are the mean over the folds' models.
     """
+    from pipeline.errors import printable
     from pipeline.experiments.predictions import csv_text, write_csv
     from pipeline.serving import recordings
     from pipeline.serving.models import find_models
@@ -30,7 +31,7 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
     if out is not None:
         paths.check_writable("--out", out, [*inputs, *found.values()])
     for line in source.described():
-        click.echo(line, err=True)
+        click.echo(printable(line), err=True)
     probabilities = predict(source, found, recordings.speakers(inputs), device, workers)
     classes = source.leaves()[0].card.classes
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]
