@@ -12,9 +12,23 @@ from pipeline.commands.command import Command
 @click.argument("model")
 @click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="CSV file; default: standard output.")
+@click.option(
+    "--ssl-model",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the self-supervised model, in the place of the one that the trained models name.",
+)
+@click.option("--download", is_flag=True, help="Fetch that model from its hub if the cache does not have it.")
 @click.option("--device", help="torch device (SER_DEVICE; default: a GPU where there is one).")
 @click.option("--workers", type=click.IntRange(1), help="Worker processes (SER_WORKERS; default: all cores).")
-def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str | None, workers: int | None) -> None:
+def predict(
+    model: str,
+    inputs: tuple[Path, ...],
+    out: Path | None,
+    ssl_model: Path | None,
+    download: bool,
+    device: str | None,
+    workers: int | None,
+) -> None:
     """Predict emotions of files, folders or a manifest (.jsonl) with a trained MODEL, as CSV.
 
     MODEL is an experiment or a fusion of the project in the working folder, or a folder of trained models
@@ -23,6 +37,7 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
     from pipeline.errors import printable
     from pipeline.experiments.predictions import csv_text, write_csv
     from pipeline.serving import recordings
+    from pipeline.serving.backbones import Backbones
     from pipeline.serving.models import find_models
     from pipeline.serving.prediction import predict
 
@@ -32,7 +47,7 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
         paths.check_writable("--out", out, [*inputs, *found.values()])
     for line in source.described():
         click.echo(printable(line), err=True)
-    probabilities = predict(source, found, recordings.speakers(inputs), device, workers)
+    probabilities = predict(source, found, recordings.speakers(inputs), device, workers, Backbones(ssl_model, download))
     classes = source.leaves()[0].card.classes
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]
     rows = [

@@ -28,7 +28,18 @@ def _as_mapping(given: Any) -> Any:
     return classes
 
 
-def _check_class_name(name: str) -> None:
+LONGEST_CLASS = 100
+"""characters of a class's name"""
+
+
+def check_class_name(name: str) -> None:
+    """Refuse a name that could be more than a word in a table's header.
+
+    Raises:
+        ValueError: it could.
+    """
+    if len(name) > LONGEST_CLASS:
+        raise ValueError(f"the class {name[:20]!r}... has {len(name)} characters, and {LONGEST_CLASS} are the most")
     if not name.replace("_", "").isalnum() or not name.isascii():
         raise ValueError(f"the class {name!r} may hold only letters, digits and '_'")
 
@@ -36,7 +47,7 @@ def _check_class_name(name: str) -> None:
 def _check_labels(classes: dict[str, list[str]]) -> dict[str, list[str]]:
     taken: dict[str, str] = {}
     for name, labels in classes.items():
-        _check_class_name(name)
+        check_class_name(name)
         if not labels:
             raise ValueError(f"the class {name!r} has no labels")
         for label in labels:

@@ -19,6 +19,8 @@ from pipeline.config.protocols import has_validation
 from pipeline.experiments.cost import Cost
 from pipeline.experiments.experiment import Experiment
 from pipeline.experiments.fold_result import PARTS, FoldResult, Predicted
+from pipeline.experiments.model_card import FORMAT
+from pipeline.experiments.model_folder import CARD, digest, numbers_file
 from pipeline.experiments.predictions import Predictions, write_json
 from pipeline.experiments.protocols import Fold, inner_folds, is_speaker_dependent
 from pipeline.jobs.executors import open_executor, run_all, single_thread, worker_count
@@ -62,8 +64,9 @@ def cross_validate(
     predictions = _collected(experiment, folds, results)
     predictions.card["cost"] = cost.card()
     trained = [[experiment.classes[i] for i in result.classes] for result in results]
-    card = {**predictions.card, "classes": experiment.classes, "folds": trained, "features": _features(experiment)}
-    write_json(models / "card.json", card)
+    weights = [digest(numbers_file(models, number).read_bytes()) for number in range(len(folds))]
+    known = {"classes": experiment.classes, "folds": trained, "features": _features(experiment), "weights": weights}
+    write_json(models / CARD, {"format": FORMAT, **predictions.card, **known})
     predictions.card.update(_twins(experiment))
     journal.remove()
     return predictions, cost
@@ -152,7 +155,7 @@ def _model_file(model: "System") -> bytes:
 def _moved(journal: Journal, number: int, models: Path) -> FoldResult:
     """One fold's result, whose model goes from the journal to the folder `models`, and does not stay in memory."""
     result = FoldResult.from_arrays(journal.load(number))
-    with atomic_path(models / f"fold_{number:02d}.safetensors") as temporary:
+    with atomic_path(numbers_file(models, number)) as temporary:
         temporary.write_bytes(result.model)
     return replace(result, model=b"")
 

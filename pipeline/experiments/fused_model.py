@@ -7,51 +7,58 @@
 - `branches/NAME/`: the models of each experiment below it, and the card and numbers of each fusion below it, side by
   side, so that what two branches share is there once.
 
-It is read as data of a stranger: nothing of it names a file outside the folder, and nothing is run.
+It is read as `model_folder.py` says.
 """
 
 import filecmp
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.atomic import atomic_path
 from pipeline.config.fusions import FusionParams
 from pipeline.config.references import name_problem
-from pipeline.errors import ParamsError, UserError
+from pipeline.errors import UserError
 from pipeline.experiments.combiner import Combiner, Layout, Numbers
 from pipeline.experiments.fusion_fitting import restored
+from pipeline.experiments.model_folder import (
+    CARD,
+    CURE,
+    Classes,
+    Digest,
+    Name,
+    check_folds,
+    checked_numbers,
+    numbers_file,
+    read_card,
+    validated_card,
+)
 from pipeline.experiments.predictions import write_json
-from pipeline.strict import Strict, validate
+from pipeline.strict import Strict
 
-CARD = "card.json"
 BRANCHES = "branches"
-FORMAT: Final = "ser-fusion/1"
-
-Card = TypeVar("Card", bound=Strict)
-
-CURE = "copy the whole folder again, or make it anew with `dvc repro`"
+FORMAT: Final = "ser-fusion/2"
 
 
 class FusionCard(Strict):
     """What a fitted fusion says of itself."""
 
-    format: Literal["ser-fusion/1"]
-    name: str
+    format: Literal["ser-fusion/2"]
+    name: Name
     system: str
-    corpus: str
+    corpus: Name
     params: FusionParams
-    classes: list[str] = Field(min_length=2, description="C emotions")
+    classes: Classes = Field(min_length=2, description="C emotions")
     folds: list[list[str]] = Field(min_length=1, description="for each fold, the emotions in the labels fitted on")
     seed: int = Field(ge=0)
     random_backbone: bool
     speaker_dependent: bool
     transductive: bool
+    weights: list[Digest] = Field(description="of each fold's file")
 
     @field_validator("params")
     @classmethod
@@ -63,11 +70,7 @@ class FusionCard(Strict):
 
     @model_validator(mode="after")
     def _folds_are_of_its_classes(self) -> "FusionCard":
-        if len(set(self.classes)) < len(self.classes):
-            raise ValueError("an emotion stands twice")
-        for number, fitted in enumerate(self.folds):
-            if not fitted or fitted != [name for name in self.classes if name in fitted]:
-                raise ValueError(f"the emotions of fold {number} are not some of the classes, in their order")
+        check_folds(self.folds, self.classes, self.weights)
         return self
 
     def layout(self, fold: int) -> Layout:
@@ -102,7 +105,8 @@ class FittedFusion:
         for name in self.card.params.of:
             _add_branch(name, sources[name], folder / BRANCHES)
         for number, combiner in enumerate(self.folds):
-            _write_numbers(numbers_file(folder, number), combiner.numbers)
+            with atomic_path(numbers_file(folder, number)) as temporary:
+                temporary.write_bytes(encoded(combiner.numbers))
         write_json(folder / CARD, self.card.model_dump(mode="json") | {"params": self.card.params.used()})
 
     @classmethod
@@ -116,60 +120,23 @@ class FittedFusion:
         return cls(card, [_read_fold(card, number, folder) for number in range(len(card.folds))])
 
 
-def numbers_file(folder: Path, fold: int) -> Path:
-    """The file of one fold, in a folder of models or of a fusion."""
-    return folder / f"fold_{fold:02d}.safetensors"
+def encoded(numbers: Numbers) -> bytes:
+    """Numbers as their file has them."""
+    from safetensors.numpy import save
 
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """What a folder's `card.json` says, be it of trained models or of a fusion.
-
-    Raises:
-        UserError: there is none, or it is damaged.
-    """
-    path = folder / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {CURE}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: is no card of trained models ({error}); {CURE}") from error
-    if not isinstance(card, dict):
-        raise UserError(f"{path}: is no card of trained models; {CURE}")
-    return card
-
-
-def validated_card(kind: type[Card], card: Mapping[str, Any], folder: Path) -> Card:
-    """A card by its schema.
-
-    Raises:
-        UserError: it does not follow it; the first mistake is named.
-    """
-    try:
-        return validate(kind, card)
-    except ParamsError as error:
-        problem = str(error).splitlines()[0]
-        raise UserError(f"{folder / CARD}: is no card of trained models ({problem}); {CURE}") from error
+    return bytes(save(dict(numbers)))
 
 
 def _read_fold(card: FusionCard, fold: int, folder: Path) -> Combiner:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    path = numbers_file(folder, fold)
+    data = checked_numbers(folder, fold, card.weights[fold])
     try:
-        return restored(card.params, load(path.read_bytes()), card.layout(fold))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {CURE}") from error
+        return restored(card.params, load(data), card.layout(fold))
     except (SafetensorError, LookupError, TypeError, ValueError) as error:
+        path = numbers_file(folder, fold)
         raise UserError(f"{path}: does not hold the numbers of {card.system} ({error}); {CURE}") from error
-
-
-def _write_numbers(path: Path, numbers: Numbers) -> None:
-    from safetensors.numpy import save
-
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(save(dict(numbers)))
 
 
 def _add_branch(name: str, source: Path, shelf: Path) -> None:

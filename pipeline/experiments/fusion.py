@@ -14,8 +14,9 @@ from pipeline.config.fusions import FusionParams
 from pipeline.errors import UserError
 from pipeline.experiments.combiner import Combiner, Examples, Probabilities
 from pipeline.experiments.cross_fitting import cross_fits
-from pipeline.experiments.fused_model import FORMAT, FittedFusion, FusionCard
+from pipeline.experiments.fused_model import FORMAT, FittedFusion, FusionCard, encoded
 from pipeline.experiments.fusion_fitting import fit
+from pipeline.experiments.model_folder import digest
 from pipeline.experiments.predictions import Predictions
 
 Indices = NDArray[np.int64]
@@ -86,9 +87,9 @@ class Fusion:
         labels = [set(self.members[0].labels(self._fit_rows(number))) for number in range(len(self.fitted))]
         folds = [[name for i, name in enumerate(classes) if i in seen] for seen in labels]
         about = {key: card[key] for key in ("name", "system", "corpus", "seed", *MARKS)}
-        return FittedFusion(
-            FusionCard(format=FORMAT, params=self.params, classes=classes, folds=folds, **about), self.fitted
-        )
+        weights = [digest(encoded(combiner.numbers)) for combiner in self.fitted]
+        known = FusionCard(format=FORMAT, params=self.params, classes=classes, folds=folds, weights=weights, **about)
+        return FittedFusion(known, self.fitted)
 
     def predictions(self) -> Predictions:
         """The fused probabilities of the parts that every branch has.

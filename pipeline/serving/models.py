@@ -9,19 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
 
 from pipeline import paths
 from pipeline.errors import ParamsError, UserError, nearest
-from pipeline.experiments.fused_model import BRANCHES, CARD, CURE, FittedFusion, numbers_file, read_card, validated_card
+from pipeline.experiments.fused_model import BRANCHES, FittedFusion
+from pipeline.experiments.model_card import ModelCard
+from pipeline.experiments.model_folder import CARD, CURE, checked_numbers, numbers_file, read_card, validated_card
 from pipeline.extraction.recipe import make_extractor
 from pipeline.features import find_extractor
 from pipeline.features.base import Extractor
+from pipeline.features.ssl.streams import TINY
 from pipeline.jobs.workplace import Workplace
+from pipeline.serving.backbones import ONLY_HERE, Backbones
 from pipeline.strict import Strict, validate
 from pipeline.systems import find_system
 from pipeline.systems.view import View
@@ -30,34 +33,10 @@ if TYPE_CHECKING:
     from pipeline.systems.system import System
 
 Probabilities = NDArray[np.float64]
+Params = TypeVar("Params", bound=Strict)
 
 SLACK = 1e-3
 """by which a probability may be below 0, and a sum beside 1, for rounding"""
-
-
-class Recipe(Strict):
-    """How the features of a role were computed in training."""
-
-    extractor: str
-    version: str
-    params: dict[str, Any]
-    weights: str = Field(description="SHA-256 of the self-supervised model's weights, or nothing")
-
-
-class ModelCard(Strict):
-    """What an experiment's trained models say of themselves, as far as a prediction needs it."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    name: str
-    system: str
-    corpus: str
-    params: dict[str, Any]
-    classes: list[str] = Field(min_length=1, description="the experiment's emotions")
-    folds: list[list[str]] = Field(min_length=1, description="those that each fold's model was trained on")
-    features: dict[str, Recipe] = Field(min_length=1, description="by role")
-    seed: int = Field(ge=0)
-    random_backbone: bool
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,10 +53,13 @@ class Model:
         Raises:
             UserError: there is none, or it is of another program.
         """
-        card = validated_card(ModelCard, read_card(folder), folder)
-        if unknown := {name for fold in card.folds for name in fold} - {*card.classes}:
-            raise UserError(f"{folder / CARD}: a fold has {min(unknown)!r}, which is none of the classes; {CURE}")
-        return cls(folder, card)
+        given = read_card(folder)
+        if "format" not in given:
+            raise UserError(
+                f"{folder / CARD}: has no format, so it is of an earlier version, which kept no digests of its files; "
+                "train it again with `dvc repro`"
+            )
+        return cls(folder, validated_card(ModelCard, given, folder))
 
     def __repr__(self) -> str:
         return f"Model({self.folder}: {self.card.system}, {len(self.card.folds)} folds)"
@@ -98,17 +80,24 @@ class Model:
         """Its own probabilities (folds, N, classes) among those of all models, by folder."""
         return leaves[self.folder]
 
-    def extractors(self, workplace: Workplace) -> dict[str, Extractor[Any]]:
+    @property
+    def wants_backbone(self) -> bool:
+        """Whether it needs a self-supervised model that is not made here."""
+        named = [self.card.params, *(recipe.params for recipe in self.card.features.values())]
+        return any(params.get("model", TINY) != TINY for params in named)
+
+    def extractors(self, workplace: Workplace, backbones: Backbones = ONLY_HERE) -> dict[str, Extractor[Any]]:
         """Role -> the extractor of its features, as they were in training.
 
         Raises:
             UserError: this program computes them in another way, or the self-supervised model has other weights.
         """
-        return {role: self._extractor(role, recipe, workplace) for role, recipe in self.card.features.items()}
+        return {role: self._extractor(role, workplace, backbones) for role in self.card.features}
 
-    def _extractor(self, role: str, recipe: Recipe, workplace: Workplace) -> Extractor[Any]:
+    def _extractor(self, role: str, workplace: Workplace, backbones: Backbones) -> Extractor[Any]:
+        recipe = self.card.features[role]
         kind = find_extractor(recipe.extractor)
-        params = validate(kind.Params, recipe.params, f"{self.folder / CARD}: {role}")
+        params = self._validated(kind.Params, self._placed(recipe.params, backbones), f"features.{role}.params")
         extractor = make_extractor(kind, params, workplace)
         for what, ours, theirs in (
             ("version", extractor.version, recipe.version),
@@ -121,18 +110,30 @@ class Model:
                 )
         return extractor
 
-    def probabilities(self, X: View, device: str) -> Probabilities:
+    def _placed(self, params: Mapping[str, Any], backbones: Backbones) -> dict[str, Any]:
+        """Params, with the folder of the self-supervised model that they name, if they do."""
+        name = params.get("model")
+        return {**params, "model": backbones.place(name, self.folder)} if isinstance(name, str) else {**params}
+
+    def _validated(self, kind: type[Params], params: Mapping[str, Any], key: str) -> Params:
+        try:
+            return validate(kind, params, key)
+        except ParamsError as error:
+            raise UserError(f"{self.folder / CARD}: {str(error).splitlines()[0]}; {CURE}") from error
+
+    def probabilities(self, X: View, device: str, backbones: Backbones = ONLY_HERE) -> Probabilities:
         """Each fold's probabilities of all classes, (folds, N, classes).
 
         Raises:
             UserError: a fold's file is missing or damaged.
         """
         kind, classes = find_system(self.card.system).load(), self.card.classes
-        settings = validate(kind.Params, self.card.params, f"{self.folder / CARD}: params")
+        settings = self._validated(kind.Params, self._placed(self.card.params, backbones), "params")
         probabilities = np.zeros((len(self.card.folds), len(X), len(classes)))
         for number, own in enumerate(self.card.folds):
             columns = [classes.index(name) for name in own]
             model = kind(**dict(settings), seed=self.card.seed, device=device)
+            checked_numbers(self.folder, number, self.card.weights[number])
             probabilities[number][:, columns] = _predicted(model, numbers_file(self.folder, number), X, own)
         return _sound(probabilities, self.folder)
 
@@ -162,8 +163,6 @@ def _predicted(model: "System", path: Path, X: View, classes: Sequence[str]) -> 
 def _loaded(model: "System", path: Path, X: View, classes: Sequence[str]) -> "System":
     from safetensors import SafetensorError
 
-    if not path.is_file():
-        raise UserError(f"{path}: is missing; {CURE}")
     try:
         _check_numbers(path)
         return model.load(path, X, classes)
@@ -249,9 +248,17 @@ def _parts_below(folder: Path) -> dict[str, Part]:
         name, *ahead = ahead
         if name not in parts:
             place = folder / BRANCHES / name
-            parts[name] = FittedFusion.read(place) if "format" in read_card(place) else Model.read(place)
+            parts[name] = _read(place)
             ahead = [*_branches(parts[name]), *ahead]
     return parts
+
+
+def _read(folder: Path) -> Part:
+    return FittedFusion.read(folder) if _is_fusion(folder) else Model.read(folder)
+
+
+def _is_fusion(folder: Path) -> bool:
+    return str(read_card(folder).get("format", "")).startswith("ser-fusion/")
 
 
 def _branches(part: Part) -> list[str]:
@@ -279,7 +286,7 @@ def find_models(name: str) -> Model | FusedModel:
     """
     for folder in (Path(name), paths.models(name)):
         if (folder / CARD).is_file():
-            return FusedModel.read(folder) if "format" in read_card(folder) else Model.read(folder)
+            return FusedModel.read(folder) if _is_fusion(folder) else Model.read(folder)
     trained = sorted(path.parent.name for path in paths.models("").glob(f"*/{CARD}"))
     raise ParamsError(
         f"{name}: no folder of trained models, nor a trained experiment or fusion of this project"

@@ -1,7 +1,7 @@
 """What the classical systems share: one vector an utterance, standardised, and a model that is a few arrays."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
-from pipeline.systems.arrays import Data, Labels
+from pipeline.systems.arrays import Data, Labels, as_view
 from pipeline.systems.functionals import vectors
 from pipeline.systems.normalisation import GROUPS
 from pipeline.systems.system import System, unreported
@@ -23,7 +23,8 @@ Numbers = dict[str, FloatArray]
 class Classical(System):
     """A classifier over a `View` whose fitted model is a few arrays; scikit-learn fits it, and nothing is pickled.
 
-    Subclasses set `name`, `roles` and `Params`, and give `train` and `probabilities`. The device is of no use here.
+    Subclasses set `name`, `roles` and `Params`, and give `train`, `shapes` and `probabilities`. The device is of no use
+    here.
     """
 
     uses_validation = False
@@ -35,6 +36,10 @@ class Classical(System):
     @abstractmethod
     def probabilities(self, z: FloatArray) -> FloatArray:
         """Class probabilities (N, classes) of standardised vectors, by `numbers_`."""
+
+    @abstractmethod
+    def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:
+        """Of the arrays that `train` gives; None for any length."""
 
     def fit(
         self,
@@ -108,15 +113,35 @@ class Classical(System):
             temporary.write_bytes(save(self.numbers_))
 
     def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
-        """Read numbers that `save` wrote; returns the fitted classifier."""
+        """Read numbers that `save` wrote; returns the fitted classifier.
+
+        Raises:
+            ValueError: they are not those of this system, for features as those of X and these classes.
+        """
         from safetensors.numpy import load_file
 
         self.classes_ = np.array(classes, dtype=str)
-        self.numbers_ = load_file(path)
+        numbers, dims = load_file(path), vectors(as_view(self, X)).shape[1]
+        _check(numbers, {"mean": (dims,), "scale": (dims,)} | self.shapes(dims, len(classes)))
+        self.numbers_ = numbers
         return self
 
     def _standardised(self, table: FloatArray) -> FloatArray:
         return np.asarray((table - self.numbers_["mean"]) / self.numbers_["scale"])
+
+
+def _check(numbers: Numbers, shapes: Mapping[str, tuple[int | None, ...]]) -> None:
+    """Refuse arrays of other names, types or shapes, or a scale to divide by that is none."""
+    for name in sorted({*numbers} ^ {*shapes}):
+        raise ValueError(f"{name} is {'missing' if name in shapes else 'unknown'}")
+    for name, shape in shapes.items():
+        array = numbers[name]
+        if array.dtype != np.float64 or array.ndim != len(shape):
+            raise ValueError(f"{name} is {array.dtype} of {array.ndim} dimensions")
+        if any(wanted not in (None, length) for wanted, length in zip(shape, array.shape, strict=True)):
+            raise ValueError(f"{name} has the shape {array.shape} and not {shape}; the features differ from training")
+    if not (numbers["scale"] > 0).all():
+        raise ValueError("scale has numbers that are not above 0")
 
 
 def softmax(logits: FloatArray) -> FloatArray:

@@ -1,7 +1,8 @@
 """What the neural systems share: a scikit-learn classifier whose training loop is skorch's."""
 
+import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,7 @@ class NeuralSystem(System):
         return found / found.sum(axis=1, keepdims=True)
 
     def save(self, path: Path) -> None:
-        """Write what was trained to `path` as safetensors: not the weights that stayed as they were given."""
+        """Write what was trained to `path` as safetensors: of weights that stayed as they were given, the digest."""
         from safetensors.torch import save
 
         from pipeline.atomic import atomic_path
@@ -116,25 +117,36 @@ class NeuralSystem(System):
             for name, value in net.module_.state_dict().items()
             if name not in _frozen(net.module_)
         }
+        frozen = _frozen_digest(self.nets_[0].module_)
         with atomic_path(path) as temporary:
-            temporary.write_bytes(save(weights))
+            temporary.write_bytes(save(weights, {FROZEN: frozen} if frozen else None))
 
     def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
-        """Read what `save` wrote, for features as those of X; returns the trained classifier."""
+        """Read what `save` wrote, for features as those of X; returns the trained classifier.
+
+        Raises:
+            UserError: it is of another system, of other params, or on another pretrained model.
+            ValueError: a standard deviation to divide by is none.
+        """
+        from safetensors import safe_open
         from safetensors.torch import load_file
 
         X = as_view(self, X, fitting=True)
         self.classes_ = np.array(classes, dtype=str)
-        weights = load_file(path)
+        with safe_open(path, "numpy") as file:
+            frozen = (file.metadata() or {}).get(FROZEN, "")
+        weights, settings = load_file(path), self.settings()
+        if {name.partition(".")[0] for name in weights} != {str(number) for number in range(settings.seeds)}:
+            raise UserError(f"{path}: is of another system or of other params (its networks are not {settings.seeds})")
         self.nets_ = []
-        for number in range(1 + max(int(name.split(".")[0]) for name in weights)):
+        for number in range(settings.seeds):
             network = self.network(X, len(self.classes_))
-            own = {name.split(".", 1)[1]: w for name, w in weights.items() if name.startswith(f"{number}.")}
-            missing, unknown = network.load_state_dict(own, strict=False)
-            if unknown or set(missing) - _frozen(network):
-                raise UserError(f"{path}: is of another system or of other params")
+            own = {name.partition(".")[2]: w for name, w in weights.items() if name.startswith(f"{number}.")}
+            _check_belongs(network, own, frozen, path)
+            network.load_state_dict(own, strict=False)
+            _check_scales(network)
             seed, loss = self.seed + number, self.loss(None, 0.0)
-            net = make_loop(network, loss, self.settings(), len(classes), seed, self.device, on_epoch=unreported)
+            net = make_loop(network, loss, settings, len(classes), seed, self.device, on_epoch=unreported)
             self.nets_.append(net.initialize())
         return self
 
@@ -206,6 +218,38 @@ class NeuralSystem(System):
         if unknown:
             raise DataError(f"emotion {str(min(unknown))!r} is validated on but not trained on")
         return np.searchsorted(self.classes_, labels).astype(np.int64)
+
+
+FROZEN = "frozen"
+"""metadata of a file: digest of the pretrained weights that are not in it"""
+
+
+def _frozen_digest(network: nn.Module) -> str:
+    """Hex SHA-256 of the weights that stay as they were pretrained; "" where there are none."""
+    frozen = sorted((name, p) for name, p in network.named_parameters() if not p.requires_grad)
+    state = hashlib.sha256()
+    for name, values in frozen:
+        state.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        state.update(values.detach().cpu().contiguous().numpy().tobytes())
+    return state.hexdigest() if frozen else ""
+
+
+def _check_belongs(network: nn.Module, weights: Mapping[str, Tensor], frozen: str, path: Path) -> None:
+    """Refuse tensors of other names, shapes or types than a network's, or trained on another pretrained model."""
+    wanted = {name: value for name, value in network.state_dict().items() if name not in _frozen(network)}
+    for name in sorted({*wanted} ^ {*weights}):
+        raise UserError(f"{path}: is of another system or of other params ({name})")
+    for name, value in weights.items():
+        if (value.dtype, value.shape) != (wanted[name].dtype, wanted[name].shape):
+            raise UserError(f"{path}: is of another system or of other params ({name} is {value.dtype}, {value.shape})")
+    if _frozen_digest(network) != frozen:
+        raise UserError(f"{path}: was trained on other weights of the pretrained model; give that one")
+
+
+def _check_scales(network: nn.Module) -> None:
+    for layer in network.modules():
+        if isinstance(layer, Standardize) and not bool((layer.std > 0).all()):
+            raise ValueError("a standard deviation to divide by is not above 0")
 
 
 def _frozen(network: nn.Module) -> set[str]:

@@ -51,6 +51,10 @@ class Pooled(Classical):
             coefficients, bias = (np.concatenate([np.zeros_like(part), part]) for part in (coefficients, bias))
         return {"weight": coefficients, "bias": bias}
 
+    def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:
+        """Of weights and biases."""
+        return {"weight": (classes, dims), "bias": (classes,)}
+
     def probabilities(self, z: FloatArray) -> FloatArray:
         """Softmax of the linear scores."""
         return softmax(z @ self.numbers_["weight"].T + self.numbers_["bias"])

@@ -44,6 +44,10 @@ class SVM(Classical):
         scores, held_out = self._out_of_fold(z, codes, X)
         return {**numbers, "factor": np.array([best_factor(scores, held_out)])}
 
+    def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:
+        """Of support vectors, as many as there are, coefficients, biases and the factor."""
+        return {"vectors": (None, dims), "coefficients": (classes, None), "bias": (classes,), "factor": (1,)}
+
     def probabilities(self, z: FloatArray) -> FloatArray:
         """Softmax of the scaled scores."""
         return softmax(self.numbers_["factor"] * self.scores(z, self.numbers_))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -44,6 +45,12 @@ def written(tmp_path):
     """A logistic regression's folder."""
     fusion().model().write(tmp_path / "f", models(tmp_path / "models"))
     return tmp_path / "f"
+
+
+def signed(folder):
+    """Let the card say the digests of the files that are there, as a stranger can too."""
+    files = [folder / f"fold_{number:02d}.safetensors" for number in range(FOLDS)]
+    edited(folder, weights=[sha256(path.read_bytes()).hexdigest() for path in files])
 
 
 def edited(folder, **changes):
@@ -138,13 +145,13 @@ def test_a_branch_without_models(gone, says, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"format": "ser-fusion/2"}, "format: .*'ser-fusion/1'"),
+        ({"format": "ser-fusion/1"}, "format: .*'ser-fusion/2'"),
         ({"folds": []}, "folds: list should have at least 1 item"),
         ({"folds": [["angry", "glad"]] * 3}, "the emotions of fold 0 are not some of the classes"),
         ({"folds": [["happy", "angry"]] * 3}, "the emotions of fold 0 are not some of the classes"),
         ({"folds": [[]] * 3}, "the emotions of fold 0 are not some of the classes"),
         ({"classes": ["angry", 7]}, "classes.1: input should be a valid string; it is 7"),
-        ({"classes": ["angry", "angry", "happy", "sad"]}, "an emotion stands twice"),
+        ({"classes": ["angry", "angry", "happy", "sad"]}, "classes: an emotion stands twice"),
         ({"seed": "0"}, "seed: input should be a valid integer"),
         ({"open": "sesame"}, "open: unknown key"),
         ({"params": {"of": ["a", "../../etc"]}}, r"params: name '\.\./\.\./etc' may hold only letters"),
@@ -184,6 +191,7 @@ def test_a_card_that_is_none(written, text):
 def test_numbers_that_are_not_the_methods(written, change, says):
     path = written / "fold_01.safetensors"
     save_file({name: np.ascontiguousarray(array) for name, array in change(load_file(path)).items()}, path)
+    signed(written)
     with pytest.raises(UserError, match=rf"fold_01\.safetensors: does not hold the numbers of .* \({says}\); copy"):
         FittedFusion.read(written)
 
@@ -192,18 +200,22 @@ def test_numbers_that_are_not_the_methods(written, change, says):
 def test_a_file_cut_short(written, keep):
     path = written / "fold_01.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r"fold_01\.safetensors: is not the file that card\.json was written for"):
+        FittedFusion.read(written)
+    signed(written)
     with pytest.raises(UserError, match=r"fold_01\.safetensors: does not hold the numbers of fusion"):
         FittedFusion.read(written)
 
 
 def test_a_file_less(written):
     (written / "fold_02.safetensors").unlink()
-    with pytest.raises(UserError, match=r"fold_02\.safetensors: cannot be read \(No such file or directory\); copy"):
+    with pytest.raises(UserError, match=r"fold_02\.safetensors: is missing; copy"):
         FittedFusion.read(written)
 
 
 def test_another_methods_numbers(written, tmp_path):
     fusion(method="gated").model().write(tmp_path / "gated", {name: tmp_path / "models" / name for name in "ab"})
     shutil.copy(tmp_path / "gated/fold_00.safetensors", written)
+    signed(written)
     with pytest.raises(UserError, match=r"fold_00\.safetensors: does not hold .* \(bias is missing\)"):
         FittedFusion.read(written)

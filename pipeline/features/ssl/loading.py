@@ -169,18 +169,35 @@ def _folder(model: str) -> Path:
 
     Loading from a folder, never by name, keeps `transformers` from asking a conversion service for safetensors.
     """
-    if Path(model).is_dir():
-        return Path(model)
+    return Path(model) if Path(model).is_dir() else hub_folder(model)
+
+
+def hub_folder(model: str, download: bool = True) -> Path:
+    """The folder of a hub model in the Hugging Face cache, fetched first where it is not there.
+
+    Args:
+        model: its name.
+        download: whether the hub may be asked.
+
+    Raises:
+        UserError: it cannot be had.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
     try:
-        folder = Path(snapshot_download(model, allow_patterns=_SETTINGS + _SAFETENSORS))
+        only = not download
+        folder = Path(snapshot_download(model, allow_patterns=_SETTINGS + _SAFETENSORS, local_files_only=only))
         if not any(folder.glob("model*.safetensors")):
-            folder = Path(snapshot_download(model, allow_patterns=_SETTINGS + _PICKLES))
+            folder = Path(snapshot_download(model, allow_patterns=_SETTINGS + _PICKLES, local_files_only=only))
     except HFValidationError as error:
         raise UserError(f"no model folder {model!r} here, and it cannot be a hub name (owner/name)") from error
     except Exception as error:  # the hub client raises its own, the HTTP library's and OSError
+        if not download:
+            raise UserError(
+                f"the self-supervised model {model!r} is not in the Hugging Face cache, and the hub is asked only "
+                "with --download; its folder can be given as --ssl-model PATH"
+            ) from error
         raise UserError(
             f"cannot get the model {model!r}: it is not a folder here, not in the Hugging Face cache, and the hub did "
             f"not give it ({_gist(error)}). Run `hf download {model}` with a network, give the path of a local "

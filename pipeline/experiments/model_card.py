@@ -1,0 +1,82 @@
+"""What an experiment's trained models say of themselves: the schema `ser-model/1` of their `card.json`."""
+
+from typing import Any, Final, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.protocols import ProtocolParams
+from pipeline.corpora.emotions import EMOTIONS
+from pipeline.experiments.model_folder import Classes, Digest, Name, check_folds
+from pipeline.features.ssl.streams import TINY
+from pipeline.strict import Strict
+from pipeline.systems import find_system, systems
+
+FORMAT: Final = "ser-model/1"
+
+
+class Recipe(Strict):
+    """How the features of a role were computed in training."""
+
+    extractor: str
+    version: str
+    params: dict[str, Any]
+    weights: str = Field(
+        pattern="^([0-9a-f]{64})?$", description="SHA-256 of the self-supervised model's weights, or nothing"
+    )
+
+
+class Cost(Strict):
+    """What a prediction costs; nothing where that is not known."""
+
+    parameters: int
+    pretrained_parameters: int | None
+    operations: float | None
+    pretrained_operations: float | None
+
+
+class ModelCard(Strict):
+    """The card; every key is there, and no other."""
+
+    format: Literal["ser-model/1"]
+    name: Name
+    system: str
+    corpus: Name
+    emotions: dict[str, list[str]] | None = Field(description="class -> the labels merged into it; nothing for labels")
+    protocol: ProtocolParams
+    speaker_dependent: bool
+    random_backbone: bool
+    transductive: bool
+    params: dict[str, Any]
+    inputs: dict[str, str] = Field(description="role -> extractor")
+    seed: int = Field(ge=0, le=2**32 - 1)
+    cost: Cost
+    classes: Classes = Field(min_length=1, description="the experiment's emotions")
+    folds: list[list[str]] = Field(min_length=1, description="those that each fold's model was trained on")
+    features: dict[str, Recipe] = Field(min_length=1, description="by role")
+    weights: list[Digest] = Field(description="of each fold's file")
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> "ModelCard":
+        if self.classes != sorted(self.classes):
+            raise ValueError("the classes are not in the order of the alphabet")
+        for name in self.classes:
+            if name not in (EMOTIONS if self.emotions is None else self.emotions):
+                raise ValueError(f"the class {name!r} is none of the emotions")
+        check_folds(self.folds, self.classes, self.weights)
+        self._check_roles()
+        models = [self.params.get("model"), *(recipe.params.get("model") for recipe in self.features.values())]
+        if self.random_backbone != (TINY in models):
+            raise ValueError(f"random_backbone is {self.random_backbone}, and the models are {models}")
+        return self
+
+    def _check_roles(self) -> None:
+        if self.system not in systems():
+            raise ValueError(f"there is no system {self.system!r}")
+        system = find_system(self.system)
+        if missing := {*system.roles} - {*self.features}:
+            raise ValueError(f"{self.system} has no {min(missing)}")
+        for role, recipe in self.features.items():
+            if role not in (*system.roles, *system.optional) or recipe.extractor not in system.extractors(role):
+                raise ValueError(f"{self.system} takes no {role!r} made by {recipe.extractor!r}")
+        if self.inputs != {role: recipe.extractor for role, recipe in self.features.items()}:
+            raise ValueError("inputs and features differ")
