@@ -33,7 +33,7 @@ def encoded(
 def recording(folder: Path, data: bytes, name: str = "a.wav") -> list[str]:
     """A command that reads a recording of these bytes."""
     (folder / name).write_bytes(data)
-    return ["pipeline.cli", "extract", "mfcc", str(folder / name), "--out", str(folder / "out.h5")]
+    return ["extract", "mfcc", str(folder / name), "--out", str(folder / "out.h5")]
 
 
 def put(data: bytes, at: int, new: bytes) -> bytes:
@@ -166,18 +166,18 @@ for kind, suffix in (("AIFF", "aiff"), ("AU", "au"), ("CAF", "caf"), ("W64", "w6
 @bad_input("a folder named .wav", says="has no audio file")
 def folder_named_wav(folder: Path) -> list[str]:
     (folder / "sad/a.wav").mkdir(parents=True)
-    return ["pipeline.cli", "extract", "mfcc", str(folder / "sad"), "--out", str(folder / "out.h5")]
+    return ["extract", "mfcc", str(folder / "sad"), "--out", str(folder / "out.h5")]
 
 
 @bad_input("a pipe named .wav", says="is no regular file")
 def pipe_named_wav(folder: Path) -> list[str]:
     (folder / "sad").mkdir()
     os.mkfifo(folder / "sad/a.wav")
-    return ["pipeline.cli", "extract", "mfcc", str(folder / "sad"), "--out", str(folder / "out.h5")]
+    return ["extract", "mfcc", str(folder / "sad"), "--out", str(folder / "out.h5")]
 
 
 @bad_input("a link to nothing named .wav", says="No such file")
 def broken_link(folder: Path) -> list[str]:
     (folder / "sad").mkdir()
     (folder / "sad/a.wav").symlink_to(folder / "gone.wav")
-    return ["pipeline.cli", "extract", "mfcc", str(folder / "sad"), "--out", str(folder / "out.h5")]
+    return ["extract", "mfcc", str(folder / "sad"), "--out", str(folder / "out.h5")]
