@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -236,6 +237,9 @@ def test_models_card_and_predictions_are_written(run, tmp_path):
     assert card.pop("classes") == ["angry", "happy", "sad"]
     assert card.pop("folds") == [["angry", "happy", "sad"]] * 3
     assert {role: said["version"] for role, said in card.pop("features").items()} == {"logmel": "1"}
+    assert card.pop("format") == "ser-model/1"
+    files = [(tmp_path / "models" / f"fold_{number:02d}.safetensors").read_bytes() for number in range(3)]
+    assert card.pop("weights") == [sha256(data).hexdigest() for data in files]
     assert card == found.card
     assert card["corpus"] == "toy"
     assert card["system"] == "toy"
