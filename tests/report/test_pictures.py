@@ -60,6 +60,17 @@ def test_a_confusion_of_few_or_many_classes(classes):
     assert {str(count) for count in counts.flat} <= {*words}
 
 
+def test_long_counts_have_larger_cells():
+    def width(count):
+        picture = svg(lambda: draw_confusion("mine", [], EMOTIONS[:4], np.full((4, 4), count)))
+        cells = ElementTree.fromstring(picture).iterfind(".//*[@id='QuadMesh_1']/*")
+        xs = [float(x) for x in re.findall(r"[ML] ([\d.]+) ", next(cells).get("d"))]
+        return max(xs) - min(xs)
+
+    assert width(1) == width(999_999)
+    assert width(12_345_678) > 8 * 0.64 * 9.5  # digits of DejaVu Sans are 0.64 em wide
+
+
 # --- curves ---
 
 

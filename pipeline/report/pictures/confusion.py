@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CELL = 0.56
-"""width and height of a cell (inches)"""
+"""width and height of a cell (inches), where a count of six digits fits"""
+DIGIT = CELL / 6
+"""what each digit of a longer count needs"""
 
 DARK = 0.7
 """recall above which the colour is too dark for black text"""
@@ -28,7 +30,7 @@ def draw_confusion(name: str, texts: Sequence[str], classes: Sequence[str], coun
     """The picture of counts (classes, classes) under a name and texts; all classes have a row and a column."""
     from matplotlib.figure import Figure
 
-    size = CELL * len(classes)
+    size = max(CELL, DIGIT * len(str(counts.max()))) * len(classes)
     figure = Figure(figsize=(size, size))
     axes = figure.add_axes((0, 0, 1, 1))
     totals = counts.sum(axis=1, keepdims=True)
