@@ -15,7 +15,7 @@ from toy_predictions import drawn, files_in, predictions
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.marks import NOTES
 from pipeline.report.pictures.confusion import draw_confusion
-from pipeline.report.pictures.curves import draw_curves, lines_of, mean_line, measures_of
+from pipeline.report.pictures.curves import choosing_measure, draw_curves, kept_points, lines_of, mean_line, measures_of
 from pipeline.report.pictures.forest import LETTER, Score, by_group, draw_forest
 from pipeline.report.pictures.svg import svg
 
@@ -81,9 +81,74 @@ def test_each_fold_is_a_line_of_its_own():
     assert lines[1].tolist() == [[1, 2], [2, 3]]
 
 
-def test_the_mean_goes_as_far_as_all_folds_do():
-    lines = lines_of([*epochs(0, 3, train_loss=0.0), *epochs(1, 2, train_loss=1.0)], "train_loss")
-    assert mean_line(lines).tolist() == [[1, 1.5], [2, 2.5]]
+def test_the_mean_is_of_the_folds_that_got_so_far_as_long_as_half_of_them_did():
+    folds = [epochs(0, 4, train_loss=0.0), epochs(1, 2, train_loss=1.0), epochs(2, 3, train_loss=2.0)]
+    lines = lines_of([row for fold in folds for row in fold], "train_loss")
+    assert mean_line(lines).tolist() == [[1, 2], [2, 3], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "parts"), [([1, 3, 3], [[1], [1, 2, 3]]), ([3, 3, 3], [[1, 2, 3]]), ([1, 1, 3], [[1]])]
+)
+def test_the_mean_is_dashed_beyond_the_shortest_fold(lengths, parts):
+    rows = [row for fold, count in enumerate(lengths) for row in epochs(fold, count, train_loss=float(fold))]
+    figure = draw_curves("mine", [], rows)
+    black = [line for line in figure.axes[0].lines if line.get_color() == "black"]
+    drawn = {line.get_linestyle(): line.get_xdata().tolist() for line in black}
+    assert [drawn[dashes] for dashes in ("-", "--") if dashes in drawn] == parts
+    assert any("dashed" in text for text in texts(svg(lambda: figure))) == (len(parts) > 1)
+
+
+@pytest.mark.parametrize(("folds", "looks"), [(1, 1), (2, 2), (10, 10), (11, 1)])
+def test_up_to_ten_folds_are_told_apart_and_named(folds, looks):
+    rows = [row for fold in range(folds) for row in epochs(fold, 3, train_loss=float(fold), valid_loss=0.1)]
+    figure = draw_curves("mine", [], rows)
+    for axes in figure.axes:
+        assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines[:folds]}) == looks
+    words = texts(svg(lambda: figure))
+    assert ("fold" in words) == (looks > 1)
+    assert ("grey: the folds; black: their mean" in words) == (folds > 10)
+
+
+def test_the_epoch_kept_is_the_first_of_the_best():
+    lines = {0: np.array([[1, 3.0], [2, 1.0], [3, 1.0], [4, 2.0]]), 1: np.array([[1, 0.5], [2, 0.5]])}
+    lowest, highest = kept_points(lines, "valid_loss"), kept_points(lines, "valid_acc")
+    assert [lowest[fold].tolist() for fold in lines] == [[[2, 1.0]], [[1, 0.5]]]
+    assert [highest[fold].tolist() for fold in lines] == [[[1, 3.0]], [[1, 0.5]]]
+
+
+@pytest.mark.parametrize(
+    ("params", "measure"),
+    [
+        ({"stop": True, "monitor": "valid_acc", "seeds": 1}, "valid_acc"),
+        ({"stop": True, "monitor": "valid_loss"}, "valid_loss"),
+        ({"stop": False, "monitor": "valid_acc", "seeds": 1}, None),
+        ({"stop": True, "monitor": "valid_acc", "seeds": 3}, None),
+        ({"c": 1.0}, None),
+    ],
+)
+def test_what_chose_the_epoch_is_known_of_one_network_that_validation_stopped(params, measure):
+    assert choosing_measure(params) == measure
+
+
+def test_the_epoch_kept_is_marked_where_validation_chose_it(tmp_path):
+    stopped = {"stop": True, "monitor": "valid_acc", "seeds": 1}
+    unseen = predictions(params=stopped)
+    unseen.curves = [{"fold": 0, "epoch": 1, "train_loss": 1.0}]
+    drawn(tmp_path, {"kept": predictions(params=stopped), "last": predictions(), "unseen": unseen})
+    note = "large dot: the epoch that was kept, the first with the highest validation accuracy"
+    pictures = {path.stem: texts(path.read_text()) for path in (tmp_path / "plots/curves").iterdir()}
+    assert {name: note in words for name, words in pictures.items()} == {"kept": True, "last": False, "unseen": False}
+
+
+def test_a_power_of_ten_stands_left_of_the_title_and_not_in_it():
+    rows = [{"fold": 0, "epoch": epoch, "train_loss": 1e6 * epoch} for epoch in (1, 2, 3)]
+    corner = r'text-anchor: (\w+)" x="([\d.]+)" y="([\d.]+)" [^>]*>{}<'
+    picture = svg(lambda: draw_curves("mine", [], rows))
+    power, title = (re.search(corner.format(word), picture) for word in ("1e6", "training loss"))
+    assert (power[1], title[1]) == ("end", "start")
+    assert float(power[2]) < float(title[2])
+    assert float(title[3]) == pytest.approx(float(power[3]), abs=3)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +177,8 @@ def test_a_panel_for_each_measure(given, grid):
 def test_curves_of_few_or_many_folds(folds, count):
     rows = [row for fold in range(folds) for row in epochs(fold, count, train_loss=float(fold), valid_acc=0.1)]
     picture = svg(lambda: draw_curves(LONG, [], rows))
-    colour = "#0072b2"
-    assert len(re.findall(f"stroke: {colour}; stroke-width: ", picture)) >= folds
+    colour = "#0072b2" if folds == 1 else "#b2b2b2"
+    assert len(re.findall(f"stroke: {colour}; stroke-width: ", picture)) >= 2 * folds
     assert len(picture) < 200_000
 
 

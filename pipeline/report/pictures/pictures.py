@@ -12,7 +12,7 @@ from pipeline.evaluation.cost import is_fusion
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.marks import notes_of, short_note
 from pipeline.report.pictures.confusion import draw_confusion
-from pipeline.report.pictures.curves import draw_curves, measures_of
+from pipeline.report.pictures.curves import choosing_measure, draw_curves, measures_of
 from pipeline.report.pictures.forest import Score, draw_forest
 from pipeline.report.pictures.svg import svg
 
@@ -39,7 +39,8 @@ def write_pictures(
         counts = np.array(results[name]["confusion"])
         _write(out / "confusion" / f"{name}.svg", svg(partial(draw_confusion, name, texts, one.classes, counts)))
         if measures_of(one.curves):
-            _write(out / "curves" / f"{name}.svg", svg(partial(draw_curves, name, texts[1:], one.curves)))
+            chosen_by = choosing_measure(one.card["params"])
+            _write(out / "curves" / f"{name}.svg", svg(partial(draw_curves, name, texts[1:], one.curves, chosen_by)))
     scores = [_score(name, results[name], one, marks[name]) for name, one in predictions.items()]
     _write(out / "scores.svg", svg(partial(draw_forest, scores, confidence)))
 

@@ -30,6 +30,9 @@ METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.45"
 """of Okabe and Ito (2008), told apart by colour-blind people and in grey"""
 
+PALETTE = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9")
+"""of theirs too, without black and those too pale for a thin line"""
+
 COORDINATES = re.compile(r'(?<= )(?:d|x|y|width|height|viewBox|transform)="[^"]*"')
 DECIMALS = re.compile(r"-?\d+\.\d{3,}")
 
