@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from toy_predictions import drawn, files_in, predictions
+from toy_predictions import ROWS, drawn, files_in, predictions
 
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.marks import NOTES
@@ -69,6 +69,34 @@ def test_long_counts_have_larger_cells():
 
     assert width(1) == width(999_999)
     assert width(12_345_678) > 8 * 0.64 * 9.5  # digits of DejaVu Sans are 0.64 em wide
+
+
+def repeated(*tests):
+    """Predictions of one fold for each of several splits, and the utterances that each tests."""
+    found = predictions(protocol={"scheme": "stratified_split", "repeats": len(tests)})
+    rows = dict(zip(found.keys, found.rows, strict=True))
+    emotions, speakers = (dict(zip(found.keys, each, strict=True)) for each in (found.emotions, found.speakers))
+    again = Predictions(found.classes, card=found.card)
+    for number, keys in enumerate(tests):
+        again.add(number, "test", keys, map(emotions.get, keys), map(speakers.get, keys), [rows[key] for key in keys])
+        again.folds.append({"train": [], "validation": [], "test": [*keys]})
+    return again
+
+
+@pytest.mark.parametrize(
+    ("tests", "title"),
+    [
+        ((4, 4), "toy, stratified_split, 2 splits x 1 fold, 4 test utterances"),
+        ((4, -4), "toy, stratified_split, 2 splits x 1 fold, 4 test utterances of each split"),
+        ((4, -6, 4), "toy, stratified_split, 3 splits x 1 fold, 4 to 6 test utterances of each split"),
+    ],
+)
+def test_a_repeated_protocol_counts_utterances_once(tmp_path, tests, title):
+    """A positive number is so many of the first utterances, a negative one, of the last."""
+    keys = [row.key for row in ROWS]
+    drawn(tmp_path, {"toy": repeated(*(keys[:count] if count > 0 else keys[count:] for count in tests))})
+    heading = " ".join(reversed(texts((tmp_path / "plots/confusion/toy.svg").read_text())))  # drawn from below
+    assert f"{title} counts: sums over the {len(tests)} splits" in heading
 
 
 # --- curves ---

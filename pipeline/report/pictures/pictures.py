@@ -35,37 +35,55 @@ def write_pictures(
     """
     marks = {name: notes_of(one.card, synthetic) for name, one in predictions.items()}
     for name, one in predictions.items():
-        texts = _texts(results[name], one, marks[name], confidence)
+        about = [_tested_on(one), ", ".join(map(short_note, marks[name]))]
+        texts = [_scores(results[name], confidence), *about, _counting(one)]
         counts = np.array(results[name]["confusion"])
         _write(out / "confusion" / f"{name}.svg", svg(partial(draw_confusion, name, texts, one.classes, counts)))
         if measures_of(one.curves):
             chosen_by = choosing_measure(one.card["params"])
-            _write(out / "curves" / f"{name}.svg", svg(partial(draw_curves, name, texts[1:], one.curves, chosen_by)))
+            _write(out / "curves" / f"{name}.svg", svg(partial(draw_curves, name, about, one.curves, chosen_by)))
     scores = [_score(name, results[name], one, marks[name]) for name, one in predictions.items()]
     _write(out / "scores.svg", svg(partial(draw_forest, scores, confidence)))
 
 
-def _texts(row: Mapping[str, Any], found: Predictions, marks: list[str], confidence: float) -> list[str]:
-    """What stands above the picture of an experiment: its scores, what it was tested on, what to beware of."""
+def _scores(row: Mapping[str, Any], confidence: float) -> str:
     ua, wa, (low, high) = 100 * row["scores"]["UA"], 100 * row["scores"]["WA"], row["interval"]["UA"]
-    return [
-        f"UA {ua:.1f} % [{confidence:.0%} interval {100 * low:.1f}, {100 * high:.1f}], WA {wa:.1f} %",
-        f"{found.card['corpus']}, {found.card['protocol']['scheme']}, {_count(row['folds'], 'fold')}, "
-        f"{_count(row['utterances'], 'test utterance')}",
-        ", ".join(map(short_note, marks)),
-    ]
+    return f"UA {ua:.1f} % [{confidence:.0%} interval {100 * low:.1f}, {100 * high:.1f}], WA {wa:.1f} %"
 
 
-def _score(name: str, row: Mapping[str, Any], found: Predictions, marks: list[str]) -> Score:
-    tested = sum(one["support"] > 0 for one in row["classes"].values())
+def _tested_on(one: Predictions) -> str:
+    """Corpus, protocol, folds and test utterances; of a repeated protocol, of each split."""
+    folds = _count(one.folds_of_a_split, "fold")
+    if one.splits > 1:
+        folds = f"{one.splits} splits x {folds}"
+    return f"{one.card['corpus']}, {one.card['protocol']['scheme']}, {folds}, {_test_utterances(one)}"
+
+
+def _test_utterances(one: Predictions) -> str:
+    """How many there are; of each split, where splits test others."""
+    tested: list[set[str]] = [set() for _ in range(one.splits)]
+    for i in one.where("test"):
+        tested[one.fold[i] // one.folds_of_a_split].add(one.keys[i])
+    fewest, most = min(map(len, tested)), max(map(len, tested))
+    if all(keys == tested[0] for keys in tested):
+        return _count(most, "test utterance")
+    return f"{'' if fewest == most else f'{fewest} to '}{_count(most, 'test utterance')} of each split"
+
+
+def _counting(one: Predictions) -> str:
+    return f"counts: sums over the {one.splits} splits" if one.splits > 1 else ""
+
+
+def _score(name: str, row: Mapping[str, Any], one: Predictions, marks: list[str]) -> Score:
     low, high = row["interval"]["UA"]
-    group = f"{found.card['corpus']}, {_count(tested, 'class', 'classes')}"
-    label = f"{name} (fusion)" if is_fusion(found.card) else name
+    label = f"{name} (fusion)" if is_fusion(one.card) else name
+    tested = sum(each["support"] > 0 for each in row["classes"].values())
+    group = f"{one.card['corpus']}, {tested} class{'' if tested == 1 else 'es'}"
     return Score(label, group, 100 / tested, 100 * row["scores"]["UA"], (100 * low, 100 * high), marks)
 
 
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _write(path: Path, text: str) -> None:
