@@ -14,6 +14,7 @@ from toy_predictions import ROWS, drawn, files_in, predictions
 
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.marks import NOTES
+from pipeline.report.pictures.class_sets import class_set_titles
 from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import choosing_measure, draw_curves, kept_points, lines_of, mean_line, measures_of
 from pipeline.report.pictures.forest import LETTER, Score, by_group, draw_forest
@@ -249,8 +250,36 @@ def test_marks_do_not_rest_on_colour():
     looks = {(m["marker"], m["markerfacecolor"] == "white") for m in (score("x", marks=mark).marker for mark in marks)}
     assert len(looks) == len(marks)
     words = texts(svg(lambda: draw_forest([score("x", marks=mark) for mark in marks], 0.95)))
-    assert {"D", "T", "S", "D R", "speaker-dependent", "transductive", "synthetic speech", "random backbone"} <= {
-        *words
+    assert {"D", "T", "S", "D R", "speaker-dependent", "transductive"} <= {*words}
+    assert {"hollow: synthetic speech", "hollow: random backbone"} <= {*words}
+
+
+def test_the_key_says_each_mark_once_beside_its_shape_and_letter():
+    marks = [[], ["dependent"], ["dependent", "transductive"], ["other_folds"], ["validation"], ["random"]]
+    words = texts(svg(lambda: draw_forest([score("x", marks=mark) for mark in marks], 0.95)))
+    key = words[words.index("test speakers are new") :]
+    assert key == [
+        *("test speakers are new", "R", "hollow: random backbone", "D", "speaker-dependent", "T", "transductive"),
+        *("F", "fitted on other folds", "V", "trained on the validation part too"),
+    ]
+
+
+@pytest.mark.parametrize(("marks", "titled"), [([], False), (["validation"], True)])
+def test_the_letters_have_a_title(marks, titled):
+    assert ("notes" in texts(svg(lambda: draw_forest([score("x", marks=marks)], 0.95)))) == titled
+
+
+def test_scores_on_other_classes_stand_apart_and_name_them():
+    sad, merged = predictions(), predictions(emotions={"angry": ["angry"], "sad": ["sad", "bored"]})
+    named = predictions(emotions={"angry": ["angry"], "sad": ["sad"]})
+    elsewhere = predictions(corpus_name="other")
+    assert class_set_titles({"sad": sad, "named": named, "elsewhere": elsewhere}) == {
+        **dict.fromkeys(("sad", "named"), "toy, 2 classes"),
+        "elsewhere": "other, 2 classes",
+    }
+    assert class_set_titles({"sad": sad, "named": named, "merged": merged}) == {
+        **dict.fromkeys(("sad", "named"), "toy: angry, sad"),
+        "merged": "toy: angry, sad (bored + sad)",
     }
 
 

@@ -17,7 +17,7 @@ WIDTH = 3.6
 """of the axis from 0 to 100 % (inches)"""
 MARKER = 6
 """size of a marker (points)"""
-NAMES, FIGURES, LETTERS = -2.5, 104, 104 + 100 * 1.65 / WIDTH
+NAMES, FIGURES, LETTERS = -2.5, 104, 104 + 100 * 1.42 / WIDTH
 """where the names end, and the figures and letters begin (% of UA)"""
 
 LETTER = {
@@ -30,6 +30,12 @@ LETTER = {
     "twins": "2",
 }
 """of the marks that a score can have"""
+NEW_SPEAKERS = "o"
+"""shape of a score of speakers who were never heard"""
+SHAPE = {"dependent": "s", "transductive": "D", "other_folds": "D"}
+"""of scores of speakers who were heard before, what weighs most first"""
+HOLLOW = {"synthetic", "random"}
+"""marks of what is no trained model on real speech"""
 
 
 @dataclass(frozen=True)
@@ -55,19 +61,9 @@ class Score:
     @property
     def marker(self) -> dict[str, Any]:
         """Shape for who was heard before, filling for whether it is a trained model on real speech."""
-        bent = {"transductive", "other_folds"} & {*self.marks}
-        shape, colour = ("s", ORANGE) if "dependent" in self.marks else ("D", ORANGE) if bent else ("o", BLUE)
-        hollow = {"synthetic", "random"} & {*self.marks}
-        return {"marker": shape, "color": colour, "markerfacecolor": "white" if hollow else colour}
-
-
-KEYS = {
-    "o": "test speakers are new",
-    "s": "speaker-dependent",
-    "D": "transductive, or fitted on other folds",
-    "hollow": "hollow: synthetic speech, or random backbone",
-}
-"""shape -> meaning"""
+        shape = next((SHAPE[mark] for mark in SHAPE if mark in self.marks), NEW_SPEAKERS)
+        colour = BLUE if shape == NEW_SPEAKERS else ORANGE
+        return {"marker": shape, "color": colour, "markerfacecolor": "white" if HOLLOW & {*self.marks} else colour}
 
 
 def draw_forest(scores: Sequence[Score], confidence: float) -> "Figure":
@@ -88,6 +84,8 @@ def draw_forest(scores: Sequence[Score], confidence: float) -> "Figure":
     axes.set_xlabel("UA (%): mean recall of the emotions, test parts pooled over folds", loc="left")
     axes.text(0, -1.4, "UA of all experiments and fusions", va="center", fontsize=11, fontweight="bold")
     axes.text(FIGURES, -1.2, f"UA [{confidence:.0%} interval]", va="center", color=GREY)
+    if any(score.marks for score in scores):
+        axes.text(LETTERS, -1.2, "notes", va="center", color=GREY)
     _draw_keys(axes, scores, lines + 2)
     return figure
 
@@ -122,17 +120,22 @@ def _draw_score(axes: "Axes", score: Score, y: float) -> None:
 
 
 def _draw_keys(axes: "Axes", scores: Sequence[Score], y: float) -> None:
-    """What the shapes and letters mean, those that are used, below the axis."""
-    markers = [score.marker for score in scores]
-    used = {marker["marker"] for marker in markers}
-    used |= {"hollow" for marker in markers if marker["markerfacecolor"] == "white"}
-    shapes = [shape for shape in KEYS if shape in used]
-    for number, shape in enumerate(shapes):
-        marker, filling = ("o", "white") if shape == "hollow" else (shape, "black")
-        style: dict[str, Any] = {"marker": marker, "markerfacecolor": filling, "markersize": MARKER}
-        axes.plot([1], [y + number], color="black", clip_on=False, **style)
-        axes.text(4, y + number, KEYS[shape], va="center")
-    marks = dict.fromkeys(mark for score in scores for mark in score.marks)
-    for number, mark in enumerate(marks, len(shapes)):
-        axes.text(1, y + number, LETTER[mark], ha="center", va="center")
-        axes.text(4, y + number, short_note(mark), va="center")
+    """What shapes and letters mean, those that are used, below the axis: each mark is a line."""
+    shapes = {score.marker["marker"] for score in scores}
+    marks = [mark for mark in LETTER if any(mark in score.marks for score in scores)]
+    if NEW_SPEAKERS in shapes:
+        _draw_key(axes, y, NEW_SPEAKERS, "", "test speakers are new")
+        y += 1
+    for number, mark in enumerate(marks):
+        if mark in HOLLOW:
+            _draw_key(axes, y + number, NEW_SPEAKERS, LETTER[mark], f"hollow: {short_note(mark)}", filling="white")
+        else:
+            shape = SHAPE.get(mark, "")
+            _draw_key(axes, y + number, shape if shape in shapes else "", LETTER[mark], short_note(mark))
+
+
+def _draw_key(axes: "Axes", y: float, shape: str, letter: str, text: str, filling: str = "black") -> None:
+    style: dict[str, Any] = {"marker": shape, "markerfacecolor": filling, "markersize": MARKER}
+    axes.plot([1], [y], color="black", clip_on=False, **style)
+    axes.text(5, y, letter, ha="center", va="center")
+    axes.text(8, y, text, va="center")

@@ -11,6 +11,7 @@ from pipeline.atomic import atomic_path
 from pipeline.evaluation.cost import is_fusion
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.marks import notes_of, short_note
+from pipeline.report.pictures.class_sets import class_set_titles, tested_classes
 from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import choosing_measure, draw_curves, measures_of
 from pipeline.report.pictures.forest import Score, draw_forest
@@ -42,7 +43,8 @@ def write_pictures(
         if measures_of(one.curves):
             chosen_by = choosing_measure(one.card["params"])
             _write(out / "curves" / f"{name}.svg", svg(partial(draw_curves, name, about, one.curves, chosen_by)))
-    scores = [_score(name, results[name], one, marks[name]) for name, one in predictions.items()]
+    titles = class_set_titles(predictions)
+    scores = [_score(name, results[name], one, titles[name], marks[name]) for name, one in predictions.items()]
     _write(out / "scores.svg", svg(partial(draw_forest, scores, confidence)))
 
 
@@ -74,12 +76,11 @@ def _counting(one: Predictions) -> str:
     return f"counts: sums over the {one.splits} splits" if one.splits > 1 else ""
 
 
-def _score(name: str, row: Mapping[str, Any], one: Predictions, marks: list[str]) -> Score:
+def _score(name: str, row: Mapping[str, Any], one: Predictions, title: str, marks: list[str]) -> Score:
     low, high = row["interval"]["UA"]
     label = f"{name} (fusion)" if is_fusion(one.card) else name
-    tested = sum(each["support"] > 0 for each in row["classes"].values())
-    group = f"{one.card['corpus']}, {tested} class{'' if tested == 1 else 'es'}"
-    return Score(label, group, 100 / tested, 100 * row["scores"]["UA"], (100 * low, 100 * high), marks)
+    chance = 100 / len(tested_classes(one))
+    return Score(label, title, chance, 100 * row["scores"]["UA"], (100 * low, 100 * high), marks)
 
 
 def _count(number: int, noun: str) -> str:
