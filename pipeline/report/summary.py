@@ -51,7 +51,8 @@ def _cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval:
 def _folds(row: Mapping[str, Any]) -> str:
     splits = len(row["over_splits"]["UA"]["values"]) if "over_splits" in row else 1
     each = row["folds"] // splits
-    return f"{splits} x {each} folds" if splits > 1 else f"{each} fold{'' if each == 1 else 's'}"
+    folds = f"{each} fold{'' if each == 1 else 's'}"
+    return f"{splits} splits x {folds}" if splits > 1 else folds
 
 
 def _classes(card: Mapping[str, Any]) -> str:
