@@ -25,6 +25,15 @@ class Recipe(Strict):
     )
 
 
+class FeatureCost(Strict):
+    """What the pretrained model of a feature costs."""
+
+    digest: str
+    weights: str
+    parameters: int | None
+    operations: float | None
+
+
 class Cost(Strict):
     """What a prediction costs; nothing where that is not known."""
 
@@ -32,6 +41,7 @@ class Cost(Strict):
     pretrained_parameters: int | None
     operations: float | None
     pretrained_operations: float | None
+    features: list[FeatureCost]
 
 
 class ModelCard(Strict):
@@ -44,6 +54,8 @@ class ModelCard(Strict):
     emotions: dict[str, list[str]] | None = Field(description="class -> the labels merged into it; nothing for labels")
     protocol: ProtocolParams
     speaker_dependent: bool
+    selected_on_validation: bool
+    trained_on_validation: bool
     random_backbone: bool
     transductive: bool
     params: dict[str, Any]

@@ -1,6 +1,7 @@
 """What the neural systems share: a scikit-learn classifier whose training loop is skorch's."""
 
 import hashlib
+import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import DataError, ParamsError, UserError
 from pipeline.jobs.devices import torch_devices
+from pipeline.storage.identity import canonical_json
 from pipeline.systems import CURVE
 from pipeline.systems.arrays import Data, Labels, as_labels, as_view
 from pipeline.systems.layers.cross_entropy import CrossEntropy
@@ -117,9 +119,9 @@ class NeuralSystem(System):
             for name, value in net.module_.state_dict().items()
             if name not in _frozen(net.module_)
         }
-        frozen = _frozen_digest(self.nets_[0].module_)
+        frozen = _frozen_digests(self.nets_[0].module_)
         with atomic_path(path) as temporary:
-            temporary.write_bytes(save(weights, {FROZEN: frozen} if frozen else None))
+            temporary.write_bytes(save(weights, {FROZEN: canonical_json(frozen)} if frozen else None))
 
     def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
         """Read what `save` wrote, for features as those of X; returns the trained classifier.
@@ -134,7 +136,9 @@ class NeuralSystem(System):
         X = as_view(self, X, fitting=True)
         self.classes_ = np.array(classes, dtype=str)
         with safe_open(path, "numpy") as file:
-            frozen = (file.metadata() or {}).get(FROZEN, "")
+            frozen = json.loads((file.metadata() or {}).get(FROZEN, "{}"))
+        if not isinstance(frozen, dict):
+            raise ValueError("what it says of pretrained weights is no mapping")
         weights, settings = load_file(path), self.settings()
         if {name.partition(".")[0] for name in weights} != {str(number) for number in range(settings.seeds)}:
             raise UserError(f"{path}: is of another system or of other params (its networks are not {settings.seeds})")
@@ -221,28 +225,31 @@ class NeuralSystem(System):
 
 
 FROZEN = "frozen"
-"""metadata of a file: digest of the pretrained weights that are not in it"""
+"""metadata of a file: name -> digest of the pretrained weights that are not in it"""
 
 
-def _frozen_digest(network: nn.Module) -> str:
-    """Hex SHA-256 of the weights that stay as they were pretrained; "" where there are none."""
-    frozen = sorted((name, p) for name, p in network.named_parameters() if not p.requires_grad)
-    state = hashlib.sha256()
-    for name, values in frozen:
-        state.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
-        state.update(values.detach().cpu().contiguous().numpy().tobytes())
-    return state.hexdigest() if frozen else ""
+def _frozen_digests(network: nn.Module) -> dict[str, str]:
+    """Name -> hex SHA-256, its first 16 digits, of each tensor that stays as it was pretrained."""
+    return {
+        name: hashlib.sha256(p.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
+        for name, p in network.named_parameters()
+        if not p.requires_grad
+    }
 
 
-def _check_belongs(network: nn.Module, weights: Mapping[str, Tensor], frozen: str, path: Path) -> None:
-    """Refuse tensors of other names, shapes or types than a network's, or trained on another pretrained model."""
+def _check_belongs(network: nn.Module, weights: Mapping[str, Tensor], frozen: Mapping[str, str], path: Path) -> None:
+    """Refuse tensors of other names, shapes or types than a network's, or trained on another pretrained model.
+
+    What is trained on cached states is a network without the blocks before them, so only frozen tensors of both count.
+    """
     wanted = {name: value for name, value in network.state_dict().items() if name not in _frozen(network)}
     for name in sorted({*wanted} ^ {*weights}):
         raise UserError(f"{path}: is of another system or of other params ({name})")
     for name, value in weights.items():
         if (value.dtype, value.shape) != (wanted[name].dtype, wanted[name].shape):
             raise UserError(f"{path}: is of another system or of other params ({name} is {value.dtype}, {value.shape})")
-    if _frozen_digest(network) != frozen:
+    own = _frozen_digests(network)
+    if any(own[name] != frozen[name] for name in own.keys() & frozen.keys()):
         raise UserError(f"{path}: was trained on other weights of the pretrained model; give that one")
 
 

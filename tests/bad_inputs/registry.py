@@ -30,7 +30,7 @@ class BadInput:
 BAD_INPUTS: list[BadInput] = []
 
 
-def bad_input(name: str, *, says: str, code: int = 1) -> Callable[[Make], Make]:
+def bad_input(name: str, says: str, code: int = 1) -> Callable[[Make], Make]:
     """Put the function below in the table."""
 
     def put(make: Make) -> Make:

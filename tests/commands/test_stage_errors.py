@@ -86,7 +86,7 @@ def test_missing_corpus_folder_in_the_home_folder(project, fails, monkeypatch):
 
 def test_folder_without_audio(project, fails):
     for path in project.recordings:
-        path.rename(path.with_suffix(".aiff"))
+        path.rename(path.with_suffix(".txt"))
     fails("manifest", "mine", says=["corpus folder 'recordings' has no audio file", ".wav"])
 
 
