@@ -111,6 +111,8 @@ def test_a_system_of_what_is_abstract_is_trained_stored_and_predicts(files, tmp_
     predictions, cost = cross_validate(experiment, tmp_path / "models", workers=1)
     entry = SystemEntry(__name__, "Minimal", ("mfcc",))
     monkeypatch.setattr("pipeline.serving.models.find_system", {"minimal": entry}.__getitem__)
+    monkeypatch.setattr("pipeline.experiments.model_card.find_system", {"minimal": entry}.__getitem__)
+    monkeypatch.setattr("pipeline.experiments.model_card.systems", lambda: {"minimal": entry})
     model = Model.read(tmp_path / "models")
     X = experiment.view([row.key for row in ROWS])
     np.testing.assert_allclose(model.probabilities(X, "cpu"), 0.25)

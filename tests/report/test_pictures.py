@@ -74,14 +74,17 @@ def test_long_counts_have_larger_cells():
 
 def repeated(*tests):
     """Predictions of one fold for each of several splits, and the utterances that each tests."""
-    found = predictions(protocol={"scheme": "stratified_split", "repeats": len(tests)}, speaker_dependent=True)
+    found = predictions(protocol={"scheme": "stratified_split", "repeats": len(tests)})
     rows = dict(zip(found.keys, found.rows, strict=True))
     emotions, speakers = (dict(zip(found.keys, each, strict=True)) for each in (found.emotions, found.speakers))
     again = Predictions(found.classes, card=found.card)
     for number, keys in enumerate(tests):
         again.add(number, "test", keys, map(emotions.get, keys), map(speakers.get, keys), [rows[key] for key in keys])
-        train = [row.key for row in ROWS if row.key not in keys]
-        again.folds.append({"train": train, "validation": [], "test": [*keys]})
+        tested = {key.partition("-")[0] for key in keys}
+        others = [row.key for row in ROWS if row.key not in keys]
+        parts = {part: [key for key in others if (key.partition("-")[0] in tested) == (part == "validation")]
+                 for part in ("train", "validation")}  # fmt: skip
+        again.folds.append({**parts, "test": [*keys]})
     return again
 
 
