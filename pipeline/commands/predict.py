@@ -34,10 +34,12 @@ def predict(
     MODEL is an experiment or a fusion of the project in the working folder, or a folder of trained models
     (data/models/NAME, or a copy of it). Probabilities are the mean over the folds' models.
     """
+    from pipeline.config import document
+    from pipeline.config.params import FILE
     from pipeline.errors import printable
     from pipeline.experiments.predictions import csv_text, write_csv
     from pipeline.serving import recordings
-    from pipeline.serving.backbones import Backbones
+    from pipeline.serving.backbones import Backbones, named_models
     from pipeline.serving.models import find_models
     from pipeline.serving.prediction import predict
 
@@ -47,7 +49,9 @@ def predict(
         paths.check_writable("--out", out, [*inputs, *found.values()])
     for line in source.described():
         click.echo(printable(line), err=True)
-    probabilities = predict(source, found, recordings.speakers(inputs), device, workers, Backbones(ssl_model, download))
+    own = named_models(document.load()) if FILE.is_file() else frozenset()
+    backbones = Backbones(ssl_model, download, own)
+    probabilities = predict(source, found, recordings.speakers(inputs), device, workers, backbones)
     classes = source.leaves()[0].card.classes
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]
     rows = [

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.config.params import Params
 from pipeline.errors import UserError
 from pipeline.features.ssl.streams import TINY
 
@@ -17,16 +18,19 @@ class Backbones:
     Attributes:
         path: the folder of the model, in the place of what cards name.
         download: whether a hub model may be fetched; else it must be in the Hugging Face cache.
+        own: what the user's own params.yaml calls its models: folders that are no stranger's choice.
     """
 
     path: Path | None = None
     download: bool = False
+    own: frozenset[str] = frozenset()
 
     def place(self, name: str, models: Path) -> str:
         """The folder of a self-supervised model, or `tiny`, which is made.
 
         Args:
-            name: what the card calls it: `tiny`, a folder below that of the card, or a name of the hub.
+            name: what the card calls it: `tiny`, a folder of the user's own project or below that of the card, or a
+                name of the hub.
             models: the folder of the card.
 
         Raises:
@@ -36,6 +40,8 @@ class Backbones:
             return name
         if self.path is not None:
             return str(self.path)
+        if name in self.own and Path(name).is_dir():
+            return name
         inside = (models / name).resolve()
         if inside.is_relative_to(models.resolve()) and inside.is_dir():
             return str(inside)
@@ -47,6 +53,12 @@ class Backbones:
         from pipeline.features.ssl.loading import hub_folder
 
         return str(hub_folder(name, self.download))
+
+
+def named_models(params: Params) -> frozenset[str]:
+    """What a project calls the self-supervised models of its embeddings and systems."""
+    entries = [*params.embeddings.values(), *(experiment.params for experiment in params.experiments.values())]
+    return frozenset(str(entry["model"]) for entry in entries if "model" in entry)
 
 
 ONLY_HERE = Backbones()
