@@ -198,7 +198,10 @@ def test_what_a_fusion_left_and_what_its_folder_gives_are_one(trained):
             lambda f: edit_card(f / "branches/again", folds=[["happy", "sad"]] * 3),
             "again/fold_00.safetensors: does not",
         ),
-        (lambda f: edit_card(f / "branches/picture", folds=[["sad"]] * 3), "picture/fold_00.safetensors: does not"),
+        (
+            lambda f: edit_card(f / "branches/picture", folds=[["sad"]] * 3),
+            "picture/fold_00.safetensors: is of another",
+        ),
         (lambda f: shorten(f / "branches/again/fold_01.safetensors"), "again/fold_01.safetensors: does not hold"),
         (lambda f: spoil(f / "branches/again/fold_00.safetensors", np.nan), "again/fold_00.safetensors: does not hold"),
         (lambda f: spoil(f / "branches/again/fold_00.safetensors", 1e308), "branches/again: its numbers give no prob"),
