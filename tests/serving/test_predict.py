@@ -198,10 +198,6 @@ def test_what_a_fusion_left_and_what_its_folder_gives_are_one(trained):
             lambda f: edit_card(f / "branches/again", folds=[["happy", "sad"]] * 3),
             "again/fold_00.safetensors: does not",
         ),
-        (
-            lambda f: edit_card(f / "branches/picture", folds=[["sad"]] * 3),
-            "picture/fold_00.safetensors: is of another",
-        ),
         (lambda f: shorten(f / "branches/again/fold_01.safetensors"), "again/fold_01.safetensors: does not hold"),
         (lambda f: spoil(f / "branches/again/fold_00.safetensors", np.nan), "again/fold_00.safetensors: does not hold"),
         (lambda f: spoil(f / "branches/again/fold_00.safetensors", 1e308), "branches/again: its numbers give no prob"),
@@ -218,6 +214,16 @@ def test_a_damaged_folder_is_one_line_that_names_the_file(trained, ser, tmp_path
     assert says in said
     assert said.splitlines()[-1].startswith(f"error: {folder}")
     assert "copy the whole folder again, or make it anew with `dvc repro`" in said
+
+
+def test_weights_of_other_classes_than_the_card_says(trained, ser, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(trained.folder / "data/models/nested", folder)
+    edit_card(folder / "branches/picture", folds=[["sad"]] * 3)
+    _, said = ser(folder, "recordings", code=1)
+    path = folder / "branches/picture/fold_00.safetensors"
+    problem = "is of another system or of other params (classifier.bias is torch.float32, torch.Size([3]))"
+    assert said.splitlines()[-1] == f"error: {path}: {problem}"
 
 
 @pytest.mark.parametrize("place", ["", "branches/again"])
