@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
 from pipeline.extraction.assembly import Assembly, Sources
 from pipeline.extraction.computation import Work, compute
 from pipeline.extraction.long_wave import LONG
@@ -29,6 +28,7 @@ from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.header import PRETRAINED_OPERATIONS, PRETRAINED_PARAMETERS, Header, Outline
 from pipeline.storage.identity import canonical_json, long_row_digest, row_digest
 from pipeline.storage.journal import Journal
+from pipeline.storage.obstacles import DamagedError
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def extract(
         compression: None, or an HDF5 filter (gzip, lzf) for the streams.
 
     Raises:
-        UserError: a value is not finite, or a wave cannot be used; the utterance is named.
+        UserError: a value is not finite, or a wave cannot be used; the utterance is named. Or `out` cannot be read.
     """
     digests = _digests(extractor, audio, worker_count(workplace.workers))
     names = [digest.tobytes().hex() for digest in digests]
@@ -155,13 +155,17 @@ def _lengths(extractor: Extractor[Any], audio: FeatureFile) -> NDArray[np.int64]
 
 
 def _previous(out: Path, extractor: Extractor[Any]) -> tuple[FeatureFile | None, bool]:
-    """The previous output, when its rows can serve: whole, and with the same streams; and whether it is damaged."""
+    """The previous output, when its rows can serve: whole, and with the same streams; and whether it is damaged.
+
+    Raises:
+        UserError: it cannot be read now, though it may be whole.
+    """
     if not out.exists():
         return None, False
     try:
         file = FeatureFile(out)
         file.verify()
-    except UserError:
+    except DamagedError:
         return None, True
     streams = file.streams.items()
     fits = {name: values.shape[1] for name, values in streams} == extractor.dims

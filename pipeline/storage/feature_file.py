@@ -15,6 +15,7 @@ from pipeline.errors import UserError
 from pipeline.storage import plain_hdf5
 from pipeline.storage.header import INDEX, SCHEMA, Header, checksum
 from pipeline.storage.identity import canonical_json
+from pipeline.storage.obstacles import DamagedError, obstacle, open_hdf5
 from pipeline.storage.source import counted, described
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -40,7 +41,7 @@ def may_be_replaced(path: Path) -> bool:
     if not path.is_file() or not starts_as_hdf5(path):
         return False
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return _schema(file) == SCHEMA
     except (OSError, RuntimeError, KeyError, ValueError, TypeError):
         return _has_schema_in_head(path)
@@ -95,24 +96,28 @@ class FeatureFile:
         streams: stream name -> read-only array (sum of frames, dims).
 
     Raises:
-        UserError: the file is missing, or is not a whole feature file.
+        DamagedError: the file is not a whole feature file.
+        UserError: it is missing, or something is in the way of reading it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._check_place()
         try:
-            with h5py.File(self.path, "r") as file:
+            with open_hdf5(self.path) as file:
                 self._read(file)
         except FileNotFoundError as error:
             raise UserError(f"{self.path}: no such feature file; `dvc repro` makes it") from error
         except (IsADirectoryError, PermissionError) as error:
             raise UserError(f"{self.path}: cannot be read ({os.strerror(error.errno or 0)})") from error
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            if reason := obstacle(error):
+                raise UserError(f"{self.path}: {reason}") from error
             if not starts_as_hdf5(self.path) or not _has_schema_in_head(self.path):
-                raise UserError(f"{self.path}: not a feature file, or a damaged feature file; give another") from error
+                problem = "not a feature file, or a damaged feature file"
+                raise DamagedError(f"{self.path}: {problem}; give another") from error
             reason = " ".join(str(error).split())  # HDF5's messages have several lines
-            raise UserError(f"{self.path}: damaged feature file ({reason}); delete it and run again") from error
+            raise DamagedError(f"{self.path}: damaged feature file ({reason}); delete it and run again") from error
         self._index = {key: i for i, key in enumerate(self.keys)}
         # Slicing a plain array by plain numbers is ten times as fast as a np.memmap by numpy's.
         self._plain = {name: values.view(np.ndarray) for name, values in self.streams.items()}
@@ -123,7 +128,7 @@ class FeatureFile:
         """Refuse what HDF5 would wait for, or only call damaged."""
         if self.path.is_file():
             if not self.path.stat().st_size:
-                raise UserError(f"{self.path}: is empty; not a feature file")
+                raise DamagedError(f"{self.path}: is empty; not a feature file")
         elif self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path}: is no regular file, so not a feature file; give another")
 
@@ -131,7 +136,7 @@ class FeatureFile:
         schema = _schema(file)
         if schema != SCHEMA:
             shown = " ".join(schema.split())[:60] or "missing"
-            raise UserError(f"{self.path}: not a feature file (its schema is {shown}, not {SCHEMA}); give another")
+            raise DamagedError(f"{self.path}: not a feature file (its schema is {shown}, not {SCHEMA}); give another")
         attributes = plain_hdf5.attributes(file)
         self._attributes = {name: value for name, value in attributes.items() if name != "sha256"}
         del attributes["schema"]
@@ -189,12 +194,12 @@ class FeatureFile:
         """Read everything and compare it with the checksum of the writer.
 
         Raises:
-            UserError: the contents have changed since they were written.
+            DamagedError: the contents have changed since they were written.
         """
         streams = {name: self.streams[name] for name in sorted(self.streams)}
         keys = [key.encode() for key in self.keys]
         if checksum(self._attributes, keys, self.digests, self.offsets, streams) != self.header.sha256:
-            raise UserError(f"{self.path}: damaged feature file (its checksum is another); delete it and run again")
+            raise DamagedError(f"{self.path}: damaged feature file (its checksum is another); delete it and run again")
 
     def index(self, keys: Iterable[str]) -> NDArray[np.int64]:
         """Find the rows of these keys.
