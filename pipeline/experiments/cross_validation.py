@@ -26,6 +26,7 @@ from pipeline.experiments.protocols import Fold, inner_folds, is_speaker_depende
 from pipeline.jobs.executors import open_executor, run_all, single_thread, worker_count
 from pipeline.jobs.progress import Progress
 from pipeline.storage.journal import Journal, save_piece
+from pipeline.storage.sole_writer import sole_writer
 from pipeline.systems import CURVE
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def cross_validate(
 ) -> tuple[Predictions, Cost]:
     """Train and predict every fold; write each fold's model to the folder `models`. Says what it cost, too.
 
-    Training parts get the copies of their own utterances; validation and test parts stay clean.
+    Training parts get the copies of their own utterances; validation and test parts stay clean. Waits while another
+    process writes the models.
 
     Args:
         experiment: what to train and test.
@@ -53,23 +55,24 @@ def cross_validate(
         executor: used in place of workers and cluster, and left open; its workers see the same files.
     """
     folds = experiment.folds()
-    journal = Journal(models, experiment.identity(folds))
-    todo = [number for number in range(len(folds)) if number not in journal.resumed]
-    count = worker_count(workers) if experiment.epochs and experiment.device == "cpu" else 1
-    resources = {"GPU": 1.0} if experiment.device.startswith("cuda") else None
-    with open_executor(count, len(todo), cluster, resources, executor) as executor:
-        _train(experiment, folds, journal, executor)
-    results = [_moved(journal, number, models) for number in range(len(folds))]
-    cost = Cost.of(results, [file.header for file in experiment.clean.values()])
-    predictions = _collected(experiment, folds, results)
-    predictions.card["cost"] = cost.card()
-    trained = [[experiment.classes[i] for i in result.classes] for result in results]
-    weights = [digest(numbers_file(models, number).read_bytes()) for number in range(len(folds))]
-    known = {"classes": experiment.classes, "folds": trained, "features": _features(experiment), "weights": weights}
-    write_json(models / CARD, {"format": FORMAT, **predictions.card, **known})
-    predictions.card.update(_twins(experiment))
-    journal.remove()
-    return predictions, cost
+    with sole_writer(models):
+        journal = Journal(models, experiment.identity(folds))
+        todo = [number for number in range(len(folds)) if number not in journal.resumed]
+        count = worker_count(workers) if experiment.epochs and experiment.device == "cpu" else 1
+        resources = {"GPU": 1.0} if experiment.device.startswith("cuda") else None
+        with open_executor(count, len(todo), cluster, resources, executor) as executor:
+            _train(experiment, folds, journal, executor)
+        results = [_moved(journal, number, models) for number in range(len(folds))]
+        cost = Cost.of(results, [file.header for file in experiment.clean.values()])
+        predictions = _collected(experiment, folds, results)
+        predictions.card["cost"] = cost.card()
+        trained = [[experiment.classes[i] for i in result.classes] for result in results]
+        weights = [digest(numbers_file(models, number).read_bytes()) for number in range(len(folds))]
+        known = {"classes": experiment.classes, "folds": trained, "features": _features(experiment), "weights": weights}
+        write_json(models / CARD, {"format": FORMAT, **predictions.card, **known})
+        predictions.card.update(_twins(experiment))
+        journal.remove()
+        return predictions, cost
 
 
 def _train(experiment: Experiment, folds: Sequence[Fold], journal: Journal, executor: Executor | None) -> None:

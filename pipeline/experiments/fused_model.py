@@ -38,6 +38,7 @@ from pipeline.experiments.model_folder import (
     validated_card,
 )
 from pipeline.experiments.predictions import write_json
+from pipeline.storage.sole_writer import sole_writer
 from pipeline.strict import Strict
 
 BRANCHES = "branches"
@@ -101,13 +102,14 @@ class FittedFusion:
         Raises:
             UserError: a branch has no models, or two branches hold different ones of one name.
         """
-        shutil.rmtree(folder, ignore_errors=True)
-        for name in self.card.params.of:
-            _add_branch(name, sources[name], folder / BRANCHES)
-        for number, combiner in enumerate(self.folds):
-            with atomic_path(numbers_file(folder, number)) as temporary:
-                temporary.write_bytes(encoded(combiner.numbers))
-        write_json(folder / CARD, self.card.model_dump(mode="json") | {"params": self.card.params.used()})
+        with sole_writer(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            for name in self.card.params.of:
+                _add_branch(name, sources[name], folder / BRANCHES)
+            for number, combiner in enumerate(self.folds):
+                with atomic_path(numbers_file(folder, number)) as temporary:
+                    temporary.write_bytes(encoded(combiner.numbers))
+            write_json(folder / CARD, self.card.model_dump(mode="json") | {"params": self.card.params.used()})
 
     @classmethod
     def read(cls, folder: Path) -> "FittedFusion":

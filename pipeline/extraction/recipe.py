@@ -1,7 +1,7 @@
 """From an extractor's class to its features: the devices, the extractor, the audio of recordings, and the files."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from pipeline.features.base import Extractor, FeatureParams
 from pipeline.jobs.devices import torch_devices
 from pipeline.jobs.workplace import USUAL, Workplace
 from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.sole_writer import sole_writer
 
 
 def equipped(workplace: Workplace, extractor: type[Extractor[Any]]) -> Workplace:
@@ -47,7 +48,7 @@ def extract_feature(
     workplace: Workplace = USUAL,
     compression: str | None = None,
 ) -> Summary:
-    """Write the feature file `out` of a corpus.
+    """Write the feature file `out` of a corpus; wait while another process writes it.
 
     Args:
         extractor: its class.
@@ -64,7 +65,8 @@ def extract_feature(
     """
     file = audio_file(audio, params.sample_rate)
     feature = make_extractor(extractor, params, workplace)
-    return extract(feature, file, out, corpus, equipped(workplace, extractor), compression)
+    with sole_writer(out):
+        return extract(feature, file, out, corpus, equipped(workplace, extractor), compression)
 
 
 def extract_recordings(
@@ -75,6 +77,8 @@ def extract_recordings(
     compression: str | None = None,
 ) -> list[Summary]:
     """Write feature files of recordings outside a corpus, which are decoded once, whatever the rates.
+
+    Waits while another process writes one of them.
 
     Args:
         extractors: feature file to make -> its extractor.
@@ -87,7 +91,10 @@ def extract_recordings(
         ParamsError: a device is not known to torch, or not there.
         UserError: a recording cannot be decoded, a value is not finite, or a wave cannot be used.
     """
-    with _temporary_audio(extractors, recordings, corpus, workplace.workers) as audio:
+    with ExitStack() as stack:
+        for out in sorted(extractors):  # in one order, so that no two wait for each other
+            stack.enter_context(sole_writer(out))
+        audio = stack.enter_context(_temporary_audio(extractors, recordings, corpus, workplace.workers))
         return [
             extract(each, audio[each.params.sample_rate], out, corpus, equipped(workplace, type(each)), compression)
             for out, each in extractors.items()
