@@ -17,15 +17,20 @@ def graph(check: bool) -> None:
     """Write dvc.yaml: a stage for each thing that params.yaml asks for.
 
     All that is wrong in params.yaml, or not as it says on the disk, is said at once, and then nothing is written.
-    Stages that you wrote yourself stay.
+    Stages that you wrote yourself stay. What a killed DVC left half-written, dvc.lock or its own rwlock, is mended.
     """
     from pipeline.config.document import read_text
     from pipeline.config.params import FILE
-    from pipeline.graph import dvc_yaml
+    from pipeline.graph import dvc_state, dvc_yaml
     from pipeline.graph.files import bring_up_to_date
 
+    for line in [] if check else dvc_state.mend():
+        click.echo(line)
     stages, before = checked_stages(read_text(FILE), FILE), dvc_yaml.read()
     if check:
+        for path in dvc_state.broken():
+            click.echo(f"{path} was half-written by a DVC that was killed; run `ser graph`, which mends it", err=True)
+            raise SystemExit(1)
         if dvc_yaml.written(stages, before) != before.text:
             changes = dvc_yaml.difference(stages, before)
             _say(changes, "would be ")

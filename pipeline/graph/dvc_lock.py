@@ -1,14 +1,18 @@
-"""dvc.lock without what no stage makes any more: DVC itself leaves it there."""
+"""dvc.lock without what no stage makes any more, which DVC leaves there, and without what it has half-written."""
 
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from pipeline.graph.dvc_yaml import is_own, read
+from pipeline.graph.dvc_yaml import LOADER, is_own, read
 from pipeline.graph.stage import Stage
 
 FILE = Path("dvc.lock")
+STAGE = re.compile(r"  \S")
+"""the line at which a stage begins"""
 
 
 def pruned(stages: Sequence[Stage], users: Collection[str], path: Path = FILE) -> str | None:
@@ -54,3 +58,31 @@ def _lines(text: str, outputs: Collection[str]) -> Iterator[str]:
                 title = ""
         if kept:
             yield line
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether DVC can read a dvc.lock: a killed DVC leaves it empty, or without its end."""
+    try:
+        values = yaml.load(data, LOADER)  # noqa: S506 - safe
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False
+    stages = values.get("stages") if isinstance(values, Mapping) else None
+    return isinstance(stages, Mapping) and "schema" in values and all(map(_is_stage, stages.values()))
+
+
+def _is_stage(body: Any) -> bool:
+    if not isinstance(body, Mapping) or not body.get("cmd"):
+        return False
+    lists = [body.get("deps", []), body.get("outs", []), [body.get("params", {})]]
+    if not all(isinstance(items, list) for items in lists):
+        return False
+    items = [item for items in lists for item in items]
+    return all(isinstance(item, Mapping) and None not in item.values() for item in items)
+
+
+def whole_stages(data: bytes) -> str:
+    """The text of a dvc.lock up to the last whole stage; "" where there is none."""
+    lines = data.decode(errors="replace").splitlines(keepends=True)
+    while lines and not is_whole("".join(lines).encode()):
+        lines = lines[: max((i for i, line in enumerate(lines) if STAGE.match(line)), default=0)]
+    return "".join(lines)

@@ -10,6 +10,7 @@ from pipeline.config.document import read_text, validated
 from pipeline.config.params import FILE
 from pipeline.config.strict_yaml import parse
 from pipeline.errors import ParamsError, UserError
+from pipeline.graph import dvc_state
 from pipeline.graph.files import bring_up_to_date
 from pipeline.graph.stage import Stage
 
@@ -30,7 +31,7 @@ def start_project(text: str, stages: Sequence[Stage]) -> list[str]:
     Raises:
         UserError: git or DVC fails.
     """
-    steps = [*_repositories()]
+    steps = [*_repositories(), *dvc_state.mend()]
     with atomic_path(FILE) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     _ignore(Path(".gitignore"), IGNORED_BY_GIT)
