@@ -23,20 +23,27 @@ from recorded import ser as extract
 
 from pipeline.graph import dvc_state
 
-PARAMS = """\
+ONE_FEATURE = """\
 corpora:
   mine: {reader: folder, root: recordings, speaker_pattern: '/([a-z]+)_'}
-features:
-  cepstra: {extractor: mfcc, n_mfcc: 5, n_mels: 10}
-  mel: {extractor: logmel, n_fft: 512, n_mels: 10}
 protocols:
   loso: {scheme: leave_one_speaker_out, validation_speakers: 0}
-experiments:
-  one: {system: svm, corpus: mine, protocol: loso, mfcc: cepstra}
-  two: {system: pooled, corpus: mine, protocol: loso, logmel: mel}
-fusions:
-  both: {of: [one, two], fit_on: other_folds}
 scoring: {bootstrap: 100}
+features:
+  cepstra: {extractor: mfcc, n_mfcc: 5, n_mels: 10}
+keep:
+  mine: [cepstra]
+"""
+ONE_SYSTEM = f"""\
+{ONE_FEATURE}\
+experiments:
+  one: {{system: svm, corpus: mine, protocol: loso, mfcc: cepstra}}
+"""
+TWO_SYSTEMS = f"""\
+{ONE_SYSTEM}\
+  two: {{system: pooled, corpus: mine, protocol: loso, mfcc: cepstra}}
+fusions:
+  both: {{of: [one, two], fit_on: other_folds}}
 """
 MADE = ("data", "metrics", "dvc.lock", ".dvc/cache")
 """what a run of the project makes"""
@@ -73,8 +80,8 @@ def _finish(options, out, folder):
     out.unlink()
 
 
-def small_project(folder):
-    """A project of DVC with 18 short noises by three speakers, two systems and their fusion."""
+def small_project(folder, params):
+    """A project of DVC with 18 short noises by three speakers."""
     for number, emotion in enumerate(("angry", "happy")):
         for speaker in ("anna", "ben", "cleo"):
             for take in range(3):
@@ -82,18 +89,18 @@ def small_project(folder):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 noise = np.random.default_rng(take + 10 * number).standard_normal(4000)
                 soundfile.write(path, 0.1 * (1 + number) * noise / abs(noise).max(), 16000)
-    project = code_project(folder, PARAMS)
+    project = code_project(folder, params)
     ser(project, "graph")
     return project
 
 
-def killed_repros(folder, kills, seed=0):
+def killed_repros(folder, kills, seed=0, params=TWO_SYSTEMS):
     """Kill `dvc repro` so often, alone or with its stage; what became of the runs, by name.
 
     After each kill the run is started again, after `ser graph` where DVC left its own files half-written. What is
     finished has the bytes of a run that was never killed, and is made anew from nothing.
     """
-    chance, counts, project = random.Random(seed), Counter(), small_project(folder)
+    chance, counts, project = random.Random(seed), Counter(), small_project(folder, params)
     sh(project, "dvc", "repro")
     straight = _made(project)
     _clear(project)
@@ -106,6 +113,7 @@ def killed_repros(folder, kills, seed=0):
         elif process.returncode == -signal.SIGKILL:
             counts["kills"] += 1
             _mend(project, counts)
+            print(dict(counts), file=sys.stderr)
         else:
             raise AssertionError((project / "log.txt").read_text())
     sh(project, "dvc", "repro")

@@ -20,7 +20,7 @@ def broken(project: Path = Path()) -> list[Path]:
 def mend(project: Path = Path()) -> list[str]:
     """Mend what is broken: an rwlock is removed, as nobody holds it; of dvc.lock the whole stages are kept.
 
-    DVC takes the outputs of the other stages from its cache, and computes nothing again.
+    DVC takes the models of the other stages from its cache, and features keep their rows: nothing long runs again.
 
     Returns:
         What was done, a line each.
@@ -39,7 +39,7 @@ def _mended(path: Path) -> str:
     rest = dvc_lock.whole_stages(path.read_bytes()) if path.name == dvc_lock.FILE.name else ""
     if rest:
         dvc_yaml.write(rest, path)
-        return f"mended   {path}, {cut}: the last stages are taken out, and `dvc repro` has them from its cache"
+        return f"mended   {path}, {cut}: what is not whole is taken out; `dvc repro` looks at it again"
     path.unlink()
     return f"removed  {path}, {cut}"
 

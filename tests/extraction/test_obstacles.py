@@ -69,7 +69,7 @@ def failing(monkeypatch, error):
     ("code", "reason"),
     [
         (errno.ENOLCK, "cannot be locked (No locks available); set HDF5_USE_FILE_LOCKING=FALSE and run again"),
-        (errno.EAGAIN, "is in use by another program (Resource temporarily unavailable); run again when that has ende"),
+        (errno.EAGAIN, "is in use by another program (Resource temporarily unavailable); run again when that"),
         (errno.EACCES, "(Permission denied)"),
         (errno.EBUSY, "is in use by another program (Device or resource busy)"),
         (errno.EIO, "cannot be read (Input/output error); it may be whole: run again when the disk or network is well"),
