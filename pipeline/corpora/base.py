@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline.corpora.emotions import EMOTIONS
+from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError, nearest
 from pipeline.strict import Strict
 
@@ -45,7 +46,11 @@ class CorpusParams(Strict):
     emotions: dict[str, str] = Field({}, description="emotion code -> canonical label, before the reader's own table")
     keep: list[str] = Field([], description="canonical labels to keep, without recordings of others; [] for all")
     table: str = Field("", description="folder reader: CSV file in root with columns path, emotion[, speaker, ...]")
+    encoding: str = Field("", description="folder reader: encoding of the table where it is no Unicode, as cp1251")
     speaker_pattern: str = Field("", description="folder reader: regular expression whose first group is the speaker")
+    on_bad_audio: Literal["fail", "skip"] = Field(
+        "fail", description="recordings that cannot be used: an error that names them all, or left out and reported"
+    )
 
     @field_validator("root")
     @classmethod
@@ -84,7 +89,18 @@ class CorpusParams(Strict):
             raise ValueError("needs a group: the part in () is the speaker")
         return pattern
 
-    @field_validator("table", "speaker_pattern")
+    @field_validator("encoding")
+    @classmethod
+    def _text_encoding(cls, encoding: str, info: ValidationInfo) -> str:
+        try:
+            " ".encode(encoding or "utf-8")
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"{encoding!r} is no encoding of text; as cp1252, cp1251, gb18030 or shift_jis") from error
+        if encoding and info.data.get("table") == "":
+            raise ValueError("is of a table, and none is given; leave it out")
+        return encoding
+
+    @field_validator("table", "encoding", "speaker_pattern")
     @classmethod
     def _of_folder_reader(cls, value: str, info: ValidationInfo) -> str:
         from pipeline.corpora import READERS
@@ -120,6 +136,10 @@ class CorpusReader(ABC):
             UserError: there is no audio, or a file is not one of this corpus; the message names it.
         """
 
+    def notes(self, root: Path, params: CorpusParams) -> list[str]:
+        """What the user should know of how the corpus was read, a line each."""
+        return []
+
     def knows(self, wav: str) -> bool:
         """Whether a file may be this corpus's, for recognition; to be said only where `read` passes over others.
 
@@ -135,9 +155,32 @@ def audio_files(root: Path) -> list[str]:
     Raises:
         UserError: `root` is missing, is no folder, or holds no audio file or a link to a folder that the link is in.
     """
+    every = corpus_files(root)
+    audio = [name for name in every if is_audio(name)]
+    if not audio:
+        unread = unread_suffixes(every, AUDIO_SUFFIXES)
+        why = f"; {left_out_line(unread)}" if unread else ""
+        raise UserError(f"corpus folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)}){why}")
+    for name in audio:
+        if SURROGATE.search(name):
+            raise UserError(f"{str(root)!r}: the file name {name!r} is not UTF-8; rename it")
+    return audio
+
+
+def is_audio(name: str) -> bool:
+    """Whether a file is read as audio, by its suffix."""
+    return name.lower().endswith(AUDIO_SUFFIXES)
+
+
+def corpus_files(root: Path) -> list[str]:
+    """List the files below `root` that are not hidden, as sorted relative paths with forward slashes.
+
+    Raises:
+        UserError: `root` is missing, is no folder, or holds a link to a folder that the link is in.
+    """
     if not root.is_dir():
         raise UserError(f"corpus folder {str(root)!r} {'is not a folder' if root.exists() else 'does not exist'}")
-    found: list[str] = []
+    every: list[str] = []
     above: dict[Path, tuple[Path, ...]] = {root: (root.resolve(),)}
     for folder, subfolders, names in os.walk(root, followlinks=True):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
@@ -145,14 +188,8 @@ def audio_files(root: Path) -> list[str]:
         above |= {path: (*over, _real_folder(path, over)) for path in (Path(folder, name) for name in subfolders)}
         inside = Path(folder).relative_to(root)
         prefix = f"{inside.as_posix()}/" if inside.parts else ""
-        audio = [name for name in names if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")]
-        found += [prefix + name for name in audio]
-    if not found:
-        raise UserError(f"corpus folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)})")
-    for name in found:
-        if SURROGATE.search(name):
-            raise UserError(f"{str(root)!r}: the file name {name!r} is not UTF-8; rename it")
-    return sorted(found)
+        every += [prefix + name for name in names if not name.startswith(".")]
+    return sorted(every)
 
 
 def _real_folder(path: Path, above: tuple[Path, ...]) -> Path:
