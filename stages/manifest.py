@@ -15,15 +15,17 @@ from pipeline.report.summary import counts_table
 def main(corpus: str) -> None:
     """Write the manifest of CORPUS."""
     settings = params_for(f"manifest-{corpus}").entry("corpora", corpus)
-    every = listing.build(corpus, settings)
+    every, left_out = listing.read(corpus, settings)
     rows = listing.keep(every, settings.keep, settings.root)
     counts = listing.counts(rows)
     outliers = health.find(rows, settings.root)
     manifest.write(paths.manifest(corpus), rows)
-    write_json(paths.corpus_report(corpus), {**counts, "outliers": outliers})
+    write_json(paths.corpus_report(corpus), {**counts, "outliers": outliers, **left_out.report()})
     click.echo(counts_table(corpus, counts))
     if len(rows) < len(every):
         click.echo(f"  {len(every) - len(rows)} recordings of other emotions left out, as `keep` says")
+    for line in left_out.lines():
+        click.echo(f"warning: {corpus}: {line}", err=True)
     if summary := health.summary(outliers):
         report = paths.corpus_report(corpus)
         click.echo(f"warning: {corpus}: recordings out of the ordinary: {summary}; {report} names them", err=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import scratch_file
+from pipeline.audio.bad_recordings import RecordingsError
 from pipeline.audio.decoding import decode
 from pipeline.audio.keys import source_key
 from pipeline.audio.samples import RATES, resample, to_pcm16
@@ -22,6 +23,9 @@ from pipeline.storage.header import Header, Outline
 from pipeline.storage.identity import canonical_json, row_digest
 
 VERSION = "1"
+
+SURELY = 16
+"""samples at a rate, from which resampling gives some"""
 
 PCM = NDArray[np.int16]
 """16-bit samples, (samples,)"""
@@ -85,21 +89,42 @@ def prepare(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: s
     """Write recordings (key -> file) to audio files, each at its rate (Hz); several are decoded at once, by threads.
 
     Raises:
-        UserError: a recording cannot be decoded, or is too short to have a sample at its rate.
+        RecordingsError: recordings cannot be decoded, or are too short to have a sample at a rate; nothing is written.
     """
 
-    def at_every_rate(path: Path) -> list[PCM]:
-        samples, source = decode(path)
-        return [_at_rate(path, samples, source, rate) for rate in files.values()]
+    def at_every_rate(path: Path) -> list[PCM] | UserError:
+        try:
+            samples, source = decode(path)
+            return [_at_rate(path, samples, source, rate) for rate in files.values()]
+        except UserError as error:
+            return error
 
+    bad: dict[str, str] = {}
     with ExitStack() as stack:
         writers = [stack.enter_context(AudioWriter(path, corpus, rate)) for path, rate in files.items()]
         progress = stack.enter_context(Progress(len(recordings), f"audio of {corpus}"))
         ready = in_threads(at_every_rate, recordings.values(), worker_count(workers))
         for key, samples in zip(recordings, ready, strict=True):
+            progress.update()
+            if isinstance(samples, UserError):
+                bad[key] = str(samples)
+                continue
             for writer, pcm in zip(writers, samples, strict=True):
                 writer.add(key, pcm)
-            progress.update()
+        if bad:
+            raise RecordingsError(bad)
+
+
+def check_usable(path: Path) -> None:
+    """Decode a recording as its audio will be made.
+
+    Raises:
+        UserError: it cannot be decoded, or is too short to have a sample at the lowest rate.
+    """
+    samples, source = decode(path)
+    lowest = min(RATES.values())
+    if len(samples) * lowest < SURELY * source:
+        _at_rate(path, samples, source, lowest)
 
 
 def _at_rate(path: Path, samples: NDArray[np.float64], source: int, rate: int) -> PCM:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.paths import check_regular
+from pipeline.paths import check_fetched, check_regular
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -44,6 +44,7 @@ def decode(path: Path) -> tuple[NDArray[np.float64], int]:
 
     check_regular(path)
     try:
+        check_fetched(path)
         with soundfile.SoundFile(path) as file:
             expected, rate = file.frames, file.samplerate
             cut = CUT_SHORT.search(file.extra_info)
