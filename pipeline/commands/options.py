@@ -1,8 +1,16 @@
 """Options that several commands share."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
+
+SKIPPED = 3
+"""exit code of a command that did its work without some of its inputs"""
+
+skip_bad_option = click.option(
+    "--skip-bad", is_flag=True, help=f"Leave out recordings that cannot be used; the exit code is {SKIPPED} then."
+)
 
 
 def worker_options(command: Any) -> Any:
@@ -13,3 +21,12 @@ def worker_options(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+def end_without(bad: Mapping[str, str]) -> None:
+    """Say which recordings were left out, and why, and end with the exit code for it; nothing where there are none."""
+    if bad:
+        for reason in bad.values():
+            click.echo(f"warning: {reason}", err=True)
+        click.echo(f"warning: left out: {len(bad)} recording{'' if len(bad) == 1 else 's'}", err=True)
+        click.get_current_context().exit(SKIPPED)

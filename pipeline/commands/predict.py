@@ -6,6 +6,7 @@ import click
 
 from pipeline import paths
 from pipeline.commands.command import Command
+from pipeline.commands.options import end_without, skip_bad_option
 
 
 @click.command(cls=Command)
@@ -13,8 +14,11 @@ from pipeline.commands.command import Command
 @click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="CSV file; default: standard output.")
 @click.option("--device", help="torch device (SER_DEVICE; default: a GPU where there is one).")
+@skip_bad_option
 @click.option("--workers", type=click.IntRange(1), help="Worker processes (SER_WORKERS; default: all cores).")
-def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str | None, workers: int | None) -> None:
+def predict(
+    model: str, inputs: tuple[Path, ...], out: Path | None, device: str | None, skip_bad: bool, workers: int | None
+) -> None:
     """Predict emotions of files, folders or a manifest (.jsonl) with a trained MODEL, as CSV.
 
     MODEL is an experiment or a fusion of the project in the working folder, or a folder of trained models
@@ -31,13 +35,18 @@ def predict(model: str, inputs: tuple[Path, ...], out: Path | None, device: str 
         paths.check_writable("--out", out, [*inputs, *found.values()])
     for line in source.described():
         click.echo(line, err=True)
-    probabilities = predict(source, found, recordings.speakers(inputs), device, workers)
+    speakers = recordings.speakers(inputs)
+    probabilities, bad = recordings.without_bad(
+        found, skip_bad, lambda files: predict(source, files, speakers, device, workers)
+    )
     classes = source.leaves()[0].card.classes
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]
+    keys = [key for key in found if key not in bad]
     rows = [
-        [key, classes[row.argmax()], *(f"{p:.6g}" for p in row)] for key, row in zip(found, probabilities, strict=True)
+        [key, classes[row.argmax()], *(f"{p:.6g}" for p in row)] for key, row in zip(keys, probabilities, strict=True)
     ]
     if out is None:
         click.echo(csv_text(header, rows), nl=False)
     else:
         write_csv(out, header, rows)
+    end_without(bad)

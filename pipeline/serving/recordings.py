@@ -1,14 +1,18 @@
-"""Recordings outside a corpus: files, folders or a manifest, for `ser extract`."""
+"""Recordings outside a corpus: files, folders or a manifest, for `ser extract` and `ser predict`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline import paths
+from pipeline.audio.bad_recordings import RecordingsError
 from pipeline.corpora import manifest
 from pipeline.corpora.base import AUDIO_SUFFIXES, audio_files
 from pipeline.errors import UserError
 from pipeline.extraction.recipe import audio_beside
 from pipeline.storage.feature_file import may_be_replaced
+
+Result = TypeVar("Result")
 
 
 def find(inputs: Sequence[Path]) -> dict[str, Path]:
@@ -75,6 +79,28 @@ def speakers(inputs: Sequence[Path]) -> dict[str, str]:
     """Key -> speaker, of the recordings whose manifests tell."""
     rows = (row for given in inputs if given.suffix == ".jsonl" for row in manifest.read(given))
     return {row.key: row.speaker for row in rows if row.speaker}
+
+
+def without_bad(
+    recordings: Mapping[str, Path], skip: bool, work: Callable[[Mapping[str, Path]], Result]
+) -> tuple[Result, dict[str, str]]:
+    """Do work on recordings (key -> file); where `skip` is true and some cannot be used, again without these.
+
+    Work decodes all of its recordings before it does anything else, so that nothing is lost.
+
+    Returns:
+        The result, and key -> what is wrong of each recording that was left out.
+
+    Raises:
+        RecordingsError: recordings cannot be used, and `skip` is false, or none can be used.
+    """
+    try:
+        return work(recordings), {}
+    except RecordingsError as error:
+        good = {key: path for key, path in recordings.items() if key not in error.reasons}
+        if skip and good:
+            return work(good), error.reasons
+        raise RecordingsError(error.reasons, "--skip-bad" if good else "") from error
 
 
 def check_output(out: Path, recordings: dict[str, Path]) -> None:
