@@ -11,6 +11,8 @@ from in_process import failing_stage, ser, stage
 from pipeline import paths
 from pipeline.audio.bad_recordings import SHOWN
 from pipeline.corpora import manifest
+from pipeline.corpora.left_out import bad_audio_count
+from pipeline.errors import UserError
 
 SKIP = ("root: recordings", "root: recordings, on_bad_audio: skip")
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -197,3 +199,20 @@ def test_a_corpus_held_twice_is_said(project):
         "DC/sa03.wav",
         "JE/a01.wav",
     ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"left_out": []}', '{"left_out": {"bad_audio": {"count": "x"}}}'])
+def test_a_report_that_is_none_is_one_line(project, text):
+    path = project.folder / "report.json"
+    with pytest.raises(UserError, match="is no report of a corpus"):
+        bad_audio_count(path)
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"report\.json: is no report of a corpus; `dvc repro` makes it"):
+        bad_audio_count(path)
+
+
+def test_what_a_report_counts(project):
+    project.edit(*SKIP)
+    spoil(project)
+    assert stage("manifest", "mine").exit_code == 0
+    assert bad_audio_count(paths.corpus_report("mine")) == len(BAD)
