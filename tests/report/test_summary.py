@@ -120,4 +120,4 @@ def test_recordings_that_were_left_out_are_counted_in_a_note(tmp_path):
     run(tmp_path, {"toy": predictions()}, left_out={ROWS[0].dataset: 3})
     text = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert "[1] recordings left out: those that cannot be used" in text
-    assert f"metrics/corpora/ names them ({ROWS[0].dataset}: 3).  " in text
+    assert f"metrics/corpora/ names them ({ROWS[0].dataset}: 3)." in text
