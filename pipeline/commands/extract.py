@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pipeline.commands.command import Command
-from pipeline.commands.options import end_without, skip_bad_option, worker_options
+from pipeline.commands.options import end_without, skip_bad_option, warn, worker_options
 
 
 def _finite(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
@@ -61,6 +61,7 @@ def extract(
     params = validate(cls.Params, resolve(extractor, _assignments(settings), extractor), extractor)
     files = recordings.find(inputs)
     recordings.check_output(out, files)
+    warn(recordings.unread(inputs))
     if device not in (None, "cpu") and not (cls.uses_device or cls.uses_torch):
         raise ParamsError(f"--device {device}: {extractor} is computed on the CPU; leave the option out")
     workplace = Workplace(workers, cluster, tuple(device_names(device)) if device else ())

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -23,10 +23,14 @@ def worker_options(command: Any) -> Any:
     return command
 
 
+def warn(lines: Iterable[str]) -> None:
+    """Say what the user should know of the inputs, on standard error."""
+    for line in lines:
+        click.echo(f"warning: {line}", err=True)
+
+
 def end_without(bad: Mapping[str, str]) -> None:
     """Say which recordings were left out, and why, and end with the exit code for it; nothing where there are none."""
     if bad:
-        for reason in bad.values():
-            click.echo(f"warning: {reason}", err=True)
-        click.echo(f"warning: left out: {len(bad)} recording{'' if len(bad) == 1 else 's'}", err=True)
+        warn([*bad.values(), f"left out: {len(bad)} recording{'' if len(bad) == 1 else 's'}"])
         click.get_current_context().exit(SKIPPED)

@@ -6,7 +6,7 @@ import click
 
 from pipeline import paths
 from pipeline.commands.command import Command
-from pipeline.commands.options import end_without, skip_bad_option
+from pipeline.commands.options import end_without, skip_bad_option, warn
 
 
 @click.command(cls=Command)
@@ -33,6 +33,7 @@ def predict(
     found = recordings.find(inputs)
     if out is not None:
         paths.check_writable("--out", out, [*inputs, *found.values()])
+    warn(recordings.unread(inputs))
     for line in source.described():
         click.echo(line, err=True)
     speakers = recordings.speakers(inputs)

@@ -7,7 +7,8 @@ from typing import TypeVar
 from pipeline import paths
 from pipeline.audio.bad_recordings import RecordingsError
 from pipeline.corpora import manifest
-from pipeline.corpora.base import AUDIO_SUFFIXES, audio_files
+from pipeline.corpora.base import AUDIO_SUFFIXES, audio_files, corpus_files
+from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError
 from pipeline.extraction.recipe import audio_beside
 from pipeline.storage.feature_file import may_be_replaced
@@ -34,6 +35,13 @@ def find(inputs: Sequence[Path]) -> dict[str, Path]:
     return recordings
 
 
+def unread(inputs: Sequence[Path]) -> list[str]:
+    """What to say of the files in input folders that are sound or film and are not read, a line for each folder."""
+    folders = [given for given in inputs if given.is_dir()]
+    counts = [(folder, unread_suffixes(corpus_files(folder), AUDIO_SUFFIXES)) for folder in folders]
+    return [f"{folder}: {left_out_line(suffixes)}" for folder, suffixes in counts if suffixes]
+
+
 def _expand(given: Path) -> list[tuple[str, Path]]:
     if given.is_dir():
         return [(str(Path(name).with_suffix("").as_posix()), given / name) for name in audio_files(given)]
@@ -53,10 +61,13 @@ def _listed(given: Path) -> list[tuple[str, Path]]:
         roots = dict.fromkeys((row.dataset for row in rows), given.parent)
     else:
         roots = {row.dataset: _root(given, row) for row in {row.dataset: row for row in reversed(rows)}.values()}
+    missing: dict[str, str] = {}
     for row in rows:
         if not (roots[row.dataset] / row.wav).is_file():
             folders = " nor in ".join(dict.fromkeys([str(given.parent), str(roots[row.dataset])]))
-            raise UserError(f"{given}: {row.wav} is not in {folders}; restore it, or take its row out")
+            missing[row.key] = f"{given}: {row.wav} is not in {folders}; restore it, or take its row out"
+    if missing:
+        raise RecordingsError(missing)
     return [(row.key, roots[row.dataset] / row.wav) for row in rows]
 
 

@@ -225,3 +225,17 @@ def all_bad_skipped(folder: Path) -> list[str]:
 def pointer_input(folder: Path) -> list[str]:
     spoilt(folder, POINTER, 1)
     return EXTRACT
+
+
+@bad_input("inputs: some files are not read", says="recordings: left out: 1 .m4a, not read; convert", code=0)
+def unread_input(folder: Path) -> list[str]:
+    (corpus(folder) / "sad/a.m4a").write_bytes(b"")
+    return EXTRACT
+
+
+@bad_input("corpus: IEMOCAP's labels are a Git LFS pointer", says="Ses01F_impro01.txt: is a Git LFS pointer")
+def pointer_labels(folder: Path) -> list[str]:
+    path = corpus(folder, "iemocap", IEMOCAP) / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(POINTER)
+    return MANIFEST

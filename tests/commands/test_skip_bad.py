@@ -1,5 +1,7 @@
 """`ser extract` with recordings that cannot be used: all are named before any work, or left out."""
 
+import json
+
 import pytest
 from in_process import ser
 from recorded import record
@@ -68,3 +70,23 @@ def test_nothing_left_is_an_error(folder):
     done = extract("--skip-bad")
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1] == "error: 5 recordings cannot be used; mend or remove the files"
+
+
+def test_files_that_are_not_read_are_said(folder):
+    (folder / "r/deep").mkdir()
+    (folder / "r/deep/x.m4a").write_bytes(b"")
+    lines = extract("--skip-bad").stderr.splitlines()
+    assert lines[0] == "warning: r: left out: 1 .m4a, not read; convert what are recordings, as with ffmpeg"
+
+
+def test_all_files_that_a_manifest_misses_are_named(folder):
+    row = {"dataset": "d", "speaker": "s", "gender": "", "language": "", "emo": "sad", "raw_emo": "sad", "text": "",
+           "session": "", "length": 0.02, "sample_rate": 16000, "channel": 1, "sha256": ""}  # fmt: skip
+    rows = [{"key": str(n), "wav": f"{n:03d}.wav", **row} for n in (0, 7, 2, 8)]
+    (folder / "r/list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = ser(*MFCC, "r/list.jsonl", "--out", "out.h5")
+    assert done.stderr.splitlines() == [
+        "error: r/list.jsonl: 007.wav is not in r; restore it, or take its row out",
+        "error: r/list.jsonl: 008.wav is not in r; restore it, or take its row out",
+        "error: 2 recordings cannot be used; mend or remove the files",
+    ]
