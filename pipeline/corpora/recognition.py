@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.corpora import READERS, find_reader
-from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
+from pipeline.corpora.base import (
+    AUDIO_SUFFIXES,
+    CorpusParams,
+    CorpusReader,
+    Utterance,
+    audio_files,
+    corpus_files,
+)
 from pipeline.corpora.emotions import EMOTIONS, canonical
 from pipeline.corpora.table import columns
+from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError
 from pipeline.strict import validate
 
@@ -148,16 +156,20 @@ def _recognition(attempt: _Attempt, files: Sequence[str], notes: Iterable[str] =
         emotions={emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]},
         table=attempt.params.table,
         speaker_pattern=attempt.params.speaker_pattern,
-        notes=(*notes, *_left_out(attempt, files)),
+        notes=(*notes, *attempt.reader.notes(attempt.params.root, attempt.params), *_left_out(attempt, files)),
     )
 
 
 def _left_out(attempt: _Attempt, files: Sequence[str]) -> list[str]:
-    """A note on audio files that are no recording of the corpus, if there are any."""
+    """A note on audio files that are no recording of the corpus, and one on files that are not read, if there are."""
     count = len(set(files) - {utterance.wav for utterance in attempt.utterances})
     table = attempt.params.table
     why = f"{table} does not list them" if table else "second copies, or no utterances of speech"
-    return [f"{count} of {len(files)} audio files are left out: {why}"] if count else []
+    unread = unread_suffixes(corpus_files(attempt.params.root), AUDIO_SUFFIXES)
+    return [
+        *([f"{count} of {len(files)} audio files are left out: {why}"] if count else []),
+        *([left_out_line(unread)] if unread else []),
+    ]
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:

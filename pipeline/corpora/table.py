@@ -6,10 +6,12 @@ without a byte order mark, or in the encoding that the params name; other text i
 
 import csv
 import io
+import os
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from errno import ENOENT
 from pathlib import Path, PurePosixPath
 
 from pipeline import paths
@@ -29,6 +31,9 @@ WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 SHOWN = 20
 """mistakes in a message, at most"""
 
+COMPARED = 500
+"""file names that a missing one is compared with, at most"""
+
 Line = tuple[int, dict[str, str]]
 """where a row begins, counted from 1, and column -> value"""
 
@@ -46,14 +51,18 @@ def read_table(root: Path, name: str, encoding: str = "") -> list[dict[str, str]
     lines = list(_rows(path, read_text(path, encoding)[0]))
     if not lines:
         raise UserError(f"{path}: lists no recording")
+    names = _Names()
     problems: list[str] = []
     for line, row in lines:
         try:
-            row["path"] = _wav(root, row["path"])
+            row["path"] = _wav(root, row["path"], names)
             if not row["emotion"]:
                 raise ValueError("has no emotion; name one, or take the row out")
         except ValueError as error:
             problems.append(f"line {line}: {error}")
+        except FileNotFoundError as error:
+            near = names.near(Path(error.filename)) if len(problems) < SHOWN else ""
+            problems.append(f"line {line}: no such file: {error.filename}{near}")
         except OSError as error:
             problems.append(f"line {line}: path {row['path'][:60]!r}: {error.strerror}")
     if problems := problems or [*_twice(lines), *_spellings(lines)]:
@@ -164,11 +173,12 @@ def _check_columns(path: Path, names: list[str]) -> None:
             raise UserError(f"{path}: column {name!r} stands twice; take one out")
 
 
-def _wav(root: Path, given: str) -> str:
+def _wav(root: Path, given: str, names: "_Names") -> str:
     """The file that a row names, relative to the root, with the names that its folders have on the disk.
 
     Raises:
-        ValueError: it is not below the root, or not there.
+        ValueError: it is not below the root, or a folder.
+        FileNotFoundError: it is not there.
     """
     wav = PurePosixPath(given.replace("\\", "/"))
     if wav.is_absolute():
@@ -177,25 +187,38 @@ def _wav(root: Path, given: str) -> str:
         raise ValueError(f"path {given!r} must name a file below the corpus folder")
     real = root
     for name in wav.parts:
-        real = _entry(real, name)
+        real = names.entry(real, name)
+    if real.is_dir():
+        raise ValueError(f"path {given!r} is a folder; name a file")
     if not real.is_file():
-        raise ValueError(f"no such file: {root / wav}{_near(real)}")
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(root / wav))
     return real.relative_to(root).as_posix()
 
 
-def _entry(folder: Path, name: str) -> Path:
-    """The file or folder of this name, or, where there is none, of the same name in another normal form of Unicode."""
-    if name.isascii() or (folder / name).exists() or not folder.is_dir():
-        return folder / name
-    same = [path for path in sorted(folder.iterdir()) if _composed(path.name) == _composed(name)]
-    return same[0] if same else folder / name
+class _Names:
+    """The names in folders, each folder listed once."""
 
+    def __init__(self) -> None:
+        self._listed: dict[Path, dict[str, str]] = {}
 
-def _near(path: Path) -> str:
-    """Suggest a file of the folder that the path may mean: of the same name in other letters, or of one like it."""
-    names = sorted(other.name for other in path.parent.iterdir() if other.is_file()) if path.parent.is_dir() else []
-    same = [name for name in names if name.casefold() == path.name.casefold()]
-    return f" (did you mean {same[0]!r}?)" if same else nearest(path.name, names)
+    def of(self, folder: Path) -> dict[str, str]:
+        """Name in the composed form of Unicode -> name on the disk."""
+        if folder not in self._listed:
+            names = sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
+            self._listed[folder] = {_composed(name): name for name in names}
+        return self._listed[folder]
+
+    def entry(self, folder: Path, name: str) -> Path:
+        """The file or folder of this name, or, where there is none, of the same name in another form of Unicode."""
+        if name.isascii() or (folder / name).exists():
+            return folder / name
+        return folder / self.of(folder).get(_composed(name), name)
+
+    def near(self, path: Path) -> str:
+        """Suggest what a path may mean: what has its name in other letters, or one like it."""
+        names = sorted(self.of(path.parent).values())
+        same = [name for name in names if name.casefold() == path.name.casefold()]
+        return f" (did you mean {same[0]!r}?)" if same else nearest(path.name, names[:COMPARED])
 
 
 def _composed(text: str) -> str:

@@ -90,7 +90,7 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "an absolute path elsewhere": ("path,emotion\n/etc/hostname,sad\n", "path '/etc/hostname' must name a file below"),
     "a path on a drive of Windows": ("path,emotion\nC:\\x\\a.wav,sad\n", "must name a file below the corpus folder"),
     "a path on a share of Windows": ("path,emotion\n\\\\host\\x\\a.wav,sad\n", "must name a file below the corpus"),
-    "a path that is a folder": ("path,emotion\nsub,sad\n", "labels.csv, line 2: no such file: recordings/sub"),
+    "a path that is a folder": ("path,emotion\nsub,sad\n", "labels.csv, line 2: path 'sub' is a folder; name a file"),
     "a path in other letters": ("path,emotion\nA.WAV,sad\n", "no such file: recordings/A.WAV (did you mean 'a.wav'?)"),
     "a path of 5000 characters": (f"path,emotion\n{'x' * 5000},sad\n", "labels.csv, line 2: path 'xxx"),
     "many files that are not there": (

@@ -182,7 +182,7 @@ def test_ways_to_name_a_file_in_a_folder(read, tmp_path, path):
         ("C:\\c\\a.wav", "path 'C:\\\\c\\\\a.wav' must name a file below the corpus folder"),
         ("\\\\host\\c\\a.wav", "path '\\\\\\\\host\\\\c\\\\a.wav' must name a file below the corpus folder"),
         ("", "path '' must name a file below the corpus folder"),
-        ("sub", "no such file: sub"),
+        ("sub", "path 'sub' is a folder; name a file"),
         ("SUB/C.WAV", "no such file: SUB/C.WAV"),
         ("sub/C.WAV", "no such file: sub/C.WAV (did you mean 'c.wav'?)"),
         ("A.wav", "no such file: A.wav (did you mean 'a.wav'?)"),
