@@ -66,6 +66,22 @@ def check_regular(path: Path) -> None:
         raise UserError(f"{path}: is no regular file; remove it, or save the audio to a file")
 
 
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""what a Git LFS pointer begins with, which lies in a file's stead until the file is fetched"""
+
+
+def check_fetched(path: Path) -> None:
+    """Refuse a Git LFS pointer.
+
+    Raises:
+        UserError: the file is one.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.read(len(POINTER)) == POINTER:
+            raise UserError(f"{path}: is a Git LFS pointer, and not the file itself; fetch it with `git lfs pull`")
+
+
 def check_writable(option: str, path: Path, inputs: Iterable[Path] = (), example: str = "") -> None:
     """Refuse a place for a command's output, before the work whose result would be lost; nothing is left there.
 

@@ -5,6 +5,7 @@ import click
 from pipeline import paths
 from pipeline.commands.command import Command
 from pipeline.corpora import manifest
+from pipeline.corpora.left_out import bad_audio_count
 from pipeline.evaluation.evaluation import evaluate, write_details, write_scores
 from pipeline.evaluation.mistakes import MISTAKES, mistakes
 from pipeline.evaluation.weights import copy_weights
@@ -39,7 +40,9 @@ def main() -> None:
     published = {name: entry.published for name, entry in (params.experiments | params.fusions).items()}
     write_pictures(paths.PLOTS, results, predictions, synthetic, params.scoring.confidence)
     summary = paths.METRICS / "summary.md"
-    write_summary(summary, results, predictions, synthetic, params.scoring.confidence, published)
+    skipping = [corpus for corpus in corpora if params.corpora[corpus].on_bad_audio == "skip"]
+    left_out = {corpus: bad_audio_count(paths.corpus_report(corpus)) for corpus in skipping}
+    write_summary(summary, results, predictions, synthetic, params.scoring.confidence, published, left_out)
     click.echo(summary.read_text(encoding="utf-8"))
     click.echo(WHERE)
 

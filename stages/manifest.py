@@ -16,7 +16,7 @@ from pipeline.storage.source import counted
 def main(corpus: str) -> None:
     """Write the manifest of CORPUS."""
     settings = params_for(f"manifest-{corpus}").entry("corpora", corpus)
-    every = listing.build(corpus, settings)
+    every, left_out = listing.read(corpus, settings)
     wanted = listing.keep(every, settings.keep, settings.root)
     groups = duplicates.find(wanted, duplicates.fingerprints(wanted, settings.root))
     rows = duplicates.resolve(wanted, groups, settings.duplicates, corpus, settings.root)
@@ -24,13 +24,16 @@ def main(corpus: str) -> None:
     outliers = health.find(rows, settings.root)
     manifest.write(paths.manifest(corpus), rows)
     report = paths.corpus_report(corpus)
-    write_json(report, {**counts, "duplicates": duplicates.report(groups, rows), "outliers": outliers})
+    found = {"duplicates": duplicates.report(groups, rows), "outliers": outliers}
+    write_json(report, {**counts, **found, **left_out.report()})
     click.echo(counts_table(corpus, counts))
     if len(wanted) < len(every):
         click.echo(f"  {len(every) - len(wanted)} recordings of other emotions left out, as `keep` says")
     if len(rows) < len(wanted):
-        left_out = counted(len(wanted) - len(rows), "recording")
-        click.echo(f"  {left_out} under several speakers or labels left out, as `duplicates` says")
+        conflicting = counted(len(wanted) - len(rows), "recording")
+        click.echo(f"  {conflicting} under several speakers or labels left out, as `duplicates` says")
+    for line in left_out.lines():
+        click.echo(f"warning: {corpus}: {line}", err=True)
     if summary := duplicates.summary(groups):
         click.echo(f"warning: {corpus}: the same recording more than once: {summary}; {report} names them", err=True)
     if summary := health.summary(outliers):

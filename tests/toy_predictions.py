@@ -65,12 +65,12 @@ def files_in(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def run(folder, found, rows=ROWS, synthetic=(), published=None):
+def run(folder, found, rows=ROWS, synthetic=(), published=None, left_out=None):
     """Score predictions, and write what the stage writes, without the pictures."""
     results = evaluate(found, rows, FAST, 0)
     write_scores(results, folder / "scores.json")
     write_details(results, found, folder)
-    write_summary(folder / "summary.md", results, found, set(synthetic), FAST.confidence, published)
+    write_summary(folder / "summary.md", results, found, set(synthetic), FAST.confidence, published, left_out)
     return results
 
 

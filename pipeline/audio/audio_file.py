@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import scratch_file
+from pipeline.audio.bad_recordings import RecordingsError
 from pipeline.audio.decoding import Recording
 from pipeline.audio.keys import source_key
 from pipeline.audio.samples import RATES, Resampler, to_pcm16
@@ -23,6 +24,9 @@ from pipeline.storage.header import Header, Outline
 from pipeline.storage.identity import canonical_json, long_row_digest
 
 VERSION = "1"
+
+SURELY = 16
+"""samples at a rate, from which resampling gives some"""
 
 PIECE = 1 << 21
 """samples that are kept in memory at once: two minutes at 16 kHz"""
@@ -128,20 +132,29 @@ def prepare(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: s
     """Write recordings (key -> file) to audio files, each at its rate (Hz); several are decoded at once, by threads.
 
     Raises:
-        UserError: a recording cannot be decoded, or is too short to have a sample at its rate.
+        RecordingsError: recordings cannot be decoded, or are too short to have a sample at a rate; nothing is written.
     """
 
-    def at_every_rate(path: Path) -> list[Waiting]:
-        return _at_rates(path, {rate: Waiting(file.parent) for file, rate in files.items()})
+    def at_every_rate(path: Path) -> list[Waiting] | UserError:
+        try:
+            return _at_rates(path, {rate: Waiting(file.parent) for file, rate in files.items()})
+        except UserError as error:
+            return error
 
+    bad: dict[str, str] = {}
     with ExitStack() as stack:
         writers = [stack.enter_context(AudioWriter(path, corpus, rate)) for path, rate in files.items()]
         progress = stack.enter_context(Progress(len(recordings), f"audio of {corpus}"))
         ready = in_threads(at_every_rate, recordings.values(), worker_count(workers))
         for key, samples in zip(recordings, ready, strict=True):
+            progress.update()
+            if isinstance(samples, UserError):
+                bad[key] = str(samples)
+                continue
             for writer, waiting in zip(writers, samples, strict=True):
                 writer.add_waiting(key, waiting)
-            progress.update()
+        if bad:
+            raise RecordingsError(bad)
 
 
 def _at_rates(path: Path, rates: Mapping[int, Waiting]) -> list[Waiting]:
@@ -154,9 +167,24 @@ def _at_rates(path: Path, rates: Mapping[int, Waiting]) -> list[Waiting]:
     for rate, resampler in resamplers.items():
         rates[rate].append(to_pcm16(resampler.push(np.zeros(0), last=True)))
         if not len(rates[rate]):
-            length = f"{recording.frames} samples at {recording.rate} Hz are none at {rate} Hz"
-            raise UserError(f"{path}: is too short ({length}); mend or remove the file")
+            raise _too_short(path, recording.frames, recording.rate, rate)
     return list(rates.values())
+
+
+def check_long_enough(path: Path, frames: int, rate: int) -> None:
+    """Refuse a recording of so few samples at `rate` Hz that there is none at the lowest rate.
+
+    Raises:
+        UserError: there is none.
+    """
+    lowest = min(RATES.values())
+    if frames * lowest < SURELY * rate and not len(Resampler(rate, lowest).push(np.zeros(frames), last=True)):
+        raise _too_short(path, frames, rate, lowest)
+
+
+def _too_short(path: Path, frames: int, rate: int, wanted: int) -> UserError:
+    length = f"{frames} samples at {rate} Hz are none at {wanted} Hz"
+    return UserError(f"{path}: is too short ({length}); mend or remove the file")
 
 
 def prepare_corpus(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: str) -> None:

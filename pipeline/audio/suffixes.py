@@ -21,8 +21,16 @@ AUDIO_SUFFIXES = (
 )
 """of the files that libsndfile reads and that say what they hold: raw samples do not, nor do .mat and .htk files"""
 
-UNREADABLE = (".m4a", ".mp4", ".m4b", ".aac", ".wma", ".amr", ".webm", ".mka", ".mkv", ".mov", ".ape", ".wv", ".ra")
-"""suffixes of recordings that libsndfile cannot read"""
+MEDIA_SUFFIXES = frozenset((
+    ".3gp", ".8svx", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".avi", ".awb", ".caf", ".dss",
+    ".dts", ".flac", ".flv", ".gsm", ".m2ts", ".m4a", ".m4b", ".m4r", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3",
+    ".mp4", ".mpc", ".mpeg", ".mpg", ".nist", ".oga", ".ogg", ".ogv", ".opus", ".ra", ".ram", ".rf64", ".rm", ".sd2",
+    ".shn", ".snd", ".sph", ".spx", ".tta", ".voc", ".w64", ".wav", ".wave", ".webm", ".wma", ".wmv", ".wv",
+))  # fmt: skip
+"""suffixes that a user may take for a recording's, whatever reads them"""
+
+UNREADABLE = MEDIA_SUFFIXES - {*AUDIO_SUFFIXES}
+"""suffixes of recordings that are not read"""
 
 
 def advice(suffix: str) -> str:

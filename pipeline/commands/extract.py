@@ -1,13 +1,14 @@
 """`ser extract`: features of any recordings, outside DVC."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pipeline.commands.command import Command
-from pipeline.commands.options import worker_options
+from pipeline.commands.options import end_without, skip_bad_option, warn, worker_options
 
 
 def _finite(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
@@ -27,6 +28,7 @@ def _finite(context: click.Context, option: click.Parameter, value: float | None
     "--batch-seconds", type=click.FloatRange(0, 86400, min_open=True), callback=_finite, help="Audio in one batch (s)."
 )
 @click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Smaller file, slower to read.")
+@skip_bad_option
 @worker_options
 def extract(
     extractor: str,
@@ -36,6 +38,7 @@ def extract(
     device: str | None,
     batch_seconds: float | None,
     compression: str | None,
+    skip_bad: bool,
     workers: int | None,
     cluster: str | None,
 ) -> None:
@@ -45,6 +48,7 @@ def extract(
     that OUT already has are not computed again.
     """
     from pipeline.errors import ParamsError
+    from pipeline.extraction.extraction import Summary
     from pipeline.extraction.recipe import extract_recordings, make_extractor
     from pipeline.features import find_extractor
     from pipeline.features.presets import resolve
@@ -57,14 +61,20 @@ def extract(
     params = validate(cls.Params, resolve(extractor, _assignments(settings), extractor), extractor)
     files = recordings.find(inputs)
     recordings.check_output(out, files)
+    warn(recordings.unread(inputs))
     if device not in (None, "cpu") and not (cls.uses_device or cls.uses_torch):
         raise ParamsError(f"--device {device}: {extractor} is computed on the CPU; leave the option out")
     workplace = Workplace(workers, cluster, tuple(device_names(device)) if device else ())
     feature = make_extractor(cls, params, workplace)
     if batch_seconds is not None:
         feature.batch_seconds = batch_seconds
-    (summary,) = extract_recordings({out: feature}, files, inputs[0].resolve().stem, workplace, compression)
+
+    def work(files: Mapping[str, Path]) -> Summary:
+        return extract_recordings({out: feature}, files, inputs[0].resolve().stem, workplace, compression)[0]
+
+    summary, bad = recordings.without_bad(files, skip_bad, work)
     click.echo(f"{out}: {summary}")
+    end_without(bad)
 
 
 def _assignments(settings: tuple[str, ...]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import click
 
 from pipeline import paths
 from pipeline.commands.command import Command
+from pipeline.commands.options import end_without, skip_bad_option, warn
 
 
 @click.command(cls=Command)
@@ -19,6 +20,7 @@ from pipeline.commands.command import Command
 )
 @click.option("--download", is_flag=True, help="Fetch that model from its hub if the cache does not have it.")
 @click.option("--device", help="torch device (SER_DEVICE; default: a GPU where there is one).")
+@skip_bad_option
 @click.option("--workers", type=click.IntRange(1), help="Worker processes (SER_WORKERS; default: all cores).")
 def predict(
     model: str,
@@ -27,6 +29,7 @@ def predict(
     ssl_model: Path | None,
     download: bool,
     device: str | None,
+    skip_bad: bool,
     workers: int | None,
 ) -> None:
     """Predict emotions of files, folders or a manifest (.jsonl) with a trained MODEL, as CSV.
@@ -47,17 +50,23 @@ def predict(
     found = recordings.find(inputs)
     if out is not None:
         paths.check_writable("--out", out, [*inputs, *found.values()])
+    warn(recordings.unread(inputs))
     for line in source.described():
         click.echo(printable(line), err=True)
     own = named_models(document.load()) if FILE.is_file() else frozenset()
     backbones = Backbones(ssl_model, download, own)
-    probabilities = predict(source, found, recordings.speakers(inputs), device, workers, backbones)
+    speakers = recordings.speakers(inputs)
+    probabilities, bad = recordings.without_bad(
+        found, skip_bad, lambda files: predict(source, files, speakers, device, workers, backbones)
+    )
     classes = source.leaves()[0].card.classes
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]
+    keys = [key for key in found if key not in bad]
     rows = [
-        [key, classes[row.argmax()], *(f"{p:.6g}" for p in row)] for key, row in zip(found, probabilities, strict=True)
+        [key, classes[row.argmax()], *(f"{p:.6g}" for p in row)] for key, row in zip(keys, probabilities, strict=True)
     ]
     if out is None:
         click.echo(csv_text(header, rows), nl=False)
     else:
         write_csv(out, header, rows)
+    end_without(bad)

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pipeline.audio.suffixes import AUDIO_SUFFIXES
 from pipeline.corpora.emotions import EMOTIONS
 from pipeline.corpora.speaker_pattern import pattern_problem
+from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError, nearest
 from pipeline.strict import Strict
 
@@ -53,7 +54,11 @@ class CorpusParams(Strict):
         "fail", description="one recording under two speakers or labels: an error, keep the first by key, or drop all"
     )
     table: str = Field("", description="folder reader: CSV file in root with columns path, emotion[, speaker, ...]")
+    encoding: str = Field("", description="folder reader: encoding of the table where it is no Unicode, as cp1251")
     speaker_pattern: str = Field("", description="folder reader: regular expression whose first group is the speaker")
+    on_bad_audio: Literal["fail", "skip"] = Field(
+        "fail", description="recordings that cannot be used: an error that names them all, or left out and reported"
+    )
 
     @field_validator("root")
     @classmethod
@@ -88,7 +93,18 @@ class CorpusParams(Strict):
             raise ValueError(problem)
         return pattern
 
-    @field_validator("table", "speaker_pattern")
+    @field_validator("encoding")
+    @classmethod
+    def _text_encoding(cls, encoding: str, info: ValidationInfo) -> str:
+        try:
+            " ".encode(encoding or "utf-8")
+        except (LookupError, ValueError) as error:
+            raise ValueError(f"{encoding!r} is no encoding of text; as cp1252, cp1251, gb18030 or shift_jis") from error
+        if encoding and info.data.get("table") == "":
+            raise ValueError("is of a table, and none is given; leave it out")
+        return encoding
+
+    @field_validator("table", "encoding", "speaker_pattern")
     @classmethod
     def _of_folder_reader(cls, value: str, info: ValidationInfo) -> str:
         from pipeline.corpora import READERS
@@ -124,6 +140,10 @@ class CorpusReader(ABC):
             UserError: there is no audio, or a file is not one of this corpus; the message names it.
         """
 
+    def notes(self, root: Path, params: CorpusParams) -> list[str]:
+        """What the user should know of how the corpus was read, a line each."""
+        return []
+
     def knows(self, wav: str) -> bool:
         """Whether a file may be this corpus's, for recognition; to be said only where `read` passes over others.
 
@@ -139,17 +159,34 @@ def audio_files(root: Path) -> list[str]:
     Raises:
         UserError: `root` is missing, is no folder, or holds no audio file or a link to a folder that the link is in.
     """
-    if not root.is_dir():
-        raise UserError(f"corpus folder {str(root)!r} {'is not a folder' if root.exists() else 'does not exist'}")
-    found = [name for folder in _folders(root) for name in _audio_in(folder, root)]
-    if not found:
-        raise UserError(f"corpus folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)})")
-    for name in found:
+    every = corpus_files(root)
+    audio = [name for name in every if is_audio(name)]
+    if not audio:
+        unread = unread_suffixes(every)
+        why = f"; {left_out_line(unread)}" if unread else ""
+        raise UserError(f"corpus folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)}){why}")
+    for name in audio:
         if SURROGATE.search(name):
             raise UserError(f"{str(root)!r}: the file name {name!r} is not UTF-8; rename it")
         if CONTROL.search(name):
             raise UserError(f"{str(root)!r}: the file name {name!r} has a control character; rename it")
-    return sorted(found)
+    return audio
+
+
+def is_audio(name: str) -> bool:
+    """Whether a file is read as audio, by its suffix."""
+    return name.lower().endswith(AUDIO_SUFFIXES)
+
+
+def corpus_files(root: Path) -> list[str]:
+    """List the files below `root` that are not hidden, as sorted relative paths with forward slashes.
+
+    Raises:
+        UserError: `root` is missing, is no folder, or holds a link to a folder that the link is in.
+    """
+    if not root.is_dir():
+        raise UserError(f"corpus folder {str(root)!r} {'is not a folder' if root.exists() else 'does not exist'}")
+    return sorted(name for folder in _folders(root) for name in _files_in(folder, root))
 
 
 def _folders(root: Path) -> Iterator[Path]:
@@ -196,18 +233,18 @@ def _check_leads_elsewhere(link: Path, root: Path) -> None:
         raise UserError(f"{link}: is a link to {real}, a folder that holds the link; remove the link")
 
 
-def _audio_in(folder: Path, root: Path) -> Iterator[str]:
-    """Relative paths of the audio files in a folder, of links to no file too.
+def _files_in(folder: Path, root: Path) -> Iterator[str]:
+    """Relative paths of the files in a folder, of links to no file too.
 
     Raises:
-        UserError: one is a pipe or a device, which reading might wait for without end.
+        UserError: an audio file is a pipe or a device, which reading might wait for without end.
     """
     inside = folder.relative_to(root)
     prefix = f"{inside.as_posix()}/" if inside.parts else ""
     for entry in os.scandir(folder):
-        if entry.name.startswith(".") or not entry.name.lower().endswith(AUDIO_SUFFIXES) or _leads_to(entry.is_dir):
+        if entry.name.startswith(".") or _leads_to(entry.is_dir):
             continue
-        if not _leads_to(entry.is_file) and os.path.exists(entry.path):  # noqa: PTH110 (the name may be no text)
+        if is_audio(entry.name) and not _leads_to(entry.is_file) and os.path.exists(entry.path):  # noqa: PTH110 (the name may be no text)
             raise UserError(f"{entry.path}: is no regular file, so not a recording; remove it")
         yield prefix + entry.name
 

@@ -1,5 +1,7 @@
 """The canonical emotion labels, and the spellings that corpora use for them."""
 
+import unicodedata
+
 from pipeline.errors import nearest
 
 EMOTIONS = (
@@ -54,9 +56,10 @@ def canonical(code: str, mapping: dict[str, str]) -> str:
     Raises:
         ValueError: the code is unknown; the message lists what is known.
     """
-    if code in mapping:
-        return mapping[code]
-    name = code.strip().lower()
+    composed = {unicodedata.normalize("NFC", name): label for name, label in mapping.items()}
+    if (name := unicodedata.normalize("NFC", code)) in composed:
+        return composed[name]
+    name = name.strip().lower()
     name = ALIASES.get(name, name)
     if name in EMOTIONS:
         return name

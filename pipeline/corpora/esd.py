@@ -11,7 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
+from pipeline.corpora.text_encoding import decoded
 from pipeline.errors import UserError
+from pipeline.paths import check_fetched
+
+EMOTION_WORDS = (
+    "Angry Happy Neutral Sad Surprise 生气 愤怒 快乐 开心 高兴 中立 中性 伤心 悲伤 难过 惊喜 惊讶 吃惊 惊奇".split()  # noqa: SIM905
+)
+"""how the transcripts write the emotion, in English and in Mandarin"""
+
+LINE = re.compile(rf"(\d{{4}}_\d{{6}})\s+(\S.*?)(?:\s*\t.*|\s+(?:{'|'.join(EMOTION_WORDS)}))?")
+"""name, text and, where it is there, emotion"""
+
+IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
+"""Mandarin; English in Windows-1252 seems to have some when it is read as GB18030"""
 
 PATH = re.compile(r"(?:.*/)?(\d{4})/([A-Za-z]+)/(?:(?:train|evaluation|test)/)?(\1_\d{6})\.\w+")
 
@@ -37,24 +50,34 @@ class ESD(CorpusReader):
             if not match:
                 raise UserError(f"{root / wav}: not a file of ESD (as 0011/Angry/0011_000351.wav)")
             speaker, emotion, stem = match.groups()
+            language = "zh" if int(speaker) <= 10 else "en"
             folder = PurePosixPath(wav[: match.start(2) - 1])
             if folder not in texts:
-                texts[folder] = _texts(root / folder / f"{speaker}.txt")
+                texts[folder] = _texts(root / folder / f"{speaker}.txt", language)
             yield Utterance(
                 wav=wav,
                 key=f"esd-{stem}",
                 raw_emotion=emotion,
                 speaker=speaker,
-                language="zh" if int(speaker) <= 10 else "en",
+                language=language,
                 text=texts[folder].get(stem, ""),
             )
 
 
-def _texts(path: Path) -> dict[str, str]:
-    """File name -> text, of lines `name TAB text TAB emotion`."""
+def _texts(path: Path, language: str) -> dict[str, str]:
+    """File name -> text, of lines `name TAB text TAB emotion`; some releases have spaces for tabs.
+
+    Raises:
+        UserError: the file is not text in an encoding that a release has.
+    """
     if not path.is_file():
         return {}
+    check_fetched(path)
     data = path.read_bytes()
-    text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")
-    lines = (line.split("\t") for line in text.splitlines())
-    return {parts[0].strip(): parts[1].strip() for parts in lines if len(parts) > 1}
+    try:
+        text, encoding = decoded(data, ["gb18030", "cp1252"] if language == "en" else ["gb18030"])
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; save it as UTF-8") from error
+    if encoding == "gb18030" and language == "en" and IDEOGRAPH.search(text):
+        text = data.decode("cp1252", errors="replace")
+    return {match[1]: match[2] for line in text.splitlines() if (match := LINE.fullmatch(line.strip()))}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
 from pipeline.errors import UserError
+from pipeline.paths import check_fetched
 
 WAV = re.compile(r"((?:.*/)?Session\d/)sentences/wav/[^/]+/((Ses0(\d)[FM]_\w+)_([FM])\d+)\.\w+")
 INSIDE = re.compile(r"(?:.*/)?Session\d/(?:sentences|dialog)/.*")
@@ -83,4 +84,7 @@ class IEMOCAP(CorpusReader):
 
 def _lines(path: Path, rule: re.Pattern[str]) -> dict[str, str]:
     """The lines of a file that follow a rule, as first group -> second; none where there is no file."""
-    return dict(rule.findall(path.read_text(encoding="latin-1"))) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    check_fetched(path)
+    return dict(rule.findall(path.read_text(encoding="latin-1")))

@@ -2,8 +2,8 @@
 
 File names are seven two-digit codes, `modality-channel-emotion-intensity-statement-repetition-actor`: for example
 `03-01-05-01-02-01-18` is audio-only (03) speech (01), angry (05), normal intensity (01), "Dogs are sitting by the
-door" (02), first repetition (01), actor 18. Odd actors are male. Song (channel 02) and video (modality 01) files,
-and the zip's duplicate copies in `audio_speech_actors_01-24/`, are left out.
+door" (02), first repetition (01), actor 18. Odd actors are male. Song (channel 02) and video (modality 01) files
+are left out, and so are the zip's copies in `audio_speech_actors_01-24/`, as all equal copies are.
 """
 
 import re
@@ -41,14 +41,12 @@ class RAVDESS(CorpusReader):
         Raises:
             UserError: a file name does not follow the rule above.
         """
-        seen: set[str] = set()
         for wav, match in named_files(
             root, NAME, "a RAVDESS file name (seven two-digit codes, as 03-01-05-01-02-01-18)"
         ):
             modality, channel, emotion, _, statement, repetition, actor = match.groups()
-            if (modality, channel) != ("03", "01") or match[0] in seen:
+            if (modality, channel) != ("03", "01"):
                 continue
-            seen.add(match[0])
             yield Utterance(
                 wav=wav,
                 key=f"ravdess-{match[0]}",

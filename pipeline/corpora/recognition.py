@@ -1,15 +1,22 @@
 """Which reader knows a folder, and what the folder holds, by file names and tables alone: no audio is decoded."""
 
-import csv
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.corpora import READERS, find_reader
-from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
+from pipeline.corpora.base import (
+    CorpusParams,
+    CorpusReader,
+    Utterance,
+    audio_files,
+    corpus_files,
+)
 from pipeline.corpora.emotions import EMOTIONS, canonical
+from pipeline.corpora.table import columns
+from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError
 from pipeline.strict import validate
 
@@ -104,13 +111,22 @@ def _attempt(params: CorpusParams, files: Sequence[str]) -> _Attempt:
     fault = ""
     try:
         _check_known(reader, params.root, files)
-        for utterance in reader.read(params.root, params):
+        for utterance in _first_of_each_key(reader.read(params.root, params)):
             emotions.append(_emotion(params.root, utterance, reader))
             utterances.append(utterance)
         fault = "" if utterances else f"{params.root}: has no recording that the {reader.name} reader takes"
     except (UserError, ValueError, OSError) as error:
         fault = str(error)
     return _Attempt(params, reader, utterances, emotions, fault)
+
+
+def _first_of_each_key(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
+    """Without second copies of recordings, which the listing takes once."""
+    keys: set[str] = set()
+    for utterance in utterances:
+        if utterance.key not in keys:
+            yield utterance
+        keys.add(utterance.key)
 
 
 def _check_known(reader: CorpusReader, root: Path, files: Sequence[str]) -> None:
@@ -139,16 +155,20 @@ def _recognition(attempt: _Attempt, files: Sequence[str], notes: Iterable[str] =
         emotions={emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]},
         table=attempt.params.table,
         speaker_pattern=attempt.params.speaker_pattern,
-        notes=(*notes, *_left_out(attempt, files)),
+        notes=(*notes, *attempt.reader.notes(attempt.params.root, attempt.params), *_left_out(attempt, files)),
     )
 
 
 def _left_out(attempt: _Attempt, files: Sequence[str]) -> list[str]:
-    """A note on audio files that are no recording of the corpus, if there are any."""
+    """A note on audio files that are no recording of the corpus, and one on files that are not read, if there are."""
     count = len(set(files) - {utterance.wav for utterance in attempt.utterances})
     table = attempt.params.table
     why = f"{table} does not list them" if table else "second copies, or no utterances of speech"
-    return [f"{count} of {len(files)} audio files are left out: {why}"] if count else []
+    unread = unread_suffixes(corpus_files(attempt.params.root))
+    return [
+        *([f"{count} of {len(files)} audio files are left out: {why}"] if count else []),
+        *([left_out_line(unread)] if unread else []),
+    ]
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
@@ -230,15 +250,7 @@ def _is_number(token: str, counts: Counter[str]) -> bool:
 def _tables(root: Path) -> list[str]:
     """Names of the CSV files with the columns `path` and `emotion`."""
     paths = sorted(path for path in root.iterdir() if path.suffix.lower() == ".csv" and path.is_file())
-    return [path.name for path in paths if {"path", "emotion"} <= set(_columns(path))]
-
-
-def _columns(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return []
+    return [path.name for path in paths if {"path", "emotion"} <= set(columns(path))]
 
 
 def _unknown(root: Path, files: Sequence[str], tables: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 File names are `SPEAKER_WORD_EMOTION`: `OAF_back_angry` is the older actress (OAF; the younger is YAF) saying "Say the
 word back" angrily; `ps` is pleasant surprise. One file of the release lacks the F: `OA_bite_neutral`. Copies of a file
-in other folders, as some downloads have, are left out.
+in other folders, as some downloads have, are left out where they are equal.
 """
 
 import re
@@ -37,11 +37,7 @@ class TESS(CorpusReader):
         Raises:
             UserError: a file name does not follow the rule above.
         """
-        seen: set[str] = set()
         for wav, match in named_files(root, NAME, "a TESS file name (speaker, word, emotion, as OAF_back_angry)"):
-            if match[0] in seen:
-                continue
-            seen.add(match[0])
             speaker, word, emotion = match.groups()
             yield Utterance(
                 wav=wav,

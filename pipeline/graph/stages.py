@@ -178,6 +178,7 @@ class _Graph:
             [key for section in EVALUATED for key in self.given(section)],
             [
                 *(str(paths.manifest(corpus)) for corpus in corpora),
+                *(str(paths.corpus_report(name)) for name in corpora if params.corpora[name].on_bad_audio == "skip"),
                 *(str(paths.predictions(name)) for name in (*params.experiments, *params.fusions)),
                 code_path("evaluate"),
             ],

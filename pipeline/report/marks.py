@@ -17,6 +17,8 @@ NOTES = {
     "published": "published: the paper's own figures; its splits and its corpus may differ from those here",
     "other_folds": "fitted on other folds: the fusion was fitted on the other folds' test probabilities, whose models "
     "had heard this fold's test speakers",
+    "left_out": "recordings left out: those that cannot be used are no part of the corpus, as its `on_bad_audio: skip` "
+    "says; metrics/corpora/ names them",
 }
 """mark -> a few words, a colon, and why it matters"""
 
@@ -43,6 +45,8 @@ def notes_of(card: Mapping[str, Any], synthetic: set[str]) -> list[str]:
         found.append("other_folds")
     if card.get("twins"):
         found.append("twins")
+    if card.get("left_out"):
+        found.append("left_out")
     if card.get("published"):
         found.append("published")
     return found

@@ -27,8 +27,14 @@ def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic:
         rows[-1]["corpus"] += " (synthetic)" if "synthetic" in marks[name] else ""
     titles = [title for title in rows[0] if title not in OPTIONAL or any(row[title] for row in rows)]
     lines = markdown_table(titles, [[row[title] for title in titles] for row in rows])
-    lines += ["", *(f"[{i}] {NOTES[mark]}.  " for i, mark in enumerate(used, 1))]
+    lines += ["", *(f"[{i}] {NOTES[mark]}{_left_out(mark, cards)}.  " for i, mark in enumerate(used, 1))]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _left_out(mark: str, cards: Mapping[str, Any]) -> str:
+    """How many recordings are left out of each corpus, for the note that says so."""
+    counts = {card["corpus"]: card["left_out"] for card in cards.values() if card.get("left_out")}
+    return f" ({', '.join(f'{corpus}: {count}' for corpus, count in counts.items())})" if mark == "left_out" else ""
 
 
 def _cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval: str) -> dict[str, str]:
@@ -95,6 +101,7 @@ def write_summary(
     synthetic: set[str],
     confidence: float,
     published: Mapping[str, Published] | None = None,
+    left_out: Mapping[str, int] | None = None,
 ) -> None:
     """Write the summary to a Markdown file.
 
@@ -105,8 +112,16 @@ def write_summary(
         synthetic: the corpora that are synthesised, to be marked.
         confidence: coverage of the intervals.
         published: experiment or fusion -> what a paper reports (%), to be set beside ours.
+        left_out: corpus -> recordings that cannot be used and were left out, where there are any.
     """
-    cards = {name: {**one.card, "published": (published or {}).get(name, {})} for name, one in predictions.items()}
+    cards = {
+        name: {
+            **one.card,
+            "published": (published or {}).get(name, {}),
+            "left_out": (left_out or {}).get(one.card["corpus"], 0),
+        }
+        for name, one in predictions.items()
+    }
     text = (
         "# Scores\n\nPercent, pooled over all test folds. Intervals: percentile bootstrap over speakers. "
         "`comparisons.csv` has McNemar's exact test for each pair tested once on the same utterances.\n\n"

@@ -1,18 +1,22 @@
-"""Recordings outside a corpus: files, folders or a manifest, for `ser extract`."""
+"""Recordings outside a corpus: files, folders or a manifest, for `ser extract` and `ser predict`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline import paths
+from pipeline.audio.bad_recordings import RecordingsError
 from pipeline.audio.suffixes import AUDIO_SUFFIXES, UNREADABLE, advice
 from pipeline.corpora import manifest
-from pipeline.corpora.base import audio_files
+from pipeline.corpora.base import audio_files, corpus_files
+from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError
 from pipeline.extraction.recipe import audio_beside
 from pipeline.storage.feature_file import may_be_replaced
 
 LIST = ".jsonl"
 """suffix of a manifest"""
+Result = TypeVar("Result")
 
 
 def find(inputs: Sequence[Path]) -> dict[str, Path]:
@@ -39,6 +43,13 @@ def find(inputs: Sequence[Path]) -> dict[str, Path]:
     return recordings
 
 
+def unread(inputs: Sequence[Path]) -> list[str]:
+    """What to say of the files in input folders that are sound or film and are not read, a line for each folder."""
+    folders = [given for given in inputs if given.is_dir()]
+    counts = [(folder, unread_suffixes(corpus_files(folder))) for folder in folders]
+    return [f"{folder}: {left_out_line(suffixes)}" for folder, suffixes in counts if suffixes]
+
+
 def _expand(given: Path) -> list[tuple[str, Path]]:
     if given.is_dir():
         return [(str(Path(name).with_suffix("").as_posix()), given / name) for name in audio_files(given)]
@@ -60,10 +71,13 @@ def _listed(given: Path) -> list[tuple[str, Path]]:
         roots = dict.fromkeys((row.dataset for row in rows), given.parent)
     else:
         roots = {row.dataset: _root(given, row) for row in {row.dataset: row for row in reversed(rows)}.values()}
+    missing: dict[str, str] = {}
     for row in rows:
         if not (roots[row.dataset] / row.wav).is_file():
             folders = " nor in ".join(dict.fromkeys([str(given.parent), str(roots[row.dataset])]))
-            raise UserError(f"{given}: {row.wav} is not in {folders}; restore it, or take its row out")
+            missing[row.key] = f"{given}: {row.wav} is not in {folders}; restore it, or take its row out"
+    if missing:
+        raise RecordingsError(missing)
     return [(row.key, roots[row.dataset] / row.wav) for row in rows]
 
 
@@ -86,6 +100,28 @@ def speakers(inputs: Sequence[Path]) -> dict[str, str]:
     """Key -> speaker, of the recordings whose manifests tell."""
     rows = (row for given in inputs if given.suffix == LIST for row in manifest.read(given))
     return {row.key: row.speaker for row in rows if row.speaker}
+
+
+def without_bad(
+    recordings: Mapping[str, Path], skip: bool, work: Callable[[Mapping[str, Path]], Result]
+) -> tuple[Result, dict[str, str]]:
+    """Do work on recordings (key -> file); where `skip` is true and some cannot be used, again without these.
+
+    Work decodes all of its recordings before it does anything else, so that nothing is lost.
+
+    Returns:
+        The result, and key -> what is wrong of each recording that was left out.
+
+    Raises:
+        RecordingsError: recordings cannot be used, and `skip` is false, or none can be used.
+    """
+    try:
+        return work(recordings), {}
+    except RecordingsError as error:
+        good = {key: path for key, path in recordings.items() if key not in error.reasons}
+        if skip and good:
+            return work(good), error.reasons
+        raise RecordingsError(error.reasons, "--skip-bad" if good else "") from error
 
 
 def check_output(out: Path, recordings: dict[str, Path]) -> None:

@@ -88,7 +88,7 @@ def test_counts(corpus):
 
 def test_two_files_with_one_key(corpus):
     soundfile.write(corpus / "sad/b.wav", tone(0.2), 16000)
-    with pytest.raises(UserError, match=r"sad/b\.flac and sad/b\.wav have the same key 'sad/b'; rename one$"):
+    with pytest.raises(UserError, match=r"sad/b\.flac and sad/b\.wav have the same key 'sad/b', and differ; rename"):
         build(corpus)
 
 

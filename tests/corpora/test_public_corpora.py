@@ -85,6 +85,34 @@ def test_a_second_copy_is_left_out(build):
     assert [*build("tess", "OAF_sad/OAF_cab_sad.wav", "whole set/OAF_sad/OAF_cab_sad.wav")] == ["tess-OAF_cab_sad"]
 
 
+@pytest.mark.parametrize(
+    ("reader", "wav"),
+    [
+        ("savee", "DC/sa03.wav"),
+        ("emodb", "wav/03a01Fa.wav"),
+        ("ravdess", "Actor_18/03-01-05-01-02-01-18.wav"),
+        ("tess", "OAF_sad/OAF_cab_sad.wav"),
+        ("esd", "0011/Angry/0011_000351.wav"),
+    ],
+)
+def test_a_corpus_held_twice_is_taken_once(build, tmp_path, reader, wav):
+    (row,) = build(reader, wav, f"copy/{wav}").values()
+    assert row.wav == min(wav, f"copy/{wav}")
+    soundfile.write(tmp_path / f"corpus/copy/{wav}", tone(0.2), 16000)
+    with pytest.raises(UserError, match=f"copy/{wav}.* have the same key '{row.key}', and differ; rename or remove"):
+        build(reader)
+
+
+def test_iemocap_held_twice_is_taken_once(build):
+    waves, texts = turns(1, "neu", "exc")
+    doubled = {f"IEMOCAP/{name}": text for name, text in texts.items()}
+    rows = build("iemocap", *waves, *(f"IEMOCAP/{wav}" for wav in waves), texts={**texts, **doubled})
+    assert {row.wav for row in rows.values()} == {f"IEMOCAP/{wav}" for wav in waves}
+    other = {name: text.replace("exc", "fru") for name, text in doubled.items() if isinstance(text, str)}
+    with pytest.raises(UserError, match="M001', and the corpus says different things of them"):
+        build("iemocap", texts=other)
+
+
 def test_crema_d_in_two_formats_is_taken_once(build):
     rows = build("crema_d", "AudioMP3/1001_DFA_ANG_XX.flac", "AudioWAV/1001_DFA_ANG_XX.wav")
     assert [row.wav for row in rows.values()] == ["AudioWAV/1001_DFA_ANG_XX.wav"]
@@ -102,6 +130,34 @@ def test_esd_has_two_languages_and_its_texts(build, encoding):
     assert (rows["esd-0011_000001"].language, rows["esd-0010_001051"].language) == ("en", "zh")
     assert rows["esd-0011_000001"].text == "The nine the eggs, I keep."
     assert rows["esd-0010_001051"].text == ""
+
+
+MANDARIN = {
+    "ESD/0001/0001.txt": "0001_000001\t打远一看，它们的确很是美丽。\t中立\n0001_000002\t一 二 三\t伤心\n",
+    "ESD/0011/0011.txt": "0011_000001\tIt’s the nine, I keep.\tNeutral\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb18030"])
+@pytest.mark.parametrize("separator", ["\t", " ", "  "])
+def test_esd_has_its_texts_in_every_encoding_and_with_spaces(build, encoding, separator):
+    rows = build(
+        "esd",
+        *("ESD/0001/Neutral/0001_000001.wav", "ESD/0001/Sad/0001_000002.wav", "ESD/0011/Neutral/0011_000001.wav"),
+        texts={name: text.replace("\t", separator).encode(encoding) for name, text in MANDARIN.items()},
+    )
+    assert [row.text for row in rows.values()] == ["打远一看，它们的确很是美丽。", "一 二 三", "It’s the nine, I keep."]
+
+
+def test_esd_in_english_is_not_taken_for_mandarin(build):
+    texts = {name: text.encode("cp1252", errors="replace") for name, text in MANDARIN.items() if "0011" in name}
+    rows = build("esd", "ESD/0011/Neutral/0011_000001.wav", texts=texts)
+    assert [row.text for row in rows.values()] == ["It’s the nine, I keep."]
+
+
+def test_an_esd_transcript_in_no_known_encoding_is_named(build):
+    with pytest.raises(UserError, match=r"0001\.txt: is no text in UTF-8, UTF-16, gb18030.*; save it as UTF-8"):
+        build("esd", "0001/Sad/0001_000001.wav", texts={"0001/0001.txt": b"0001_000001\t\xff\xff\n"})
 
 
 def turns(session, *codes):

@@ -225,3 +225,23 @@ def test_home_is_expanded(known, tmp_path, monkeypatch):
     said = known("wav/03a01Fa.wav")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert recognise(Path("~/corpus")) == said
+
+
+def test_what_is_not_read_and_how_a_table_is_read_are_noted(tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).touch()
+    (tmp_path / "c.m4a").write_bytes(b"")
+    (tmp_path / "labels.csv").write_bytes("path;emotion;speaker\na.wav;sad;Zoë\n".encode("cp1252"))
+    encoding, unlisted, unread = recognise(tmp_path).notes
+    assert "labels.csv: is no Unicode, and is read as cp1252 ('Zoë' is a word of it)" in encoding
+    assert unlisted == "1 of 2 audio files are left out: labels.csv does not list them"
+    assert unread == "left out: 1 .m4a, not read; convert what are recordings, as with ffmpeg"
+
+
+def test_a_corpus_held_twice_is_known_and_counted_once(tmp_path):
+    for name in ("DC/sa03", "DC/a01", "copy/DC/sa03", "copy/DC/a01"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.wav").touch()
+    found = recognise(tmp_path)
+    assert (found.reader, found.recordings) == ("savee", 2)
+    assert found.notes == ("2 of 4 audio files are left out: second copies, or no utterances of speech",)

@@ -111,3 +111,13 @@ def test_costs_are_a_table_of_their_own(tmp_path):
 )
 def test_numbers_with_a_prefix(value, text):
     assert short_number(value) == text
+
+
+def test_recordings_that_were_left_out_are_counted_in_a_note(tmp_path):
+    run(tmp_path, {"toy": predictions()}, left_out={"other": 9})
+    text = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "left out" not in text
+    run(tmp_path, {"toy": predictions()}, left_out={ROWS[0].dataset: 3})
+    text = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "[1] recordings left out: those that cannot be used" in text
+    assert f"metrics/corpora/ names them ({ROWS[0].dataset}: 3)." in text

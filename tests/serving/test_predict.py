@@ -310,3 +310,19 @@ def test_models_that_do_not_fit(trained, ser, tmp_path, change, says):
     (folder / "card.json").write_text(json.dumps(card))
     _, said = ser(folder, "recordings", code=1)
     assert says in said
+
+
+def test_bad_recordings_are_named_or_left_out(trained, ser, tmp_path):
+    for number, path in enumerate(trained.recordings[:4]):
+        (tmp_path / f"{number}.wav").write_bytes(path.read_bytes() if number % 2 else b"no sound")
+    rows, errors = ser("again", tmp_path, code=1)
+    assert not rows
+    assert [f"/{name}.wav: cannot be read as audio" in errors for name in range(4)] == [True, False, True, False]
+    assert "2 recordings cannot be used; mend or remove the files, or leave them out: --skip-bad" in errors
+    rows, errors = ser("again", tmp_path, "--skip-bad", code=3)
+    assert "warning: left out: 2 recordings\n" in errors
+    for name in ("0", "2"):
+        (tmp_path / f"{name}.wav").unlink()
+    alone, _ = ser("again", tmp_path)
+    assert rows == alone
+    assert [*rows] == ["1", "3"]
