@@ -11,6 +11,9 @@ from pipeline.graph.dvc_yaml import LOADER, is_own, read
 from pipeline.graph.stage import Stage
 
 FILE = Path("dvc.lock")
+CONFLICT = (b"<<<<<<<", b">>>>>>>")
+"""how lines begin between which git leaves two versions"""
+
 STAGE = re.compile(r"  \S")
 """the line at which a stage begins"""
 
@@ -60,8 +63,13 @@ def _lines(text: str, outputs: Collection[str]) -> Iterator[str]:
             yield line
 
 
+def is_cut(data: bytes) -> bool:
+    """Whether a dvc.lock is one that a killed DVC leaves: empty, or without its end; not one with a conflict of git."""
+    return not is_whole(data) and not any(line.startswith(CONFLICT) for line in data.splitlines())
+
+
 def is_whole(data: bytes) -> bool:
-    """Whether DVC can read a dvc.lock: a killed DVC leaves it empty, or without its end."""
+    """Whether DVC can read a dvc.lock."""
     try:
         values = yaml.load(data, LOADER)  # noqa: S506 - safe
     except (yaml.YAMLError, UnicodeDecodeError):

@@ -13,8 +13,8 @@ from pipeline.graph import dvc_lock, dvc_yaml
 
 def broken(project: Path = Path()) -> list[Path]:
     """The files that a killed DVC left empty or half-written."""
-    files = [(_rwlock(project), _is_json), (project / dvc_lock.FILE, dvc_lock.is_whole)]
-    return [path for path, is_whole in files if path.is_file() and not is_whole(path.read_bytes())]
+    files = [(_rwlock(project), _is_cut), (project / dvc_lock.FILE, dvc_lock.is_cut)]
+    return [path for path, is_cut in files if path.is_file() and is_cut(path.read_bytes())]
 
 
 def mend(project: Path = Path()) -> list[str]:
@@ -55,12 +55,13 @@ def _rwlock(project: Path) -> Path:
     return (project if root == project.resolve() else root) / ".dvc" / "tmp" / "rwlock"
 
 
-def _is_json(data: bytes) -> bool:
+def _is_cut(data: bytes) -> bool:
+    """Whether a JSON text is not whole."""
     try:
         json.loads(data)
     except ValueError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _running(root: Path) -> int | None:
