@@ -176,7 +176,7 @@ def test_a_folder_with_nothing_but_such_files(project):
 
 def test_a_report_of_a_corpus_without_remarks_is_as_before(project):
     stage("manifest", "mine")
-    assert [*report()] == ["utterances", "speakers", "seconds", "by_emotion", "by_speaker", "outliers"]
+    assert [*report()] == ["utterances", "speakers", "seconds", "by_emotion", "by_speaker", "duplicates", "outliers"]
 
 
 # Copies
@@ -186,10 +186,10 @@ def test_a_corpus_held_twice_is_said(project):
     params = "{reader: folder, root: recordings, speaker_pattern: '/([a-z]+)_'}"
     project.edit(params, "{reader: savee, root: recordings}")
     for folder in ("recordings", "recordings/savee"):
-        for name in ("DC/sa03", "JE/a01"):
+        for name, pitch in (("DC/sa03", 440), ("JE/a01", 300)):
             path = project.folder / folder / f"{name}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, tone(0.4), 16000)
+            soundfile.write(path, tone(0.4, pitch), 16000)
     for path in project.recordings:
         path.unlink()
     done = stage("manifest", "mine")

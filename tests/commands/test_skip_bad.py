@@ -29,7 +29,7 @@ def test_all_bad_recordings_are_in_one_error(folder):
     done = extract()
     first, second, last = done.stderr.splitlines()
     assert (done.exit_code, done.stdout) == (1, "")
-    assert first.startswith("error: r/001.wav: cannot be read as audio")
+    assert first.startswith("error: r/001.wav: is empty")
     assert second.startswith("error: r/003.wav: cannot be read as audio")
     assert last == "error: 2 recordings cannot be used; mend or remove the files, or leave them out: --skip-bad"
     assert [path.name for path in folder.iterdir()] == ["r"]
@@ -46,7 +46,7 @@ def test_bad_recordings_are_left_out_and_said(folder):
     done = extract("--skip-bad")
     assert (done.exit_code, done.stdout) == (3, "out.h5: computed 3, reused 0\n")
     first, second, last = done.stderr.splitlines()
-    assert first.startswith("warning: r/001.wav: cannot be read as audio")
+    assert first.startswith("warning: r/001.wav: is empty")
     assert second.startswith("warning: r/003.wav: cannot be read as audio")
     assert last == "warning: left out: 2 recordings"
     assert FeatureFile("out.h5").keys == ["000", "002", "004"]
