@@ -16,23 +16,23 @@ from pipeline.storage.source import counted
 def main(corpus: str) -> None:
     """Write the manifest of CORPUS."""
     settings = params_for(f"manifest-{corpus}").entry("corpora", corpus)
-    every, left_out = listing.read(corpus, settings)
-    wanted = listing.keep(every, settings.keep, settings.root)
-    groups = duplicates.find(wanted, duplicates.fingerprints(wanted, settings.root))
-    rows = duplicates.resolve(wanted, groups, settings.duplicates, corpus, settings.root)
+    listed = listing.read(corpus, settings)
+    groups = duplicates.find(listed.rows, [listed.examinations[row.key].fingerprint for row in listed.rows])
+    rows = duplicates.resolve(listed.rows, groups, settings.duplicates, corpus, settings.root)
     counts = listing.counts(rows)
-    outliers = health.find(rows, settings.root)
+    outliers = health.find({row.key: listed.examinations[row.key].measures for row in rows})
     manifest.write(paths.manifest(corpus), rows)
     report = paths.corpus_report(corpus)
     found = {"duplicates": duplicates.report(groups, rows), "outliers": outliers}
-    write_json(report, {**counts, **found, **left_out.report()})
+    write_json(report, {**counts, **found, **listed.left_out.report()})
     click.echo(counts_table(corpus, counts))
-    if len(wanted) < len(every):
-        click.echo(f"  {len(every) - len(wanted)} recordings of other emotions left out, as `keep` says")
-    if len(rows) < len(wanted):
-        conflicting = counted(len(wanted) - len(rows), "recording")
-        click.echo(f"  {conflicting} under several speakers or labels left out, as `duplicates` says")
-    for line in left_out.lines():
+    if other := listed.left_out.other_emotions:
+        click.echo(f"  {counted(other, 'recording')} of other emotions left out, as `keep` says")
+    if conflicting := len(listed.rows) - len(rows):
+        click.echo(
+            f"  {counted(conflicting, 'recording')} under several speakers or labels left out, as `duplicates` says"
+        )
+    for line in listed.left_out.lines():
         click.echo(f"warning: {corpus}: {line}", err=True)
     if summary := duplicates.summary(groups):
         click.echo(f"warning: {corpus}: the same recording more than once: {summary}; {report} names them", err=True)

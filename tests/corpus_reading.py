@@ -22,6 +22,6 @@ def build(tmp_path):
             (tmp_path / "corpus" / "labels.csv").write_bytes(labels if isinstance(labels, bytes) else labels.encode())
             params["table"] = "labels.csv"
         settings = validate(CorpusParams, {"reader": reader, "root": tmp_path / "corpus", **params})
-        return {row.wav: row for row in listing.build("mine", settings)}
+        return {row.wav: row for row in listing.read("mine", settings).rows}
 
     return build

@@ -6,7 +6,6 @@ samples that come out.
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -35,9 +34,6 @@ SLOWEST, FASTEST = 4000, 768_000
 
 LONGEST = 24
 """hours; a few bytes of a damaged or malicious file can stand for years of silence"""
-
-FULL = 0.999
-"""magnitude from which a sample is at full scale"""
 
 Samples = NDArray[np.float64]
 
@@ -147,44 +143,3 @@ def decode(path: Path) -> tuple[Samples, int]:
     """
     with Recording(path) as recording:
         return np.concatenate(list(recording.mono())), recording.rate
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a recording is, as decoded.
-
-    Attributes:
-        frames: samples of each channel.
-        rate: sampling rate (Hz).
-        channels: how many there are.
-        swing: half the range of the samples that are used, the mean of the channels, of full scale.
-        loudest: half the range of the loudest channel's samples, of full scale.
-        full: share of all channels' samples that are at full scale.
-    """
-
-    frames: int
-    rate: int
-    channels: int
-    swing: float
-    loudest: float
-    full: float
-
-
-def measure(path: Path) -> Measured:
-    """Decode a recording, and measure it.
-
-    Raises:
-        UserError: as `decode`.
-    """
-    with Recording(path) as recording:
-        # Of each channel, and of their mean as the last.
-        low, high = np.full(recording.channels + 1, np.inf), np.full(recording.channels + 1, -np.inf)
-        full = 0
-        for block in recording.blocks():
-            full += int(np.count_nonzero(np.abs(block) >= FULL))
-            columns = np.column_stack([block, block.mean(axis=1)])
-            low, high = np.minimum(low, columns.min(axis=0)), np.maximum(high, columns.max(axis=0))
-        swings = (high - low) / 2
-        share = full / (recording.frames * recording.channels)
-        size = (recording.frames, recording.rate, recording.channels)
-        return Measured(*size, float(swings[-1]), float(swings[:-1].max()), share)

@@ -5,14 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.audio.decoding import decode
-from pipeline.audio.fingerprint import Fingerprint, fingerprint
+from pipeline.audio.fingerprint import Fingerprint
 from pipeline.audio.fingerprint_index import near_pairs
 from pipeline.corpora.base import DuplicatesPolicy
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
-from pipeline.jobs.executors import in_threads, worker_count
-from pipeline.jobs.progress import Progress
 from pipeline.storage.source import counted
 
 
@@ -41,21 +38,6 @@ class Duplicates:
 def _difference(one: Row, other: Row) -> str:
     pairs = {"speaker": (one.speaker, other.speaker), "label": (one.emotion, other.emotion)}
     return " and ".join(f"another {what} ({a!r} and {b!r})" for what, (a, b) in pairs.items() if a and b and a != b)
-
-
-def fingerprints(rows: Sequence[Row], root: Path) -> list[Fingerprint]:
-    """Of each row's recording; several are decoded at once, by threads.
-
-    Raises:
-        UserError: a recording cannot be decoded.
-    """
-    prints = []
-    with Progress(len(rows), "fingerprints") as progress:
-        paths = (root / row.wav for row in rows)
-        for one in in_threads(lambda path: fingerprint(*decode(path)), paths, worker_count(None)):
-            prints.append(one)
-            progress.update()
-    return prints
 
 
 def find(rows: Sequence[Row], prints: Sequence[Fingerprint]) -> list[Duplicates]:

@@ -3,14 +3,10 @@
 Silence is looked for in the samples that are used, those of the mean of the channels; clipping in the channels.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from pipeline.audio.decoding import FULL, Measured, measure
-from pipeline.corpora.manifest import Row
-from pipeline.jobs.executors import in_threads, worker_count
-from pipeline.jobs.progress import Progress
+from pipeline.audio.examination import FULL, Measures
 
 SILENT = 0.001
 """half the range of its samples below which a recording is silent, of full scale: -60 dB"""
@@ -33,34 +29,30 @@ KEYS = 20
 """named of each kind, at most"""
 
 
-def find(rows: Sequence[Row], root: Path) -> dict[str, dict[str, Any]]:
-    """Decode a corpus's recordings and list its outliers, of which a recording may be several.
+def find(recordings: Mapping[str, Measures]) -> dict[str, dict[str, Any]]:
+    """List a corpus's outliers, of which a recording may be several.
+
+    Args:
+        recordings: key -> what the recording measures.
 
     Returns:
-        For each of `RULES`: `rule`, `count`, and `keys`, the first `KEYS` of them in the order of the rows.
-
-    Raises:
-        UserError: a recording cannot be decoded.
+        For each of `RULES`: `rule`, `count`, and `keys`, the first `KEYS` of them in the order given.
     """
     found: dict[str, list[str]] = {kind: [] for kind in RULES}
-    with Progress(len(rows), "outliers") as progress:
-        measured = in_threads(lambda row: measure(root / row.wav), rows, worker_count(None))
-        for row, recording in zip(rows, measured, strict=True):
-            for kind in kinds(recording):
-                found[kind].append(row.key)
-            progress.update()
+    for key, measures in recordings.items():
+        for kind in kinds(measures):
+            found[kind].append(key)
     return {kind: {"rule": RULES[kind], "count": len(keys), "keys": keys[:KEYS]} for kind, keys in found.items()}
 
 
-def kinds(recording: Measured) -> list[str]:
+def kinds(recording: Measures) -> list[str]:
     """Which of `RULES` hold for a recording."""
-    seconds = recording.frames / recording.rate
     true = {
         "silent": recording.loudest < SILENT,
         "cancelled": recording.swing < SILENT <= recording.loudest,
         "clipped": recording.full >= CLIPPED,
-        "short": seconds < SHORT,
-        "long": seconds > LONG,
+        "short": recording.seconds < SHORT,
+        "long": recording.seconds > LONG,
     }
     return [kind for kind in RULES if true[kind]]
 

@@ -18,6 +18,8 @@ class LeftOut:
     """path relative to the root -> why the recording cannot be used"""
     copies: int = 0
     """files that are equal to one that is taken, and have its name"""
+    other_emotions: int = 0
+    """recordings whose label is not to be kept"""
     unlisted: int = 0
     """audio files that the table does not list"""
     unread: Mapping[str, int] = field(default_factory=dict)

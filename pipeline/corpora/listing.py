@@ -4,13 +4,13 @@ import filecmp
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.audio.audio_file import check_long_enough
 from pipeline.audio.bad_recordings import RecordingsError
-from pipeline.audio.decoding import measure
+from pipeline.audio.examination import Examination, examine
 from pipeline.corpora import find_reader
 from pipeline.corpora.base import CorpusParams, Utterance, corpus_files, is_audio
 from pipeline.corpora.emotions import canonical
@@ -18,54 +18,94 @@ from pipeline.corpora.left_out import LeftOut
 from pipeline.corpora.manifest import Row
 from pipeline.corpora.unread import unread_suffixes
 from pipeline.errors import UserError
-from pipeline.paths import check_regular
+from pipeline.jobs.executors import in_threads, worker_count
+from pipeline.jobs.progress import Progress
 
 
-def build(name: str, params: CorpusParams) -> list[Row]:
-    """The rows that `read` gives."""
-    return read(name, params)[0]
+@dataclass(frozen=True)
+class Listing:
+    """What a corpus folder holds.
+
+    Attributes:
+        rows: of its manifest, sorted by key.
+        examinations: key -> of each row's recording.
+        left_out: what of the folder is no row.
+    """
+
+    rows: list[Row]
+    examinations: dict[str, Examination]
+    left_out: LeftOut
 
 
-def read(name: str, params: CorpusParams) -> tuple[list[Row], LeftOut]:
-    """Read a corpus folder into manifest rows, sorted by key, and say what of it is no row.
+def read(name: str, params: CorpusParams) -> Listing:
+    """Read a corpus folder, and decode its recordings.
 
     Raises:
         RecordingsError: files are empty or unreadable, and `on_bad_audio` is `fail`; or all of them are.
-        UserError: the folder is missing or has no audio, an emotion code is unknown, or two files that differ have one
-            key. The message names the file.
+        UserError: the folder is missing or has no audio, an emotion code is unknown, no recording has a label that is
+            to be kept, or two files that differ have one key. The message names the file.
     """
     reader = find_reader(params.reader)
     every = list(reader.read(params.root, params))
     if not every:
         raise UserError(f"corpus folder {str(params.root)!r} has no recording that the {params.reader} reader takes")
     utterances = _without_copies(params.root, every)
-    emotions = _emotions(name, params.root, utterances, {**reader.emotions, **params.emotions})
-    rows, bad = _rows(name, params.root, utterances, emotions)
-    if bad and (params.on_bad_audio == "fail" or not rows):
-        raise RecordingsError(bad, f"corpora.{name}.on_bad_audio: skip" if rows else "")
+    labels = _emotions(name, params.root, utterances, {**reader.emotions, **params.emotions})
+    wanted = keep(list(zip(utterances, labels, strict=True)), params.keep, params.root)
+    listed, bad = _listed(name, params.root, wanted)
+    if bad and (params.on_bad_audio == "fail" or not listed):
+        raise RecordingsError(bad, f"corpora.{name}.on_bad_audio: skip" if listed else "")
     files = corpus_files(params.root)
-    listed = {utterance.wav for utterance in every}
-    return sorted(rows, key=lambda row: row.key), LeftOut(
+    named = {utterance.wav for utterance in every}
+    left_out = LeftOut(
         bad_audio={wav: _relative(why, params.root, wav) for wav, why in bad.items()},
         copies=len(every) - len(utterances),
-        unlisted=len({file for file in files if is_audio(file)} - listed) if params.table else 0,
-        unread=unread_suffixes(set(files) - listed),
+        other_emotions=len(utterances) - len(wanted),
+        unlisted=len({file for file in files if is_audio(file)} - named) if params.table else 0,
+        unread=unread_suffixes(set(files) - named),
         notes=tuple(reader.notes(params.root, params)),
     )
+    rows = sorted((row for row, _ in listed), key=lambda row: row.key)
+    return Listing(rows, {row.key: examination for row, examination in listed}, left_out)
 
 
-def _rows(
-    name: str, root: Path, utterances: Sequence[Utterance], emotions: Sequence[str]
-) -> tuple[list[Row], dict[str, str]]:
+def keep(
+    utterances: Sequence[tuple[Utterance, str]], emotions: Sequence[str], root: Path
+) -> list[tuple[Utterance, str]]:
+    """The utterances, each with its label, that have one of these; all when there are none.
+
+    Raises:
+        UserError: no recording has one of them.
+    """
+    missing = set(emotions) - {label for _, label in utterances}
+    if missing:
+        raise UserError(f"{root}: no recording is {min(missing)!r}; take it out of the corpus's `keep`")
+    return [(utterance, label) for utterance, label in utterances if not emotions or label in emotions]
+
+
+def _listed(
+    name: str, root: Path, utterances: Sequence[tuple[Utterance, str]]
+) -> tuple[list[tuple[Row, Examination]], dict[str, str]]:
     """The rows of the recordings that can be used; of the others, path relative to the root -> what is wrong."""
-    rows: list[Row] = []
-    bad: dict[str, str] = {}
-    for utterance, emotion in zip(utterances, emotions, strict=True):
+
+    def row_or_error(utterance: tuple[Utterance, str]) -> tuple[Row, Examination] | UserError:
         try:
-            rows.append(_row(name, root, utterance, emotion))
+            return _row(name, root, *utterance)
         except UserError as error:
-            bad[utterance.wav] = str(error)
-    return rows, bad
+            return error
+
+    listed: list[tuple[Row, Examination]] = []
+    bad: dict[str, str] = {}
+    with Progress(len(utterances), f"recordings of {name}") as progress:
+        for (utterance, _), row in zip(
+            utterances, in_threads(row_or_error, utterances, worker_count(None)), strict=True
+        ):
+            if isinstance(row, UserError):
+                bad[utterance.wav] = str(row)
+            else:
+                listed.append(row)
+            progress.update()
+    return listed, bad
 
 
 def _without_copies(root: Path, utterances: Sequence[Utterance]) -> list[Utterance]:
@@ -113,26 +153,14 @@ def _relative(why: str, root: Path, wav: str) -> str:
     return why.removeprefix(f"{root / wav}: ").replace(str(root / wav), wav)
 
 
-def keep(rows: Sequence[Row], emotions: Sequence[str], root: Path) -> list[Row]:
-    """The rows of these emotions; of all emotions when there are none.
-
-    Raises:
-        UserError: no recording has one of them.
-    """
-    missing = set(emotions) - {row.emotion for row in rows}
-    if missing:
-        raise UserError(f"{root}: no recording is {min(missing)!r}; take it out of the corpus's `keep`")
-    return [row for row in rows if not emotions or row.emotion in emotions]
-
-
-def _row(name: str, root: Path, utterance: Utterance, emotion: str) -> Row:
+def _row(name: str, root: Path, utterance: Utterance, emotion: str) -> tuple[Row, Examination]:
     path = root / utterance.wav
-    check_regular(path)
-    recording = measure(path)
-    check_long_enough(path, recording.frames, recording.rate)
+    examination = examine(path)
+    measures = examination.measures
+    check_long_enough(path, measures.frames, measures.rate)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Row(
+    row = Row(
         key=utterance.key,
         dataset=name,
         wav=utterance.wav,
@@ -143,11 +171,12 @@ def _row(name: str, root: Path, utterance: Utterance, emotion: str) -> Row:
         raw_emotion=utterance.raw_emotion,
         text=utterance.text,
         session=utterance.session,
-        length=round(recording.frames / recording.rate, 6),
-        sample_rate=recording.rate,
-        channel=recording.channels,
+        length=round(measures.seconds, 6),
+        sample_rate=measures.rate,
+        channel=measures.channels,
         sha256=sha256,
     )
+    return row, examination
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Any]:

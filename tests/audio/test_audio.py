@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 
 from pipeline.audio import decoding
 from pipeline.audio.audio_file import prepare_corpus, write_audio
-from pipeline.audio.decoding import decode, measure
+from pipeline.audio.decoding import decode
+from pipeline.audio.examination import examine
 from pipeline.audio.samples import RATES, resample, to_float, to_pcm16
 from pipeline.corpora import listing
 from pipeline.corpora.base import CorpusParams
@@ -32,7 +33,7 @@ def stage(tmp_path):
         for name, (samples, rate) in recordings.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(root / name, samples, rate, **options)
-        rows = listing.build("mine", CorpusParams(reader="folder", root=root))
+        rows = listing.read("mine", CorpusParams(reader="folder", root=root)).rows
         files = {tmp_path / out / f"{name}.h5": rate for name, rate in RATES.items()}
         prepare_corpus({row.key: root / row.wav for row in rows}, files, "mine")
         return FeatureFile(tmp_path / out / "16k.h5"), FeatureFile(tmp_path / out / "48k.h5")
@@ -153,14 +154,14 @@ def test_a_flac_that_does_not_say_its_length(tmp_path, shape, monkeypatch):
     samples, rate = decode(path)
     assert rate == 16000
     np.testing.assert_array_equal(samples, (noise(shape).reshape(len(noise(shape)), -1) / 32768).mean(axis=1))
-    measured = measure(path)
+    measured = examine(path).measures
     assert (measured.frames, measured.rate, measured.channels) == (shape[0], 16000, shape[1] if shape[1:] else 1)
 
 
 @pytest.mark.parametrize("total", [2**27, 2**35, 2**36 - 1])
 def test_a_flac_that_says_far_more_than_it_holds(tmp_path, total):
     path = flac_of(tmp_path / "a.flac", noise(20000), total)
-    for read in (decode, measure):
+    for read in (decode, examine):
         with pytest.raises(UserError) as caught:
             read(path)
         assert str(caught.value).startswith(f"{path}: ")

@@ -8,7 +8,8 @@ from mp3_files import mp3, swelling, with_count, without_info
 
 from pipeline.audio import decoding
 from pipeline.audio.audio_file import prepare
-from pipeline.audio.decoding import decode, measure
+from pipeline.audio.decoding import decode
+from pipeline.audio.examination import examine
 from pipeline.audio.suffixes import AUDIO_SUFFIXES
 from pipeline.corpora import health, listing
 from pipeline.corpora.base import CorpusParams
@@ -44,7 +45,7 @@ def refused(tmp_path):
         path = tmp_path / name
         path.write_bytes(data)
         complaints = set()
-        for read in (decode, measure):
+        for read in (decode, examine):
             with pytest.raises(UserError) as caught:
                 read(path)
             complaints.add(str(caught.value))
@@ -64,7 +65,7 @@ def decoded(tmp_path):
         (tmp_path / name).write_bytes(data)
         samples, _ = decode(tmp_path / name)
         np.testing.assert_array_equal(samples, decode(tmp_path / name)[0])
-        assert measure(tmp_path / name).frames == len(samples)
+        assert examine(tmp_path / name).measures.frames == len(samples)
         return samples
 
     return decoded
@@ -188,8 +189,9 @@ def test_stages_agree_on_the_length_of_codecs_of_whole_blocks(tmp_path, subtype)
     folder = tmp_path / "corpus/sad"
     folder.mkdir(parents=True)
     soundfile.write(folder / "a.wav", tone(1.234), 16000, subtype=subtype)
-    rows = listing.build("mine", CorpusParams(reader="folder", root=folder.parent))
-    assert all(entry["count"] == 0 for entry in health.find(rows, folder.parent).values())
+    listed = listing.read("mine", CorpusParams(reader="folder", root=folder.parent))
+    rows = listed.rows
+    assert [health.kinds(one.measures) for one in listed.examinations.values()] == [[]]
     prepare({"a": folder / "a.wav"}, {tmp_path / "16k.h5": 16000}, "mine")
     assert rows[0].length == FeatureFile(tmp_path / "16k.h5").lengths[0] / 16000
     assert 1.234 <= rows[0].length < 1.3

@@ -41,7 +41,7 @@ def failing_stage(project, name, *arguments, code=1):
 def make_manifest():
     """The manifest of `mine`; its root and rows."""
     settings = load().corpora["mine"]
-    rows = listing.build("mine", settings)
+    rows = listing.read("mine", settings).rows
     manifest.write(paths.manifest("mine"), rows)
     return settings.root, rows
 

@@ -42,7 +42,7 @@ def test_home_is_expanded(build, tmp_path, monkeypatch):
     build("emodb", "03a01Fa.wav")
     params = validate(CorpusParams, {"reader": "emodb", "root": "~/corpus"})
     assert params.root == tmp_path / "corpus"
-    assert [row.wav for row in listing.build("mine", params)] == ["03a01Fa.wav"]
+    assert [row.wav for row in listing.read("mine", params).rows] == ["03a01Fa.wav"]
 
 
 @pytest.mark.parametrize("root", ["corpus/~", "data/raw", "../x"])

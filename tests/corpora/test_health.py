@@ -8,6 +8,7 @@ import soundfile
 from conftest import tone
 
 from pipeline.audio import decoding
+from pipeline.audio.examination import examine
 from pipeline.corpora import health, listing
 from pipeline.corpora.base import CorpusParams
 from pipeline.errors import UserError
@@ -23,8 +24,8 @@ def found(tmp_path):
         (tmp_path / "c/sad").mkdir(parents=True, exist_ok=True)
         for name, samples in recordings.items():
             soundfile.write(tmp_path / f"c/sad/{name}.{suffix}", samples, rate)
-        rows = listing.build("mine", CorpusParams(reader="folder", root=tmp_path / "c"))
-        said = health.find(rows, tmp_path / "c")
+        listed = listing.read("mine", CorpusParams(reader="folder", root=tmp_path / "c"))
+        said = health.find({key: one.measures for key, one in listed.examinations.items()})
         return (
             said
             if whole
@@ -90,9 +91,9 @@ def test_a_peak_at_full_scale_is_not_clipping(found):
 
 def test_measures_do_not_depend_on_blocks(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "a.wav", speech(2, 4), RATE)
-    whole = health.measure(tmp_path / "a.wav")
+    whole = examine(tmp_path / "a.wav").measures
     monkeypatch.setattr(decoding, "BLOCK_VALUES", 777)
-    assert health.measure(tmp_path / "a.wav") == whole
+    assert examine(tmp_path / "a.wav").measures == whole
     assert whole.swing == pytest.approx(1, abs=1e-4)
 
 
@@ -119,9 +120,9 @@ def test_a_recording_that_cannot_be_decoded(tmp_path):
     data = (tmp_path / "a.flac").read_bytes()
     (tmp_path / "a.flac").write_bytes(data[:20] + b"\xff" * 100 + data[120:])
     with pytest.raises(UserError, match=r"a\.flac: cannot be read as audio \(.*\); mend or remove the file"):
-        health.measure(tmp_path / "a.flac")
+        examine(tmp_path / "a.flac")
     with pytest.raises(UserError, match=r"gone\.wav: cannot be read as audio"):
-        health.measure(tmp_path / "gone.wav")
+        examine(tmp_path / "gone.wav")
 
 
 # --- the stage ---

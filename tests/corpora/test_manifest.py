@@ -21,7 +21,7 @@ FIELDS = [
 
 
 def build(root, **params):
-    return listing.build("mine", CorpusParams(reader="folder", root=root, **params))
+    return listing.read("mine", CorpusParams(reader="folder", root=root, **params)).rows
 
 
 @pytest.fixture

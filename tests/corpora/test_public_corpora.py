@@ -24,7 +24,7 @@ def build(tmp_path):
         for name, text in (texts or {}).items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-        rows = listing.build("mine", validate(CorpusParams, {"reader": reader, "root": root, **params}))
+        rows = listing.read("mine", validate(CorpusParams, {"reader": reader, "root": root, **params})).rows
         return {row.key: row for row in rows}
 
     return build
@@ -187,9 +187,8 @@ def test_iemocap_takes_emotions_and_texts_from_the_dialogues(build):
 
 def test_iemocap_with_turns_of_some_emotions_only(build):
     waves, texts = turns(1, "neu", "exc", "fru", "hap", "xxx")
-    rows = build("iemocap", *waves, texts=texts)
-    kept = listing.keep([*rows.values()], ["happy", "excited"], "root")
-    assert sorted(row.raw_emotion for row in kept) == ["exc", "hap"]
+    rows = build("iemocap", *waves, texts=texts, keep=["happy", "excited"])
+    assert sorted(row.raw_emotion for row in rows.values()) == ["exc", "hap"]
 
 
 def test_iemocap_goes_through_the_session_protocol(build):

@@ -27,8 +27,8 @@ def read(tmp_path):
             soundfile.write(root / name, tone(0.1), 16000)
         (root / "labels.csv").write_bytes(table if isinstance(table, bytes) else table.encode())
         settings = validate(CorpusParams, {"reader": "folder", "root": root, "table": "labels.csv", **params})
-        rows, left_out = listing.read("mine", settings)
-        return {row.wav: row for row in rows}, left_out
+        listed = listing.read("mine", settings)
+        return {row.wav: row for row in listed.rows}, listed.left_out
 
     return read
 
@@ -163,7 +163,7 @@ def test_codes_of_params_match_both_normal_forms(tmp_path, form):
     path.parent.mkdir()
     soundfile.write(path, tone(0.1), 16000)
     params = validate(CorpusParams, {"reader": "folder", "root": tmp_path, "emotions": {"fröhlich": "happy"}})
-    assert [row.emotion for row in listing.build("mine", params)] == ["happy"]
+    assert [row.emotion for row in listing.read("mine", params).rows] == ["happy"]
 
 
 @pytest.mark.parametrize("path", ["sub\\c.wav", "./sub/c.wav", "{root}/sub/c.wav", "sub//c.wav"])
