@@ -28,10 +28,11 @@ Indices = NDArray[np.int64]
 
 
 def groups_of(rows: Sequence[Row]) -> dict[str, dict[str, str]]:
-    """The groups that a view may be standardised by: the speaker and the corpus of each key."""
+    """The groups that a view may be standardised or split by: the speaker, the corpus and the content of each key."""
     return {
         "speaker": {row.key: row.speaker for row in rows},
         "corpus": {row.key: row.dataset for row in rows},
+        "content": {row.key: row.content for row in rows},
     }
 
 

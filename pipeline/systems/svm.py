@@ -100,9 +100,17 @@ def _folds(codes: NDArray[np.int64], X: View, seed: int) -> list[tuple[Any, Any]
     if len(set(speakers)) >= 2:
         count = min(count, len(set(speakers)))
         return list(StratifiedGroupKFold(count).split(codes, codes, speakers))
-    sources = [source_key(key) for key in X.keys]  # copies stay with what they are copies of
+    sources = _contents(X)
     count = min(count, len(set(sources)))
     return list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(codes, codes, sources))
+
+
+def _contents(X: View) -> list[str]:
+    """What utterances share that are one recording: copies of it, and other names of it where the view knows these."""
+    try:
+        return X.groups("content")
+    except UserError:
+        return [source_key(key) for key in X.keys]
 
 
 def best_factor(scores: FloatArray, codes: NDArray[np.int64]) -> float:

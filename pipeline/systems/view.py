@@ -18,7 +18,7 @@ class View:
         keys: the N utterance keys, also the attribute of that name.
         sources: role (`logmel`, `mfcc`, `prosody`, `ssl`, `waveform`) -> the feature files that hold its rows, the
             clean file first, or `Arrays`.
-        groups: kind (`speaker`, `corpus`) -> key of every clean recording -> its group's name.
+        groups: kind (`speaker`, `corpus`, `content`) -> key of every clean recording -> its group's name.
 
     Raises:
         UserError: no source of a role holds one of the keys.
@@ -95,7 +95,7 @@ class View:
         return view
 
     def groups(self, kind: str) -> list[str]:
-        """The group of each utterance (a copy's is its source's): its speaker, or its corpus.
+        """The group of each utterance (a copy's is its source's): its speaker, its corpus, or its content.
 
         Raises:
             UserError: groups of that kind are not known, or not of an utterance.

@@ -78,6 +78,15 @@ def test_the_svm_is_calibrated_on_no_copies_of_what_it_was_fitted_on(tmp_path):
         assert not {keys[i].split("@")[0] for i in fitted_on} & {keys[i].split("@")[0] for i in left_out}
 
 
+def test_the_svm_is_calibrated_on_no_other_name_of_what_it_was_fitted_on(files):
+    contents = {key: KEYS[i // 2 * 2] for i, key in enumerate(KEYS)}  # each recording has two names
+    codes = np.array([i // 2 % 4 for i in range(len(KEYS))])
+    folds = svm_folds(codes, view(files, ROLES, groups={"content": contents}), 0)
+    assert len(folds) >= 2
+    for fitted_on, left_out in folds:
+        assert not {contents[KEYS[i]] for i in fitted_on} & {contents[KEYS[i]] for i in left_out}
+
+
 def test_the_svm_is_calibrated_on_speakers_it_was_not_fitted_on(X, files, monkeypatch):
     seen = []
     machines = SVM._machines
