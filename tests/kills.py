@@ -83,11 +83,11 @@ def _finish(options, out, folder):
 def small_project(folder, params):
     """A project of DVC with 18 short noises by three speakers."""
     for number, emotion in enumerate(("angry", "happy")):
-        for speaker in ("anna", "ben", "cleo"):
+        for place, speaker in enumerate(("anna", "ben", "cleo")):
             for take in range(3):
                 path = folder / "recordings" / emotion / f"{speaker}_{take}.wav"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                noise = np.random.default_rng(take + 10 * number).standard_normal(4000)
+                noise = np.random.default_rng([number, place, take]).standard_normal(4000)
                 soundfile.write(path, 0.1 * (1 + number) * noise / abs(noise).max(), 16000)
     project = code_project(folder, params)
     ser(project, "graph")
