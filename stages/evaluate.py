@@ -13,6 +13,7 @@ from pipeline.experiments.predictions import Predictions, write_csv
 from pipeline.graph.current import params_for
 from pipeline.report.pictures.pictures import write_pictures
 from pipeline.report.summary import write_summary
+from pipeline.storage.sole_writer import sole_writer
 
 WHERE = """\
 Scores:         metrics/summary.md, metrics/scores.json (`dvc metrics show --md`), metrics/details/
@@ -26,23 +27,26 @@ Next:           change params.yaml, run `ser graph` and `dvc repro`; README.md s
 @click.command(cls=Command, help=__doc__)
 def main() -> None:
     """Score everything, and say where to look."""
-    params = params_for("evaluate")
-    predictions = {name: Predictions.read(paths.predictions(name)) for name in (*params.experiments, *params.fusions)}
-    corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
-    rows = [row for corpus in corpora for row in manifest.read(paths.manifest(corpus))]
-    results = evaluate(predictions, rows, params.scoring, params.seed)
-    write_scores(results, paths.SCORES)
-    write_details(results, predictions, paths.METRICS)
-    copy_weights(params.fusions, paths.METRICS / "weights")
-    for name, one in predictions.items():
-        write_csv(paths.MISTAKES / f"{name}.csv", MISTAKES, mistakes(one, rows))
-    synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
-    published = {name: entry.published for name, entry in (params.experiments | params.fusions).items()}
-    write_pictures(paths.PLOTS, results, predictions, synthetic, params.scoring.confidence)
-    summary = paths.METRICS / "summary.md"
-    skipping = [corpus for corpus in corpora if params.corpora[corpus].on_bad_audio == "skip"]
-    left_out = {corpus: bad_audio_count(paths.corpus_report(corpus)) for corpus in skipping}
-    write_summary(summary, results, predictions, synthetic, params.scoring.confidence, published, left_out)
+    with sole_writer(paths.DATA / "evaluate"):
+        params = params_for("evaluate")
+        predictions = {
+            name: Predictions.read(paths.predictions(name)) for name in (*params.experiments, *params.fusions)
+        }
+        corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
+        rows = [row for corpus in corpora for row in manifest.read(paths.manifest(corpus))]
+        results = evaluate(predictions, rows, params.scoring, params.seed)
+        write_scores(results, paths.SCORES)
+        write_details(results, predictions, paths.METRICS)
+        copy_weights(params.fusions, paths.METRICS / "weights")
+        for name, one in predictions.items():
+            write_csv(paths.MISTAKES / f"{name}.csv", MISTAKES, mistakes(one, rows))
+        synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
+        published = {name: entry.published for name, entry in (params.experiments | params.fusions).items()}
+        write_pictures(paths.PLOTS, results, predictions, synthetic, params.scoring.confidence)
+        summary = paths.METRICS / "summary.md"
+        skipping = [corpus for corpus in corpora if params.corpora[corpus].on_bad_audio == "skip"]
+        left_out = {corpus: bad_audio_count(paths.corpus_report(corpus)) for corpus in skipping}
+        write_summary(summary, results, predictions, synthetic, params.scoring.confidence, published, left_out)
     click.echo(summary.read_text(encoding="utf-8"))
     click.echo(WHERE)
 

@@ -105,7 +105,8 @@ def killed_repros(folder, kills, seed=0, params=TWO_SYSTEMS):
     straight = _made(project)
     _clear(project)
     while counts["kills"] < kills:
-        process = _repro(project)
+        log = project / f"log-{counts['kills']}-{counts['finished before']}.txt"
+        process = _repro(project, log)
         counts[_killed(process, project, chance)] += 1
         if process.returncode == 0:
             counts["finished before"] += 1
@@ -115,16 +116,17 @@ def killed_repros(folder, kills, seed=0, params=TWO_SYSTEMS):
             _mend(project, counts)
             print(dict(counts), file=sys.stderr)
         else:
-            raise AssertionError((project / "log.txt").read_text())
+            raise AssertionError(f"exit code {process.returncode}\n{log.read_text()}")
     sh(project, "dvc", "repro")
     _check(project, straight)
     return counts
 
 
-def _repro(project):
+def _repro(project, path):
+    """Start `dvc repro`, with a log of its own: a stage that outlives its killed DVC goes on with the last one."""
     environment = {**os.environ, "PYTHONPATH": str(project), "DVC_NO_ANALYTICS": "1"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    with (project / "log.txt").open("w") as log:
+    with path.open("w") as log:
         command = [sys.executable, "-m", "dvc", "repro"]
         return subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log, start_new_session=True)
 
