@@ -90,6 +90,7 @@ class CAF(NeuralSystem):
     name = "caf"
     roles = ("logmel", "ssl")
     Params = CAFParams
+    holds_pretrained = True
 
     def raw(self) -> tuple[str, ...]:
         """With top blocks, the states they take."""

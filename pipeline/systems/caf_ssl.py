@@ -97,6 +97,7 @@ class CAFSSL(NeuralSystem):
     name = "caf_ssl"
     roles = ("ssl",)
     Params = CAFSSLParams
+    holds_pretrained = True
 
     def stream(self) -> str:
         """The layer's states."""

@@ -26,6 +26,7 @@ from pipeline.systems.system import System, unreported
 from pipeline.systems.training.batches import Batches, Fixed, Inputs, Ragged, memory_budget
 from pipeline.systems.training.loop import Loop, make_loop
 from pipeline.systems.training.params import TrainingParams
+from pipeline.systems.training.size_limit import filled_by
 from pipeline.systems.view import View
 
 
@@ -38,6 +39,8 @@ class NeuralSystem(System):
     """
 
     Params: ClassVar[type[TrainingParams]]
+    holds_pretrained: ClassVar[bool] = False
+    """whether its networks may hold parts of a pretrained model"""
 
     @abstractmethod
     def inputs(self, X: View) -> Inputs:
@@ -128,7 +131,7 @@ class NeuralSystem(System):
 
         Raises:
             UserError: it is of another system, of other params, or on another pretrained model.
-            ValueError: a standard deviation to divide by is none.
+            ValueError: a standard deviation to divide by is none, or the params ask for a much larger network.
         """
         from safetensors import safe_open
         from safetensors.torch import load_file
@@ -141,10 +144,13 @@ class NeuralSystem(System):
             raise ValueError("what it says of pretrained weights is no mapping")
         weights, settings = load_file(path), self.settings()
         if {name.partition(".")[0] for name in weights} != {str(number) for number in range(settings.seeds)}:
-            raise UserError(f"{path}: is of another system or of other params (its networks are not {settings.seeds})")
+            raise UserError(
+                f"{path}: is of another system or of other params (its networks are not {settings.seeds}); {CURE}"
+            )
         self.nets_ = []
         for number in range(settings.seeds):
-            network = self.network(X, len(self.classes_))
+            with filled_by(weights, self.holds_pretrained):
+                network = self.network(X, len(self.classes_))
             own = {name.partition(".")[2]: w for name, w in weights.items() if name.startswith(f"{number}.")}
             _check_belongs(network, own, frozen, path)
             network.load_state_dict(own, strict=False)
@@ -224,6 +230,8 @@ class NeuralSystem(System):
         return np.searchsorted(self.classes_, labels).astype(np.int64)
 
 
+CURE = "give the card.json that was written with it, or train again"
+
 FROZEN = "frozen"
 """metadata of a file: name -> digest of the pretrained weights that are not in it"""
 
@@ -244,13 +252,19 @@ def _check_belongs(network: nn.Module, weights: Mapping[str, Tensor], frozen: Ma
     """
     wanted = {name: value for name, value in network.state_dict().items() if name not in _frozen(network)}
     for name in sorted({*wanted} ^ {*weights}):
-        raise UserError(f"{path}: is of another system or of other params ({name})")
+        where = "network" if name in wanted else "file"
+        raise UserError(f"{path}: is of another system or of other params (only the {where} has {name}); {CURE}")
     for name, value in weights.items():
         if (value.dtype, value.shape) != (wanted[name].dtype, wanted[name].shape):
-            raise UserError(f"{path}: is of another system or of other params ({name} is {value.dtype}, {value.shape})")
+            problem = f"{name} is {_described(value)}, and the network's {_described(wanted[name])}"
+            raise UserError(f"{path}: is of another system or of other params ({problem}); {CURE}")
     own = _frozen_digests(network)
     if any(own[name] != frozen[name] for name in own.keys() & frozen.keys()):
         raise UserError(f"{path}: was trained on other weights of the pretrained model; give that one")
+
+
+def _described(value: Tensor) -> str:
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
 
 
 def _check_scales(network: nn.Module) -> None:

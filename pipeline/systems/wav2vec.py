@@ -70,6 +70,7 @@ class Wav2vecBranch(NeuralSystem):
     name = "wav2vec"
     roles = ("ssl",)
     Params = Wav2vecParams
+    holds_pretrained = True
 
     def stream(self) -> str:
         """The states of the layer to start from."""

@@ -105,6 +105,7 @@ class Wav2vecEndToEnd(NeuralSystem):
     name = "wav2vec_end_to_end"
     roles = ("waveform",)
     Params = EndToEndParams
+    holds_pretrained = True
 
     def inputs(self, X: View) -> Inputs:
         """16-bit samples.

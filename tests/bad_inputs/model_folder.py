@@ -170,6 +170,35 @@ edited("an unknown system", "there is no system 'polled'", system="polled")
 edited("a system that is a module", "there is no system 'os.system'", system="os.system")
 edited("a system of other roles", "caf has no ssl", system="caf")
 edited("another system of the same roles", "is of another system or of other params", system="mlp", params={})
+
+
+def network(title, says, **params):
+    """The card of a perceptron of other sizes than its weights, which are of one hidden layer."""
+
+    def make(folder: Path) -> list[str]:
+        arguments, dims = write(folder), dimensions()
+        shapes = {"standardize.functionals.mean": (dims,), "standardize.functionals.std": (dims,)}
+        shapes |= {"layers.0.0.weight": (8, dims), "layers.0.0.bias": (8,), "layers.1.weight": (3, 8)}
+        numbers = {
+            f"0.{name}": np.ones(shape, np.float32) for name, shape in (shapes | {"layers.1.bias": (3,)}).items()
+        }
+        for fold in range(2):
+            save_file(numbers, folder / f"model/fold_{fold:02d}.safetensors")
+        path = folder / "model/card.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"system": "mlp", "params": params}))
+        sign(folder / "model")
+        return arguments
+
+    put(make, title, says)
+
+
+OTHER = "is of another system or of other params"
+network("a hidden layer of another width", OTHER, hidden=[9])
+network("a hidden layer more", OTHER, hidden=[8, 8])
+network("a hidden layer as wide as the memory", "does not hold a model of mlp", hidden=[10**7])
+network("a hidden layer that no memory holds", "does not hold a model of mlp", hidden=[10**12])
+network("a hundred thousand layers", "the params are of a much larger network", hidden=[8] * 100_000)
+network("a million networks", OTHER, hidden=[8], seeds=10**6)
 edited("a param that the system does not have", "unknown key", params__epochs=3)
 edited("a param of another type", "normalisation", params__normalisation=["training"])
 edited("a role of another name", "takes no 'mfcc' made by 'logmel'", features={"mfcc": card()["features"]["logmel"]})
