@@ -35,12 +35,13 @@ def predict(
     """Predict emotions of files, folders or a manifest (.jsonl) with a trained MODEL, as CSV.
 
     MODEL is an experiment or a fusion of the project in the working folder, or a folder of trained models
-    (data/models/NAME, or a copy of it). Probabilities are the mean over the folds' models.
+    (data/models/NAME, or a copy of it). Probabilities are the mean over the folds' models. A key that a
+    spreadsheet would take for a formula has a ' before it.
     """
     from pipeline.config import document
     from pipeline.config.params import FILE
     from pipeline.errors import printable
-    from pipeline.experiments.predictions import csv_text, write_csv
+    from pipeline.experiments.predictions import csv_text, plain_cell, write_csv
     from pipeline.serving import recordings
     from pipeline.serving.backbones import Backbones, named_models
     from pipeline.serving.models import find_models
@@ -63,7 +64,8 @@ def predict(
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]
     keys = [key for key in found if key not in bad]
     rows = [
-        [key, classes[row.argmax()], *(f"{p:.6g}" for p in row)] for key, row in zip(keys, probabilities, strict=True)
+        [plain_cell(key), classes[row.argmax()], *(f"{p:.6g}" for p in row)]
+        for key, row in zip(keys, probabilities, strict=True)
     ]
     if out is None:
         click.echo(csv_text(header, rows), nl=False)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.corpora.manifest import Row
-from pipeline.experiments.predictions import Predictions
+from pipeline.experiments.predictions import Predictions, plain_cell
 
 MISTAKES = ("fold", "key", "wav", "speaker", "emotion", "predicted", "p_predicted", "p_emotion")
 """columns of the table"""
@@ -23,7 +23,8 @@ def mistakes(found: Predictions, rows: Sequence[Row]) -> list[list[str]]:
         if best != truth:
             wrong.append((-found.rows[i][best], found.keys[i], found.fold[i], best, truth, found.rows[i][truth]))
     emotions = found.classes
+    names = {key: [plain_cell(name) for name in (key, known[key].wav, known[key].speaker)] for _, key, *_ in wrong}
     return [
-        [str(fold), key, known[key].wav, known[key].speaker, emotions[truth], emotions[best], f"{-p:.4f}", f"{q:.4f}"]
+        [str(fold), *names[key], emotions[truth], emotions[best], f"{-p:.4f}", f"{q:.4f}"]
         for p, key, fold, best, truth, q in sorted(wrong)
     ]

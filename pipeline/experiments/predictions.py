@@ -30,6 +30,9 @@ from pipeline.systems import CURVE
 
 COLUMNS = ("fold", "part", "key", "emotion", "speaker")
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""how a cell begins that a spreadsheet computes"""
+
 
 @dataclass(repr=False)
 class Predictions:
@@ -146,6 +149,11 @@ class Predictions:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
+
+
+def plain_cell(text: str) -> str:
+    """A cell of a table for people, with ' before it where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -222,8 +222,13 @@ def test_weights_of_other_classes_than_the_card_says(trained, ser, tmp_path):
     edit_card(folder / "branches/picture", folds=[["sad"]] * 3)
     _, said = ser(folder, "recordings", code=1)
     path = folder / "branches/picture/fold_00.safetensors"
-    problem = "is of another system or of other params (classifier.bias is torch.float32, torch.Size([3]))"
-    assert said.splitlines()[-1] == f"error: {path}: {problem}"
+    problem = (
+        "is of another system or of other params (classifier.bias is float32 (3,), and the network's float32 (1,))"
+    )
+    assert (
+        said.splitlines()[-1]
+        == f"error: {path}: {problem}; give the card.json that was written with it, or train again"
+    )
 
 
 @pytest.mark.parametrize("place", ["", "branches/again"])
@@ -269,6 +274,13 @@ def test_files_and_a_table(trained, ser, tmp_path):
     assert printed == {}
     with (tmp_path / "found.csv").open(newline="") as file:
         assert {row["key"]: row for row in csv.DictReader(file)} == rows
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(1)"])
+def test_a_file_name_that_a_spreadsheet_would_compute(trained, ser, tmp_path, name):
+    shutil.copy(trained.folder / "recordings/sad/anna_1.wav", tmp_path / f"{name}.wav")
+    rows, _ = ser("again", tmp_path / f"{name}.wav")
+    assert [*rows] == [f"'{name}"]
 
 
 @pytest.mark.parametrize(
