@@ -9,6 +9,7 @@ import numpy as np
 from bad_inputs.registry import bad_input
 from feature_files import write_features
 from h5py import h5d, h5p, h5s, h5t
+from recorded import record
 
 LENGTHS = (3, 5)
 
@@ -340,6 +341,21 @@ def link_to_fifo(folder):
     os.mkfifo(folder / "pipe")
     (folder / "features.h5").symlink_to("pipe")
     return ["inspect", str(folder / "features.h5")]
+
+
+@bad_input("feature file: a fifo where one is to be written", says="exists, and is not a feature file")
+def output_fifo(folder):
+    os.mkfifo(folder / "features.h5")
+    recordings = record(folder / "recordings", 1)
+    return ["extract", "prosody", str(recordings), "--out", str(folder / "features.h5")]
+
+
+@bad_input("feature file: another program's HDF5 where one is to be written", says="exists, and is not a feature file")
+def output_of_another_program(folder):
+    with h5py.File(folder / "features.h5", "w") as file:
+        file["mine"] = np.arange(5)
+    recordings = record(folder / "recordings", 1)
+    return ["extract", "prosody", str(recordings), "--out", str(folder / "features.h5")]
 
 
 @bad_input("feature file: /dev/zero", says="is no regular file")
