@@ -6,6 +6,7 @@ import click
 
 from pipeline.commands.checked import checked_stages
 from pipeline.commands.command import Command
+from pipeline.errors import printable
 
 if TYPE_CHECKING:
     from pipeline.graph.dvc_yaml import Difference
@@ -40,8 +41,17 @@ def graph(check: bool) -> None:
         click.echo(f"{dvc_yaml.FILE} is current: {len(stages)} stages")
         return
     _say(bring_up_to_date(stages), "")
+    for name, block in before.users().items():
+        click.echo(f"kept     {name}, your own: {_command(block.value)}")
     users = f", and {len(before.users())} of your own" if before.users() else ""
     click.echo(f"{dvc_yaml.FILE}: {len(stages)} stages{users}; `dvc repro` runs them")
+
+
+def _command(stage: object) -> str:
+    """All that a stage of the user's runs, on one line."""
+    body = stage if isinstance(stage, dict) else {}
+    command = body.get("cmd", body.get("do", body))
+    return printable(" && ".join(map(str, command)) if isinstance(command, list) else str(command))
 
 
 def _say(changes: "Difference", mood: str) -> None:

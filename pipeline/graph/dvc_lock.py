@@ -11,11 +11,11 @@ from pipeline.graph.dvc_yaml import LOADER, is_own, read
 from pipeline.graph.stage import Stage
 
 FILE = Path("dvc.lock")
-CONFLICT = (b"<<<<<<<", b">>>>>>>")
-"""how lines begin between which git leaves two versions"""
-
-STAGE = re.compile(r"  \S")
-"""the line at which a stage begins"""
+HEAD = "schema: '2.0'\nstages:\n"
+"""how DVC begins it"""
+STAGE = re.compile(r"^  (?=\S)", re.MULTILINE)
+"""where the line of a stage's name begins"""
+DIGEST = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 def pruned(stages: Sequence[Stage], users: Collection[str], path: Path = FILE) -> str | None:
@@ -64,28 +64,49 @@ def _lines(text: str, outputs: Collection[str]) -> Iterator[str]:
 
 
 def is_cut(data: bytes) -> bool:
-    """Whether a dvc.lock is one that a killed DVC leaves: empty, or without its end; not one with a conflict of git."""
-    return not is_whole(data) and not any(line.startswith(CONFLICT) for line in data.splitlines())
+    """Whether a dvc.lock is one that a killed DVC leaves: empty, or without its end.
+
+    All before its last stage is whole then; what is damaged elsewhere was damaged by others, and is left to them.
+    """
+    if is_whole(data):
+        return False
+    text = data.decode(errors="replace")
+    rest = text.removeprefix(whole_stages(data) or HEAD)
+    return HEAD.startswith(text.strip("\0")) or (text.startswith(HEAD) and len(STAGE.findall(rest)) <= 1)
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether DVC can read a dvc.lock."""
+    """Whether a dvc.lock is as DVC writes it, to the end."""
     try:
         values = yaml.load(data, LOADER)  # noqa: S506 - safe
     except (yaml.YAMLError, UnicodeDecodeError):
         return False
     stages = values.get("stages") if isinstance(values, Mapping) else None
-    return isinstance(stages, Mapping) and "schema" in values and all(map(_is_stage, stages.values()))
+    return (
+        data.endswith(b"\n")
+        and isinstance(stages, Mapping)
+        and "schema" in values
+        and all(map(_is_stage, stages.values()))
+    )
 
 
 def _is_stage(body: Any) -> bool:
     if not isinstance(body, Mapping) or not body.get("cmd"):
         return False
-    lists = [body.get("deps", []), body.get("outs", []), [body.get("params", {})]]
-    if not all(isinstance(items, list) for items in lists):
+    files = [body.get("deps", []), body.get("outs", [])]
+    params = body.get("params", {})
+    if not all(isinstance(each, list) for each in files) or not isinstance(params, Mapping):
         return False
-    items = [item for items in lists for item in items]
-    return all(isinstance(item, Mapping) and None not in item.values() for item in items)
+    return all(isinstance(each, Mapping) for each in params.values()) and all(
+        _is_file(one) for each in files for one in each
+    )
+
+
+def _is_file(entry: Any) -> bool:
+    """Whether an entry of a dependency or an output has all that was begun of it."""
+    if not isinstance(entry, Mapping) or None in entry.values() or not isinstance(entry.get("path"), str):
+        return False
+    return "md5" not in entry or (isinstance(entry["md5"], str) and DIGEST.fullmatch(entry["md5"]) is not None)
 
 
 def whole_stages(data: bytes) -> str:

@@ -65,11 +65,25 @@ def _is_cut(data: bytes) -> bool:
 
 
 def _running(root: Path) -> int | None:
-    """A DVC process whose working folder is in the repository; while it runs a stage, it holds no lock."""
+    """A DVC process whose working folder is in the repository; while it runs a stage, it holds no lock.
+
+    Its daemon, which sends its statistics after a command has ended, writes neither file.
+    """
     import psutil
 
     for process in psutil.process_iter(["cmdline", "cwd"]):
-        programs = {Path(word).name for word in (process.info["cmdline"] or [])[:3]}
-        if programs & {"dvc", "dvc.exe"} and Path(process.info["cwd"] or "/").is_relative_to(root):
+        words = process.info["cmdline"] or []
+        programs = {_program(word) for word in words[:3]}
+        if (
+            programs & {"dvc", "dvc.exe"}
+            and "daemon" not in words
+            and Path(process.info["cwd"] or "/").is_relative_to(root)
+        ):
             return int(process.pid)
     return None
+
+
+def _program(word: str) -> str:
+    """The name of a program in a command line: `python -m dvc` is .../dvc/__main__.py."""
+    path = Path(word)
+    return path.parent.name if path.name == "__main__.py" else path.name

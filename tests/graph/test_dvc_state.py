@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from kills import ONE_FEATURE, ONE_SYSTEM, killed_repros, small_project
 from projects import ran, sh
 from projects import ser as ser_of
+from voluptuous import Invalid
 
 from pipeline.cli import main
 from pipeline.graph import dvc_lock, dvc_state
@@ -74,6 +77,19 @@ def test_a_whole_rwlock_stays(rwlock):
     assert rwlock.exists()
 
 
+def test_the_daemon_that_dvc_leaves_behind_is_not_waited_for(rwlock):
+    rwlock.write_text("")
+    (rwlock.parent / "dvc").write_text("import sys; print('up', flush=True); sys.stdin.read()")
+    process = subprocess.Popen(
+        [sys.executable, str(rwlock.parent / "dvc"), "daemon", "analytics"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "up\n"
+    assert ser("graph").exit_code == 0
+    assert not rwlock.exists()
+    process.communicate("")
+
+
 def test_while_dvc_runs_in_the_project_nothing_is_mended(rwlock):
     rwlock.write_text("")
     code = "import sys; print('up', flush=True); sys.stdin.read()"
@@ -94,10 +110,40 @@ def test_while_dvc_runs_in_the_project_nothing_is_mended(rwlock):
 def test_dvc_lock_cut_anywhere_keeps_its_whole_stages():
     assert dvc_lock.whole_stages(LOCK.encode()) == LOCK
     for end in range(len(LOCK)):
-        rest = dvc_lock.whole_stages(LOCK[:end].encode())
-        assert rest == "" or rest.startswith(ONE) or dvc_lock.is_whole(LOCK[:end].encode())
-        assert rest == "" or dvc_lock.is_whole(rest.encode())
+        data = LOCK[:end].encode()
+        assert dvc_lock.is_cut(data) != dvc_lock.is_whole(data)
+        rest = dvc_lock.whole_stages(data)
+        assert rest == "" or (dvc_reads(rest) and LOCK.startswith(rest))
+        assert dvc_reads(data) or dvc_lock.is_cut(data)
     assert dvc_lock.whole_stages(LOCK[: LOCK.index("cmd: echo")].encode()) == ONE
+
+
+def dvc_reads(text):
+    """Whether DVC takes a dvc.lock, by its own schema."""
+    try:
+        return bool(COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text)))
+    except (yaml.YAMLError, Invalid):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("    deps:", "\tdeps:"),
+        ("- path: stages", "- path:stages"),
+        ("schema: '2.0'", "schema: '2.0"),
+        ("schema: '2.0'\n", ""),
+        ("  one:\n", "  one\n"),
+        ("md5: 0123456789abcdef0123456789abcdef.dir", "md5: 0123"),
+    ],
+)
+def test_a_dvc_lock_that_no_kill_cut_is_left_alone(project, before, after):
+    assert ser("graph").exit_code == 0
+    users = LOCK.replace("python -m stages.code", "echo one")  # as what no stage makes any more is taken out
+    Path("dvc.lock").write_text(text := users.replace(before, after, 1))
+    ser("graph")
+    assert dvc_state.broken() == []
+    assert Path("dvc.lock").read_text() == text
 
 
 def test_an_empty_dvc_lock_is_removed(project):
