@@ -3,6 +3,11 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST_NAME = 200
+"""characters of a name that may be one of the known ones, misspelt"""
+LONGEST_LINE = 2000
+"""characters of a line of a message"""
+
 
 class UserError(Exception):
     """Something the user can mend: the message says what is wrong, where, and what to do.
@@ -28,7 +33,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def message_line(text: str) -> str:
+    """A line of a message as it is printed: without control characters, and without the middle where it is long."""
+    line = printable(text)
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} [...] {line[-LONGEST_LINE // 2 :]}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Suggest what `name` was meant to be: " (did you mean 'x'?)", or "" when nothing is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    near = difflib.get_close_matches(name, list(known), n=1) if len(name) <= LONGEST_NAME else []
     return f" (did you mean {near[0]!r}?)" if near else ""

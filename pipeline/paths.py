@@ -15,6 +15,9 @@ MISTAKES = DATA / "mistakes"
 SCORES = METRICS / "scores.json"
 PLOTS = METRICS / "plots"
 
+MOST_TEXT = 1 << 28
+"""bytes of a table: some hundred for each of a million recordings"""
+
 
 def manifest(corpus: str) -> Path:
     """The manifest of a corpus."""
@@ -68,6 +71,21 @@ def check_regular(path: Path) -> None:
 
 POINTER = b"version https://git-lfs.github.com/spec/"
 """what a Git LFS pointer begins with, which lies in a file's stead until the file is fetched"""
+
+
+def read_bounded(path: Path) -> bytes:
+    """The bytes of a table, a manifest or a transcript.
+
+    Raises:
+        UserError: it is no regular file, or longer than any of these.
+        OSError: it cannot be read.
+    """
+    check_regular(path)
+    with path.open("rb") as file:
+        data = file.read(MOST_TEXT + 1)
+    if len(data) > MOST_TEXT:
+        raise UserError(f"{path}: has more than {MOST_TEXT >> 20} MiB, which no table of recordings has; mend it")
+    return data
 
 
 def check_fetched(path: Path) -> None:

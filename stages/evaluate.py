@@ -27,14 +27,12 @@ Next:           change params.yaml, run `ser graph` and `dvc repro`; README.md s
 @click.command(cls=Command, help=__doc__)
 def main() -> None:
     """Score everything, and say where to look."""
+    params = params_for("evaluate")
+    predictions = {name: Predictions.read(paths.predictions(name)) for name in (*params.experiments, *params.fusions)}
+    corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
+    rows = [row for corpus in corpora for row in manifest.read(paths.manifest(corpus))]
+    results = evaluate(predictions, rows, params.scoring, params.seed)
     with sole_writer(paths.DATA / "evaluate"):
-        params = params_for("evaluate")
-        predictions = {
-            name: Predictions.read(paths.predictions(name)) for name in (*params.experiments, *params.fusions)
-        }
-        corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
-        rows = [row for corpus in corpora for row in manifest.read(paths.manifest(corpus))]
-        results = evaluate(predictions, rows, params.scoring, params.seed)
         write_scores(results, paths.SCORES)
         write_details(results, predictions, paths.METRICS)
         copy_weights(params.fusions, paths.METRICS / "weights")

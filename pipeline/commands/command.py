@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.errors import UserError, printable
+from pipeline.errors import UserError, message_line
 from pipeline.jobs import interrupts
 
 
@@ -26,7 +26,7 @@ class Command(click.Command):
             ctx.exit(interrupts.EXIT_CODE)
         except UserError as error:
             for line in str(error).split("\n"):
-                click.echo(f"error: {printable(line)}", err=True)
+                click.echo(f"error: {message_line(line)}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             sys.stderr.close()
@@ -35,7 +35,7 @@ class Command(click.Command):
             if error.strerror is None:
                 raise
             file = "" if error.filename is None else f"{error.filename}: "
-            click.echo(f"error: {printable(f'{file}{error.strerror}')}", err=True)
+            click.echo(f"error: {message_line(f'{file}{error.strerror}')}", err=True)
             _give_up_output()
             ctx.exit(1)
 

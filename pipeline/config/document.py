@@ -14,6 +14,9 @@ from pipeline.errors import ParamsError
 from pipeline.strict import validate
 from pipeline.systems import systems
 
+LONGEST_KEY = 1000
+"""characters of a dotted key that is looked for: names have 100 at most"""
+
 SECTIONS_OF_ENTRIES = (
     "demo corpora copies features embeddings protocols experiments fusions".split()  # noqa: SIM905
 )
@@ -118,7 +121,7 @@ def _without(data: Mapping[Any, Any], problems: Iterable[str]) -> dict[Any, Any]
 
 def _keys(problem: str) -> list[str]:
     """All that may be the dotted key that a problem is of, the shortest first; names may hold dots and colons."""
-    return [problem[: mark.start()] for mark in re.finditer(r"[.:]", problem)]
+    return [problem[: mark.start()] for mark in re.finditer(r"[.:]", problem[:LONGEST_KEY])]
 
 
 def located(problems: Iterable[str], text: str, path: Path) -> list[str]:

@@ -95,7 +95,7 @@ def _mapping(loader: _LimitedLoader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 _LimitedLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 _LimitedLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
 
 

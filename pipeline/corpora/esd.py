@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
 from pipeline.corpora.text_encoding import decoded
 from pipeline.errors import UserError
-from pipeline.paths import check_fetched
+from pipeline.paths import check_fetched, read_bounded
 
 EMOTION_WORDS = (
     "Angry Happy Neutral Sad Surprise 生气 愤怒 快乐 开心 高兴 中立 中性 伤心 悲伤 难过 惊喜 惊讶 吃惊 惊奇".split()  # noqa: SIM905
@@ -73,7 +73,7 @@ def _texts(path: Path, language: str) -> dict[str, str]:
     if not path.is_file():
         return {}
     check_fetched(path)
-    data = path.read_bytes()
+    data = read_bounded(path)
     try:
         text, encoding = decoded(data, ["gb18030", "cp1252"] if language == "en" else ["gb18030"])
     except ValueError as error:

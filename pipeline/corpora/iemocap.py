@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
 from pipeline.errors import UserError
-from pipeline.paths import check_fetched
+from pipeline.paths import check_fetched, read_bounded
 
 WAV = re.compile(r"((?:.*/)?Session\d/)sentences/wav/[^/]+/((Ses0(\d)[FM]_\w+)_([FM])\d+)\.\w+")
 INSIDE = re.compile(r"(?:.*/)?Session\d/(?:sentences|dialog)/.*")
@@ -87,4 +87,4 @@ def _lines(path: Path, rule: re.Pattern[str]) -> dict[str, str]:
     if not path.is_file():
         return {}
     check_fetched(path)
-    return dict(rule.findall(path.read_text(encoding="latin-1")))
+    return dict(rule.findall(read_bounded(path).decode("latin-1").replace("\r\n", "\n")))

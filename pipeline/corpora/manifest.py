@@ -5,12 +5,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.atomic import atomic_path
+from pipeline.corpora.base import CONTROL
 from pipeline.errors import UserError
-from pipeline.paths import check_regular
+from pipeline.paths import read_bounded
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,9 @@ def read(path: Path) -> list[Row]:
 
 
 def _read(path: Path) -> Iterator[Row]:
-    check_regular(path)
     try:
         # Not splitlines: a transcript may hold a character that it takes for the end of a line.
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        lines = read_bounded(path).decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such manifest; `dvc repro` makes it") from error
     except UnicodeDecodeError as error:
@@ -120,6 +120,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
+def _check_name(name: str, value: str) -> None:
+    """Refuse a key or a path that does more than name a recording below the corpus's folder."""
+    if CONTROL.search(value):
+        raise ValueError(f"{name!r} holds a control character: {value[:60]!r}")
+    if name == "wav" and (PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts):
+        raise ValueError(f"{name!r} must be a path inside the folder of the recordings; it is {value[:60]!r}")
+
+
 def _check_value(name: str, value: Any, kind: type) -> None:
     kinds = (int, float) if kind is float else (kind,)
     if type(value) not in kinds or (name in ("key", "wav") and not value):
@@ -127,5 +135,7 @@ def _check_value(name: str, value: Any, kind: type) -> None:
         raise ValueError(f"{name!r} must be {expected}; it is {json.dumps(value)[:60]}")
     if isinstance(value, str):
         value.encode()  # half a surrogate pair is a UnicodeEncodeError, which is a ValueError
+        if name in ("key", "wav"):
+            _check_name(name, value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name!r} is {value}")

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 
 SECONDS = 5.0
@@ -23,7 +24,8 @@ def pattern_problem(pattern: str) -> str | None:
     if len(pattern) > LONGEST:
         return f"has {len(pattern)} characters, and {LONGEST} are the most"
     try:
-        groups = re.compile(pattern).groups
+        with warnings.catch_warnings(action="ignore"):  # of sets in sets, which a later Python may read
+            groups = re.compile(pattern).groups
     except (re.error, OverflowError, RecursionError) as error:
         return f"is no regular expression: {error}"
     return "needs a group: the part in () is the speaker" if pattern and not groups else None

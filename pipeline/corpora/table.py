@@ -80,7 +80,7 @@ def read_text(path: Path, encoding: str = "") -> tuple[str, str]:
     try:
         paths.check_regular(path)
         paths.check_fetched(path)
-        data = path.read_bytes()
+        data = paths.read_bounded(path)
         if not encoding:
             return decoded(data, [LEGACY])
         text = data.decode(encoding).removeprefix("\ufeff")

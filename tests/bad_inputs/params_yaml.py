@@ -57,6 +57,9 @@ text(
     "is not known",
     "features:\n" + "".join(f"  f{n}: {{extractor: mfc}}\n" for n in range(1600)),
 )
+text("a number of 200 000 digits and a letter", "seed: ", f"seed: {'9' * 200_000}x\n")
+text("an unknown key of 300 000 dots", "unknown key", f"? '{'.' * 300_000}'\n: 1\n")
+text("a name of 300 000 dots", "may hold only letters", f"experiments:\n  ? '{'a.' * 150_000}'\n  : {{}}\n")
 text("2 million items", "1048576 are the most", f"seed: [{'a,' * 2000000}]\n")
 text("300 000 items", TOO_MANY, f"seed: [{'a,' * 300000}]\n")
 text("100 MB", "1048576 are the most", b"#" * 100_000_000)
