@@ -7,6 +7,7 @@ from pipeline.commands.command import Command
 from pipeline.corpora import manifest
 from pipeline.corpora.left_out import bad_audio_count
 from pipeline.evaluation.evaluation import evaluate, write_details, write_scores
+from pipeline.evaluation.layers import LAYER_COLUMNS, layer_rows
 from pipeline.evaluation.mistakes import MISTAKES, mistakes
 from pipeline.evaluation.weights import copy_weights
 from pipeline.experiments.predictions import Predictions, write_csv
@@ -32,15 +33,20 @@ def main() -> None:
     corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
     rows = [row for corpus in corpora for row in manifest.read(paths.manifest(corpus))]
     results = evaluate(predictions, rows, params.scoring, params.seed)
+    speakers = {row.key: row.speaker for row in rows}
+    layers = {name: layer_rows(one, speakers, params.scoring, params.seed) for name, one in predictions.items()}
     with sole_writer(paths.DATA / "evaluate"):
         write_scores(results, paths.SCORES)
         write_details(results, predictions, paths.METRICS)
+        for name, table in layers.items():
+            if table:
+                write_csv(paths.METRICS / "layers" / f"{name}.csv", LAYER_COLUMNS, table)
         copy_weights(params.fusions, paths.METRICS / "weights")
         for name, one in predictions.items():
             write_csv(paths.MISTAKES / f"{name}.csv", MISTAKES, mistakes(one, rows))
         synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
         published = {name: entry.published for name, entry in (params.experiments | params.fusions).items()}
-        write_pictures(paths.PLOTS, results, predictions, synthetic, params.scoring.confidence)
+        write_pictures(paths.PLOTS, results, predictions, synthetic, params.scoring.confidence, layers)
         summary = paths.METRICS / "summary.md"
         skipping = [corpus for corpus in corpora if params.corpora[corpus].on_bad_audio == "skip"]
         left_out = {corpus: bad_audio_count(paths.corpus_report(corpus)) for corpus in skipping}

@@ -77,7 +77,7 @@ def run(folder, found, rows=ROWS, synthetic=(), published=None, left_out=None):
 def drawn(folder, found, synthetic=()):
     """Score predictions, and write what the stage writes, the pictures too."""
     results = run(folder, found, synthetic=synthetic)
-    write_pictures(folder / "plots", results, found, set(synthetic), FAST.confidence)
+    write_pictures(folder / "plots", results, found, set(synthetic), FAST.confidence, {})
     return results
 
 

@@ -101,6 +101,7 @@ def train_fold(
             "validation": _predict(experiment, model, fold.validation),
             "training": _predict_training(experiment, fold, on_epoch),
         }
+        variants = _variants(experiment, model, fold.test)
         operations = _operations_per_second(experiment, model) if number == 0 else np.nan
     curve = [[row.get(name, np.nan) for name in CURVE] for row in model.history_]
     result = FoldResult(
@@ -112,6 +113,8 @@ def train_fold(
         frozen=model.frozen_count(),
         seconds=model.seconds_per_epoch_,
         operations=operations,
+        variants=variants,
+        chosen=model.chosen_variant(),
     )
     save_piece(folder, number, result.to_arrays())
 
@@ -140,6 +143,16 @@ def _predict_training(experiment: Experiment, fold: Fold, on_epoch: Callable[[],
         model = _fit(experiment, fitted, fold.validation, on_epoch)
         pieces.append(_predict(experiment, model, predicted))
     return Predicted.joined(pieces, len(experiment.classes))
+
+
+def _variants(experiment: Experiment, model: "System", indices: Indices) -> dict[str, NDArray[np.float64]]:
+    """Probabilities of all the experiment's classes by each layer that was tried."""
+    columns = [experiment.classes.index(name) for name in model.classes_]
+    found = {}
+    for name, values in model.variants(experiment.view(experiment.part(indices)[0])).items():
+        found[name] = np.zeros((len(indices), len(experiment.classes)))
+        found[name][:, columns] = values
+    return found
 
 
 def _operations_per_second(experiment: Experiment, model: "System") -> float:
@@ -172,6 +185,7 @@ def _collected(experiment: Experiment, folds: Sequence[Fold], results: Sequence[
             speakers = [experiment.rows[i].speaker for i in part.rows]
             predictions.add(number, name, *experiment.part(part.rows), speakers, part.probabilities)
         held_out = {name: experiment.part(getattr(fold, name))[0] for name in ("validation", "test")}
+        predictions.add_layers(number, result.variants, result.chosen)
         predictions.folds.append({"train": experiment.training_part(fold.train)[0], **held_out})
         for values in result.curve:
             known = {name: float(value) for name, value in zip(CURVE, values, strict=True) if np.isfinite(value)}

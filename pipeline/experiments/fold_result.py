@@ -1,7 +1,7 @@
 """What training one fold gives, as a typed object and as the arrays of a journal's piece."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from pipeline.storage.journal import Piece
 
 Indices = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
+
+VARIANT = "variant/"
 
 PARTS = ("test", "validation", "training")
 
@@ -43,6 +45,8 @@ class FoldResult:
         frozen: how many the model has that stayed as they were pretrained.
         seconds: time per epoch (s); NaN without epochs.
         operations: floating-point operations per second of speech; NaN where they were not counted.
+        variants: layer -> probabilities (n, C) of the test part by it, where each layer was tried.
+        chosen: the layer of the model, then.
     """
 
     parts: Mapping[str, Predicted]
@@ -53,6 +57,8 @@ class FoldResult:
     frozen: int
     seconds: float
     operations: float
+    variants: Mapping[str, Probabilities] = field(default_factory=dict)
+    chosen: str = ""
 
     def to_arrays(self) -> Piece:
         """All of it, exactly, as named arrays."""
@@ -64,6 +70,8 @@ class FoldResult:
             "frozen": np.array(self.frozen),
             "seconds": np.array(self.seconds),
             "operations": np.array(self.operations),
+            "chosen": np.frombuffer(self.chosen.encode(), np.uint8),
+            **{f"{VARIANT}{name}": values for name, values in self.variants.items()},
         }
         for name, part in self.parts.items():
             arrays[f"{name}/rows"], arrays[f"{name}/probabilities"] = part.rows, part.probabilities
@@ -81,4 +89,6 @@ class FoldResult:
             frozen=int(arrays["frozen"]),
             seconds=float(arrays["seconds"]),
             operations=float(arrays["operations"]),
+            variants={name.removeprefix(VARIANT): a for name, a in arrays.items() if name.startswith(VARIANT)},
+            chosen=arrays["chosen"].tobytes().decode(),
         )

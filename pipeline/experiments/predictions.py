@@ -8,13 +8,15 @@ A folder `data/predictions/NAME/` with
   on them.
 - `folds.json`: for each fold, the keys in `train` (noisy copies too), `validation` and `test`.
 - `curves.csv`: fold, epoch, loss and accuracy of the training and of the validation part.
+- `layers.csv`, where a probe tried each layer: fold, layer, whether it was chosen, key, and the probabilities of that
+  test utterance by the layer.
 - `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores; where
   recordings have two names, `twins`: key -> the first key of the same recording.
 """
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -34,6 +36,28 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """how a cell begins that a spreadsheet computes"""
 
 
+LAYER_COLUMNS = ("fold", "layer", "chosen", "key")
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPart:
+    """A fold's test part by one layer.
+
+    Attributes:
+        fold: its number.
+        layer: the layer's.
+        chosen: whether the fold's model reads this layer.
+        keys: of the utterances (n,).
+        rows: their probabilities (n, classes).
+    """
+
+    fold: int
+    layer: int
+    chosen: bool
+    keys: list[str]
+    rows: NDArray[np.float64]
+
+
 @dataclass(repr=False)
 class Predictions:
     """Rows of probabilities in the order written; see the module for the parts."""
@@ -48,6 +72,7 @@ class Predictions:
     folds: list[dict[str, list[str]]] = field(default_factory=list)
     curves: list[dict[str, float]] = field(default_factory=list)
     card: dict[str, Any] = field(default_factory=dict)
+    layers: list[LayerPart] = field(default_factory=list)
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{part} {self.part.count(part)}" for part in dict.fromkeys(self.part))
@@ -71,6 +96,11 @@ class Predictions:
             self.emotions.append(emotion)
             self.speakers.append(speaker)
             self.rows.append(row)
+
+    def add_layers(self, fold: int, layers: Mapping[str, NDArray[np.float64]], chosen: str) -> None:
+        """Append probabilities (n, classes) of a fold's test part by each layer that was tried."""
+        keys = [self.keys[i] for i in self.where("test", fold)]
+        self.layers += [LayerPart(fold, int(layer), layer == chosen, keys, rows) for layer, rows in layers.items()]
 
     def add_like(self, other: "Predictions", where: NDArray[np.int64], rows: NDArray[np.float64]) -> None:
         """Append probabilities (n, classes) of what those rows of other predictions are about."""
@@ -116,8 +146,15 @@ class Predictions:
         write_csv(folder / "probabilities.csv", header, table)
         curves = ([str(int(row["fold"])), *(_number(row.get(name)) for name in CURVE)] for row in self.curves)
         write_csv(folder / "curves.csv", ["fold", *CURVE], curves)
+        if self.layers:
+            write_csv(folder / "layers.csv", [*LAYER_COLUMNS, *header[len(COLUMNS) :]], self._layer_rows())
         write_json(folder / "folds.json", self.folds)
         write_json(folder / "card.json", self.card)
+
+    def _layer_rows(self) -> Iterator[list[str]]:
+        for part in self.layers:
+            for key, row in zip(part.keys, part.rows, strict=True):
+                yield [str(part.fold), str(part.layer), str(int(part.chosen)), key, *(f"{p:.6g}" for p in row)]
 
     @classmethod
     def read(cls, folder: Path) -> "Predictions":
@@ -136,6 +173,7 @@ class Predictions:
                 if len(row) != len(predictions.classes):
                     raise ValueError(f"{len(row)} probabilities of {key!r}")
                 predictions.add(int(fold), part, [key], [emotion], [speaker], np.array([row], float))
+            predictions.layers = _read_layers(folder / "layers.csv", len(predictions.classes))
             predictions.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
             predictions.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
             with (folder / "curves.csv").open(encoding="utf-8", newline="") as file:
@@ -145,6 +183,25 @@ class Predictions:
         except (OSError, ValueError) as error:
             raise UserError(f"{folder}: predictions missing or damaged ({error}); `dvc repro` makes them") from error
         return predictions
+
+
+def _read_layers(path: Path, classes: int) -> list[LayerPart]:
+    """What `layers.csv` holds; nothing where there is none."""
+    if not path.is_file():
+        return []
+    parts: dict[tuple[int, int], tuple[bool, list[str], list[list[float]]]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *table = csv.reader(file)
+    if tuple(header[: len(LAYER_COLUMNS)]) != LAYER_COLUMNS or any(len(row) != len(header) for row in table):
+        raise ValueError(f"the columns of {path.name} are not {', '.join(LAYER_COLUMNS)}, ...")
+    for fold, layer, chosen, key, *row in table:
+        _, keys, rows = parts.setdefault((int(fold), int(layer)), (bool(int(chosen)), [], []))
+        keys.append(key)
+        rows.append([float(p) for p in row])
+    return [
+        LayerPart(fold, layer, chosen, keys, np.array(rows).reshape(-1, classes))
+        for (fold, layer), (chosen, keys, rows) in parts.items()
+    ]
 
 
 def _number(value: float | None) -> str:

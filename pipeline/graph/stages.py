@@ -170,7 +170,9 @@ class _Graph:
         corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
         curves = any(find_system(e.system).neural for e in params.experiments.values())
         files = ["summary.md", "comparisons.csv", "cost.csv"]
-        folders = ["details", "confusion", *(["curves"] if curves else []), *(["weights"] if params.fusions else [])]
+        layers = any(e.params.get("layers") == "each" for e in params.experiments.values())
+        asked = {"curves": curves, "layers": layers, "weights": bool(params.fusions)}
+        folders = ["details", "confusion", *(name for name, wanted in asked.items() if wanted)]
         return Stage(
             "evaluate",
             "check for leaks and score every experiment and fusion",

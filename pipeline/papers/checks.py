@@ -54,7 +54,7 @@ def missing_layers(preset: Preset, choices: Choices, params: Params) -> list[str
     problems = []
     for name, chosen in choices.embeddings.items():
         needed, present = preset.embedding(name)["layers"], _meaning(params, "embeddings", chosen)["layers"]
-        if set(needed) - set(present):
+        if present != "all" and set(needed) - set(present):
             problems.append(
                 f"embeddings.{chosen}.layers: {list(present)} lack some of {needed}, which the preset reads; "
                 f"make it {sorted({*needed, *present})}"
@@ -75,7 +75,7 @@ def differences(present: Iterable[tuple[str, str]], merged: Params, params: Para
     problems = []
     for section, name in present:
         theirs, own = (_meaning(source, section, name) for source in (merged, params))
-        if section == "embeddings" and set(theirs["layers"]) <= set(own["layers"]):
+        if section == "embeddings" and (own["layers"] == "all" or set(theirs["layers"]) <= set(own["layers"])):
             own["layers"] = theirs["layers"]
         if keys := [key for key in theirs if theirs[key] != own.get(key)]:
             option = f", or take yours: --embedding {name}={name}" if section == "embeddings" else ""

@@ -69,17 +69,21 @@ class Classical(System):
 
     def table(self, X: View) -> FloatArray:
         """The utterances as vectors (N, dims), each speaker's or corpus's standardised where asked for."""
-        table, kind = vectors(X), GROUPS.get(self.settings().normalisation)
+        table, kind = self.described(X), GROUPS.get(self.settings().normalisation)
         if kind is None:
             return table
         groups, whole = np.array(X.groups(kind)), X.whole()
-        everything, owners = vectors(whole), np.array(whole.groups(kind))
+        everything, owners = self.described(whole), np.array(whole.groups(kind))
         found = np.empty_like(table)
         for group in np.unique(groups):
             own = everything[owners == group]
             std = own.std(axis=0)
             found[groups == group] = (table[groups == group] - own.mean(axis=0)) / np.where(std > 1e-8, std, 1)
         return found
+
+    def described(self, X: View) -> FloatArray:
+        """The utterances as they are given to it, (N, dims): functionals of all features."""
+        return vectors(X)
 
     def predict_proba(self, X: Data) -> FloatArray:
         """Class probabilities (N, classes).
@@ -121,7 +125,7 @@ class Classical(System):
         from safetensors.numpy import load_file
 
         self.classes_ = np.array(classes, dtype=str)
-        numbers, dims = load_file(path), vectors(as_view(self, X)).shape[1]
+        numbers, dims = load_file(path), self.described(as_view(self, X)).shape[1]
         _check(numbers, {"mean": (dims,), "scale": (dims,)} | self.shapes(dims, len(classes)))
         self.numbers_ = numbers
         return self

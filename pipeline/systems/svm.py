@@ -1,14 +1,13 @@
 """A baseline: support vector machines on the vectors of the pooled baseline."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.audio.keys import source_key
-from pipeline.errors import UserError
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
+from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.view import View
 
@@ -80,37 +79,11 @@ class SVM(Classical):
     def _out_of_fold(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> tuple[FloatArray, NDArray[np.int64]]:
         """Scores of utterances by machines that were not fitted on them, and those utterances' classes."""
         scores, held_out = [np.zeros((0, codes.max() + 1))], [codes[:0]]
-        for fitted, left_out in _folds(codes, X, self.seed):
+        for fitted, left_out in inner_folds(codes, X, FOLDS, self.seed):
             if len(np.unique(codes[fitted])) == codes.max() + 1:
                 scores.append(self.scores(z[left_out], self._machines(z[fitted], codes[fitted])))
                 held_out.append(codes[left_out])
         return np.concatenate(scores), np.concatenate(held_out)
-
-
-def _folds(codes: NDArray[np.int64], X: View, seed: int) -> list[tuple[Any, Any]]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    count = min(FOLDS, int(np.bincount(codes).min()))
-    if count < 2:
-        return []
-    try:
-        speakers = X.groups("speaker")
-    except UserError:
-        speakers = []
-    if len(set(speakers)) >= 2:
-        count = min(count, len(set(speakers)))
-        return list(StratifiedGroupKFold(count).split(codes, codes, speakers))
-    sources = _contents(X)
-    count = min(count, len(set(sources)))
-    return list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(codes, codes, sources))
-
-
-def _contents(X: View) -> list[str]:
-    """What utterances share that are one recording: copies of it, and other names of it where the view knows these."""
-    try:
-        return X.groups("content")
-    except UserError:
-        return [source_key(key) for key in X.keys]
 
 
 def best_factor(scores: FloatArray, codes: NDArray[np.int64]) -> float:

@@ -116,6 +116,14 @@ class System(ClassifierMixin, BaseEstimator, ABC):
         """Floating-point operations of a prediction for X; NaN where they are not counted."""
         return np.nan
 
+    def variants(self, X: Data) -> Mapping[str, NDArray[np.float64]]:
+        """By each layer that was tried: its number -> probabilities (N, classes); here nothing."""
+        return {}
+
+    def chosen_variant(self) -> str:
+        """The one of `variants` that the model is; "" where there are none."""
+        return ""
+
     def predict(self, X: Data) -> NDArray[Any]:
         """Class labels (N,)."""
         chosen = self.predict_proba(X).argmax(axis=1)

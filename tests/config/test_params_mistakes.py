@@ -89,7 +89,7 @@ def test_a_misspelt_key_is_named_with_what_was_meant(key, wrong):
         ("features.cepstra.n_mfcc", 30, "n_mfcc 30 is more than n_mels 20"),
         ("features.cepstra.win_length", 10**9, "win_length 1000000000 is longer than n_fft"),
         ("features.mel.n_mels", 1026, "n_mels 1026 is more than the 257 frequencies of n_fft 512"),
-        ("embeddings.tiny.layers", "all", "it is 'all'"),
+        ("embeddings.tiny.layers", "any", "it is 'any'"),
         ("protocols.dealt.folds", 1, "greater than or equal to 2; it is 1"),
         ("protocols.dealt.folds", "two", "valid integer"),
         ("protocols.dealt.inner_folds", 1, "one fold leaves nothing to fit on; 0 for none, or 2 and more"),

@@ -29,7 +29,13 @@ def result(**changes):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"curve": np.zeros((0, 4)), "seconds": np.nan, "operations": np.nan}, {"model": b""}]
+    "changes",
+    [
+        {},
+        {"variants": {"0": np.eye(3), "12": np.ones((3, 3)) / 3}, "chosen": "12"},
+        {"curve": np.zeros((0, 4)), "seconds": np.nan, "operations": np.nan},
+        {"model": b""},
+    ],
 )
 def test_what_is_read_from_the_journal_is_what_was_kept_to_the_last_bit(changes, tmp_path):
     before, journal = result(**changes), Journal(tmp_path / "models", "plan")
@@ -41,7 +47,10 @@ def test_what_is_read_from_the_journal_is_what_was_kept_to_the_last_bit(changes,
         assert after.parts[name].probabilities.tobytes() == before.parts[name].probabilities.tobytes()
     np.testing.assert_array_equal(after.classes, before.classes)
     np.testing.assert_array_equal(after.curve, before.curve)
-    for name in ("model", "parameters", "frozen", "seconds", "operations"):
+    assert {name: rows.tobytes() for name, rows in after.variants.items()} == {
+        name: rows.tobytes() for name, rows in before.variants.items()
+    }
+    for name in ("chosen", "model", "parameters", "frozen", "seconds", "operations"):
         assert getattr(after, name) == getattr(before, name) or np.isnan(getattr(after, name))
 
 

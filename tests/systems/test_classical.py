@@ -12,9 +12,9 @@ from system_checks import GROUPS, KEYS, LABELS, classifier, view, write_acoustic
 from pipeline.errors import UserError
 from pipeline.systems.classical import softmax
 from pipeline.systems.functionals import vectors
+from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.pooled import Pooled
 from pipeline.systems.svm import SVM, best_factor
-from pipeline.systems.svm import _folds as svm_folds
 
 ROLES = ("logmel", "mfcc", "prosody")
 CLASSICAL = {
@@ -72,7 +72,7 @@ def test_the_factor_of_the_svm_makes_probabilities_likely():
 def test_the_svm_is_calibrated_on_no_copies_of_what_it_was_fitted_on(tmp_path):
     keys = [key + copy for key in KEYS for copy in ("", "@10dB", "@0.9x")]
     files = write_acoustic(tmp_path, keys)
-    folds = svm_folds(np.array([i // 3 % 4 for i in range(48)]), view(files, ROLES, keys), 0)
+    folds = inner_folds(np.array([i // 3 % 4 for i in range(48)]), view(files, ROLES, keys), 5, 0)
     assert len(folds) >= 2
     for fitted_on, left_out in folds:
         assert not {keys[i].split("@")[0] for i in fitted_on} & {keys[i].split("@")[0] for i in left_out}
@@ -81,7 +81,7 @@ def test_the_svm_is_calibrated_on_no_copies_of_what_it_was_fitted_on(tmp_path):
 def test_the_svm_is_calibrated_on_no_other_name_of_what_it_was_fitted_on(files):
     contents = {key: KEYS[i // 2 * 2] for i, key in enumerate(KEYS)}  # each recording has two names
     codes = np.array([i // 2 % 4 for i in range(len(KEYS))])
-    folds = svm_folds(codes, view(files, ROLES, groups={"content": contents}), 0)
+    folds = inner_folds(codes, view(files, ROLES, groups={"content": contents}), 5, 0)
     assert len(folds) >= 2
     for fitted_on, left_out in folds:
         assert not {contents[KEYS[i]] for i in fitted_on} & {contents[KEYS[i]] for i in left_out}

@@ -33,11 +33,9 @@ class SSLParams(FeatureParams):
 
     sample_rate: Literal[16000] = Field(16000, description="rate of the audio read (Hz): what the encoders want")
     model: str = Field(TINY, min_length=1, description="a hub name, a local folder, or tiny (random weights)")
-    layers: tuple[StrictInt, ...] = Field(
+    layers: tuple[StrictInt, ...] | Literal["all"] = Field(
         (1, 9),
-        min_length=1,
-        strict=False,
-        description="hidden states kept: 0 is the input of block 1, k the output of block k",
+        description="hidden states kept: 0 is the input of block 1, k the output of block k; all is each of them",
     )
     pool: Literal["none", "mean", "mean_std"] = Field(
         "none",
@@ -52,14 +50,18 @@ class SSLParams(FeatureParams):
     precision: Literal["float16", "float32"] = Field("float16", description="stored number format")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="seed of the random weights of tiny; ignored for other models")
 
-    @field_validator("layers")
+    @field_validator("layers", mode="before")
     @classmethod
-    def _ascending(cls, layers: tuple[int, ...]) -> tuple[int, ...]:
+    def _ascending(cls, layers: Any) -> Any:
+        if layers == "all":
+            return layers
+        if not isinstance(layers, list | tuple) or not layers or any(type(layer) is not int for layer in layers):
+            raise ValueError("should be a list of layers, as [1, 9], or all")
         if any(layer < 0 for layer in layers):
             raise ValueError(f"layers count from 0: {list(layers)}")
         if list(layers) != sorted(set(layers)):
             raise ValueError(f"must ascend, each once: {list(layers)}; write {sorted(set(layers))}")
-        return layers
+        return tuple(layers)
 
 
 class SSL(Extractor[SSLParams]):
@@ -81,6 +83,18 @@ class SSL(Extractor[SSLParams]):
     sort_by_length = True
     uses_device = True
 
+    def __init__(self, params: SSLParams, device: str = "cpu") -> None:
+        """Write out which layers `all` are, so that rows are the same, and recognised, as where a list names them.
+
+        Raises:
+            UserError: it is to be all, and the model cannot be had.
+        """
+        from pipeline.features.ssl.loading import block_count
+
+        if params.layers == "all":
+            params = params.model_copy(update={"layers": tuple(range(block_count(params.model) + 1))})
+        super().__init__(params, device)
+
     @cached_property
     def encoder(self) -> "Encoder":
         """The model, on the extractor's device, without the blocks that are not needed.
@@ -96,16 +110,16 @@ class SSL(Extractor[SSLParams]):
         params = self.params
         check_compute(params.compute, self.device)
         backbone, encoder = self._load()
-        check_layers(params.layers, encoder.depth, f"the model {params.model!r}")
+        check_layers(self._layers, encoder.depth, f"the model {params.model!r}")
         if encoder.longest is not None and encoder.longest < self._samples(params.chunk_seconds):
             most = encoder.longest / params.sample_rate
             raise UserError(f"chunk_seconds {params.chunk_seconds:g}: {params.model!r} takes {most:g} s at most")
         blocks: Any = backbone.encoder
-        blocks.layers = blocks.layers[: max(params.layers)]
+        blocks.layers = blocks.layers[: max(self._layers)]
         try:
             backbone.to(self.device)  # type: ignore[arg-type]
             with self._exact():
-                check_states(encoder, max(params.layers), params.compute, self.device)
+                check_states(encoder, max(self._layers), params.compute, self.device)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -182,7 +196,7 @@ class SSL(Extractor[SSLParams]):
             rows = encode(
                 self.encoder,
                 waves,
-                self.params.layers,
+                self._layers,
                 self._keep(),
                 size=self._samples(self.params.chunk_seconds),
                 context=self._samples(CONTEXT),
@@ -194,12 +208,17 @@ class SSL(Extractor[SSLParams]):
         return [{stream: row[layer] for stream, layer in self._streams.items()} for row in rows]
 
     @property
+    def _layers(self) -> tuple[int, ...]:
+        layers = self.params.layers
+        return () if layers == "all" else layers  # which the constructor has written out
+
+    @property
     def _pooled(self) -> bool:
         return self.params.pool != "none"
 
     @property
     def _streams(self) -> dict[str, int]:
-        return {stream_name(layer): layer for layer in self.params.layers}
+        return {stream_name(layer): layer for layer in self._layers}
 
     def _load(self) -> "tuple[PreTrainedModel, Encoder]":
         from pipeline.features.ssl.loading import load_backbone, wants_normalised

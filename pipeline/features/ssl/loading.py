@@ -23,6 +23,10 @@ FAMILIES = {
 }
 """Supported families: `model_type` in a checkpoint's config.json -> its class in `transformers`."""
 
+TINY_BLOCKS = 12
+MOST_BLOCKS = 1000
+"""far more than any speech encoder has"""
+
 _SETTINGS = ["config.json", "preprocessor_config.json", "processor_config.json"]
 _SAFETENSORS = ["model.safetensors", "model-*.safetensors", "model.safetensors.index.json"]
 _PICKLES = ["pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"]
@@ -154,6 +158,7 @@ def _tiny(seed: int) -> "PreTrainedModel":
 
     config = Wav2Vec2Config(
         hidden_size=64,
+        num_hidden_layers=TINY_BLOCKS,
         num_attention_heads=4,
         intermediate_size=256,
         conv_dim=(48,) * 7,
@@ -218,6 +223,22 @@ def _hub_lacks(model: str, name: str) -> bool:
     except Exception:
         return False
     return False
+
+
+def block_count(model: str) -> int:
+    """How many blocks the encoder of a model has, by its config.json.
+
+    Raises:
+        UserError: the model cannot be had, or does not say it.
+    """
+    if model == TINY:
+        return TINY_BLOCKS
+    folder = _folder(model)
+    name = "encoder_layers" if _family(folder, model) == "whisper" else "num_hidden_layers"
+    count = _read_json(folder / "config.json", model).get(name)
+    if type(count) is not int or not 0 < count <= MOST_BLOCKS:
+        raise UserError(f"{model!r}: its config.json does not say how many blocks it has ({name}); list the layers")
+    return count
 
 
 def _read_json(path: Path, model: str) -> dict[str, Any]:

@@ -16,6 +16,11 @@ def stream_name(layer: int) -> str:
     return f"layer_{layer:02d}"
 
 
+def layer_number(stream: str) -> int:
+    """The layer whose hidden states a stream holds: 9 of `layer_09`."""
+    return int(stream.removeprefix("layer_"))
+
+
 def layer_stream(source: "Source", layer: int) -> str:
     """The stream of a feature file, or of what stands for one, that holds a layer's hidden states.
 

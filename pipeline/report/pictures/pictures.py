@@ -1,6 +1,6 @@
 """All pictures of an evaluation, in metrics/plots/."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pipeline.report.pictures.class_sets import class_set_titles, tested_classes
 from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import choosing_measure, draw_curves, measures_of
 from pipeline.report.pictures.forest import Score, draw_forest
+from pipeline.report.pictures.layers import draw_layers
 from pipeline.report.pictures.svg import svg
 
 
@@ -24,8 +25,9 @@ def write_pictures(
     predictions: Mapping[str, Predictions],
     synthetic: set[str],
     confidence: float,
+    layers: Mapping[str, Sequence[Sequence[str]]],
 ) -> None:
-    """Write scores.svg, confusion/NAME.svg, and curves/NAME.svg of what has epochs.
+    """Write scores.svg, confusion/NAME.svg, curves/NAME.svg of what has epochs, and layers/NAME.svg of what tried each.
 
     Args:
         out: the folder.
@@ -33,6 +35,7 @@ def write_pictures(
         predictions: what was scored.
         synthetic: the corpora that are synthesised, to be marked.
         confidence: coverage of the intervals.
+        layers: rows of `evaluation.layers`, of those that have any.
     """
     marks = {name: notes_of(one.card, synthetic) for name, one in predictions.items()}
     for name, one in predictions.items():
@@ -43,6 +46,9 @@ def write_pictures(
         if measures_of(one.curves):
             chosen_by = choosing_measure(one.card["params"])
             _write(out / "curves" / f"{name}.svg", svg(partial(draw_curves, name, about, one.curves, chosen_by)))
+        if layers.get(name):
+            chance = 100 / len(tested_classes(one))
+            _write(out / "layers" / f"{name}.svg", svg(partial(draw_layers, name, about, layers[name], chance)))
     titles = class_set_titles(predictions)
     scores = [_score(name, results[name], one, titles[name], marks[name]) for name, one in predictions.items()]
     _write(out / "scores.svg", svg(partial(draw_forest, scores, confidence)))

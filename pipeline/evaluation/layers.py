@@ -1,0 +1,39 @@
+"""Scores by layer, where a probe tried each: what each gives out of fold, and in how many folds it was chosen."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pipeline.config.scoring import ScoringParams
+from pipeline.evaluation.scores import intervals, scores
+from pipeline.experiments.predictions import Predictions
+
+LAYER_COLUMNS = ("layer", "UA", "UA_low", "UA_high", "WA", "chosen_in_folds")
+"""columns of the table"""
+
+
+def layer_rows(found: Predictions, speakers: Mapping[str, str], params: ScoringParams, seed: int) -> list[list[str]]:
+    """A row for each layer, see `LAYER_COLUMNS`; of the same test utterances as the experiment's own score.
+
+    The best row is no estimate for other speech, as the test part would have chosen it; the experiment's own score is
+    that of the layers which inner folds chose.
+
+    Args:
+        found: an experiment's predictions.
+        speakers: key -> speaker, of the corpus.
+        params: how to score.
+        seed: of the bootstrap.
+    """
+    truth = dict(zip(found.keys, found.emotions, strict=True))
+    rows = []
+    for layer in sorted({part.layer for part in found.layers}):
+        parts = [part for part in found.layers if part.layer == layer]
+        keys = [key for part in parts for key in part.keys]
+        y = np.array([found.classes.index(truth[key]) for key in keys], np.int64)
+        predicted = np.concatenate([part.rows.argmax(axis=1) for part in parts])
+        names = [speakers.get(key, "") for key in keys]
+        units = names if len(set(names)) > 1 else keys
+        score, (low, high) = scores(y, predicted), intervals(y, predicted, units, params, seed)["UA"]
+        figures = (score["UA"], low, high, score["WA"])
+        rows.append([str(layer), *(f"{value:.4f}" for value in figures), str(sum(part.chosen for part in parts))])
+    return rows

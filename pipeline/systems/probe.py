@@ -1,0 +1,263 @@
+"""A linear probe: multinomial logistic regression of pooled hidden states, of one layer, of several, or of each.
+
+What a representation holds is read off with as little on top as can be (Alain & Bengio 2017, "Understanding
+intermediate layers using linear classifier probes"); how much it is regularised is chosen inside the training part.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, StrictInt, field_validator
+
+from pipeline.errors import DataError
+from pipeline.features.ssl.streams import layer_number, layer_stream
+from pipeline.systems.arrays import Data, Labels
+from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
+from pipeline.systems.functionals import vectors
+from pipeline.systems.inner_folds import Split, inner_folds
+from pipeline.systems.logistic import logistic_path
+from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.system import unreported
+from pipeline.systems.view import View
+
+Layers = tuple[int, ...]
+Codes = NDArray[np.int64]
+Columns = NDArray[np.int64]
+
+
+class ProbeParams(SystemParams):
+    """Params of the probe."""
+
+    layers: Literal["all", "each"] | StrictInt | list[StrictInt] = Field(
+        "all",
+        description="hidden states that are read: one, several side by side, or all; with each, the one that inner "
+        "folds choose",
+    )
+    c: tuple[float, ...] = Field(
+        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+        min_length=1,
+        strict=False,
+        description="inverse regularisation strengths, of which inner folds choose one",
+    )
+    folds: int = Field(5, ge=2, description="inner folds, by speakers where they are known, in which is chosen")
+    balanced: bool = Field(True, description="weight classes inversely to their frequency")
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _each_once(cls, layers: Any) -> Any:
+        given = layers if isinstance(layers, list) else [layers]
+        whole = [layer for layer in given if type(layer) is int and layer >= 0]
+        if layers not in ("all", "each") and (not given or given != sorted(set(whole))):
+            raise ValueError("must be a layer, several of them from 0 on, ascending, or all, or each")
+        return layers
+
+    @field_validator("c")
+    @classmethod
+    def _ascending(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
+        if min(strengths) <= 0 or list(strengths) != sorted(set(strengths)):
+            raise ValueError(f"must ascend, above 0, each once; it is {list(strengths)}")
+        return strengths
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A fitted regression of some columns of a table."""
+
+    columns: Columns
+    mean: FloatArray
+    scale: FloatArray
+    weight: FloatArray
+    bias: FloatArray
+
+    def probabilities(self, table: FloatArray) -> FloatArray:
+        """Of the whole table (N, dims): (N, classes)."""
+        z = (table[:, self.columns] - self.mean) / self.scale
+        return softmax(z @ self.weight.T + self.bias)
+
+
+class Probe(Classical):
+    """scikit-learn's logistic regression of standardised vectors; inner folds choose its strength, and the layer.
+
+    Of hidden states it takes mean and standard deviation over the frames, of the layers that `layers` names; other
+    features stand beside them as the vectors that `pipeline.systems.functionals` makes. The choice is that of
+    scikit-learn's `GridSearchCV` over a pipeline with `StandardScaler`: the highest mean over the folds of balanced
+    accuracy, of equal ones the first. Where there can be no folds it is the middle of the strengths, and of the layers.
+
+    Attributes:
+        layers_: the layers that are read; all, where they are not chosen.
+        c_: the strength chosen.
+
+    Example:
+        >>> from pipeline import load_corpus
+        >>> X, y, speakers = load_corpus("demo_en", features=["mfcc_39", "prosody"])
+        >>> Probe(c=(0.01, 0.1)).fit(X, y).c_ in (0.01, 0.1)
+        True
+    """
+
+    name = "probe"
+    roles = ()
+    optional = ("ssl", "logmel", "mfcc", "prosody")
+    Params = ProbeParams
+
+    def fit(
+        self,
+        X: Data,
+        y: Labels,
+        validation: tuple[Data, Labels] | None = None,
+        on_epoch: Callable[[], None] = unreported,
+    ) -> Self:
+        """Choose and fit on utterances X with labels y; a validation part is not needed and not used.
+
+        Raises:
+            ParamsError: a param is not what it must be.
+            ValueError: X or y cannot be taken, a feature is undefined, or there is one class only.
+            UserError: the features lack a layer that is asked for.
+        """
+        view, labels = self.training_data(X, y)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise DataError(f"the training part has one class only, {str(self.classes_[0])!r}; choose another protocol")
+        self.layers_ = _every_layer(view)
+        table, codes = self.table(view), codes.astype(np.int64)
+        candidates = self._candidates(view)
+        chosen = self._chosen(table, codes, candidates, view)
+        best = max(chosen, key=lambda layers: chosen[layers][0])
+        fitted = {layers: self._linear(table, codes, candidates[layers], chosen[layers][1]) for layers in chosen}
+        self.variants_ = fitted if len(fitted) > 1 else {}
+        self.layers_, (_, self.c_), own = best, chosen[best], fitted[best]
+        layers = np.array(best, np.float64)
+        self.numbers_: Numbers = {
+            "mean": own.mean, "scale": own.scale, "weight": own.weight, "bias": own.bias, "layers": layers,
+        }  # fmt: skip
+        return self
+
+    def described(self, X: View) -> FloatArray:
+        """The vectors of the layers that are read and of the other features, (N, dims)."""
+        return np.ascontiguousarray(vectors(X)[:, _columns(X, self.layers_)])
+
+    def variants(self, X: Data) -> Mapping[str, FloatArray]:
+        """Where each layer was tried: the probabilities (N, classes) by that layer, under its number."""
+        if not self.variants_:
+            return {}
+        view, own = self.data(X), self.layers_
+        self.layers_ = _every_layer(view)
+        table, self.layers_ = self.table(view), own
+        return {str(layers[0]): linear.probabilities(table) for layers, linear in self.variants_.items()}
+
+    def chosen_variant(self) -> str:
+        """The number of the layer that is read, where each was tried."""
+        return str(self.layers_[0]) if self.variants_ else ""
+
+    def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
+        """Read numbers that `save` wrote; returns the fitted classifier.
+
+        Raises:
+            ValueError: they are not those of this system, for features as those of X and these classes.
+            UserError: the features lack a layer.
+        """
+        from safetensors.numpy import load_file
+
+        layers = load_file(path)["layers"]
+        if layers.ndim != 1 or not (layers == layers.round()).all():
+            raise ValueError("layers are no numbers of layers")
+        self.layers_, self.variants_ = tuple(int(layer) for layer in layers), {}
+        return super().load(path, X, classes)
+
+    def train(self, z: FloatArray, codes: Codes, X: View) -> Numbers:
+        """Not called: `fit` fits what it has chosen."""
+        raise NotImplementedError
+
+    def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:
+        """Of weights, biases and the layers' numbers."""
+        return {"weight": (classes, dims), "bias": (classes,), "layers": (None,)}
+
+    def parameter_count(self) -> int:
+        """Number of fitted coefficients."""
+        return int(self.numbers_["weight"].size + self.numbers_["bias"].size)
+
+    def probabilities(self, z: FloatArray) -> FloatArray:
+        """Softmax of the linear scores."""
+        return softmax(z @ self.numbers_["weight"].T + self.numbers_["bias"])
+
+    def _candidates(self, X: View) -> dict[Layers, Columns]:
+        """What may be chosen: layers -> their columns in the vectors of X, those of other features too."""
+        wanted, every = self.settings().layers, _every_layer(X)
+        if wanted == "each" and not every:
+            raise DataError("layers: each needs hidden states; give the probe an embedding, or leave layers out")
+        if wanted == "each":
+            return {(layer,): _columns(X, (layer,)) for layer in every}
+        layers = every if wanted == "all" else (wanted,) if isinstance(wanted, int) else tuple(wanted)
+        return {layers: _columns(X, layers)}
+
+    def _chosen(
+        self, table: FloatArray, codes: Codes, candidates: Mapping[Layers, Columns], X: View
+    ) -> dict[Layers, tuple[float, float]]:
+        """The score and the strength of each candidate, by inner folds."""
+        settings = self.settings()
+        folds = inner_folds(codes, X, settings.folds, self.seed)
+        whole = [fold for fold in folds if len(np.unique(codes[fold[0]])) == codes.max() + 1]
+        if not whole:
+            middle = sorted(candidates)[len(candidates) // 2]
+            return {layers: (float(layers == middle), settings.c[len(settings.c) // 2]) for layers in candidates}
+        found = {}
+        for layers, columns in candidates.items():
+            scores = np.mean([self._scores(table[:, columns], codes, fold) for fold in whole], axis=0)
+            found[layers] = float(scores.max()), settings.c[int(scores.argmax())]
+        return found
+
+    def _scores(self, table: FloatArray, codes: Codes, fold: Split) -> FloatArray:
+        """Balanced accuracy in one fold, for each strength."""
+        fitted, left_out = fold
+        mean, scale = _standard(table[fitted])
+        z, held = (table[fitted] - mean) / scale, (table[left_out] - mean) / scale
+        path = logistic_path(z, codes[fitted], self.settings().c, self.settings().balanced)
+        return np.array([_recall(codes[left_out], (held @ weight.T + bias).argmax(axis=1)) for weight, bias in path])
+
+    def _linear(self, table: FloatArray, codes: Codes, columns: Columns, strength: float) -> Linear:
+        own = table[:, columns]
+        mean, scale = _standard(own)
+        ((weight, bias),) = logistic_path((own - mean) / scale, codes, [strength], self.settings().balanced)
+        return Linear(columns, mean, scale, np.ascontiguousarray(weight), bias)
+
+
+def _standard(table: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and deviation of each column; 1 for what never varies."""
+    scale = table.std(axis=0)
+    scale[scale <= 1e-8] = 1
+    return table.mean(axis=0), scale
+
+
+def _recall(truth: Codes, predicted: Codes) -> float:
+    """The mean over the classes that there are of the share that was recognised."""
+    return float(np.mean([np.mean(predicted[truth == code] == code) for code in np.unique(truth)]))
+
+
+def _every_layer(X: View) -> Layers:
+    return tuple(layer_number(stream) for stream in X.streams("ssl")) if _has_layers(X) else ()
+
+
+def _has_layers(X: View) -> bool:
+    return "ssl" in X.roles and X.source("ssl").header.extractor == "ssl"
+
+
+def _columns(X: View, layers: Layers) -> Columns:
+    """Where the vectors of X have these layers, and the other features.
+
+    Raises:
+        UserError: X lacks a layer.
+    """
+    start, found = 0, []
+    for role in X.roles:
+        width = vectors(X[[0]].only([role])).shape[1]
+        own = np.arange(start, start + width)
+        if role == "ssl" and _has_layers(X):
+            streams = X.streams(role)
+            blocks = dict(zip(streams, own.reshape(len(streams), -1), strict=True))
+            own = np.concatenate([own[:0], *(blocks[layer_stream(X.source(role), layer)] for layer in layers)])
+        found.append(own)
+        start += width
+    return np.concatenate(found)
