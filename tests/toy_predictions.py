@@ -82,10 +82,10 @@ def drawn(folder, found, synthetic=()):
 
 
 def summary(folder):
-    """Experiment -> its cells by column, and footnote mark -> its line."""
+    """Experiment -> its cells by column, and footnote mark -> its line, of the first table, that of scores."""
     found = {}
     columns = []
-    for line in (folder / "summary.md").read_text().splitlines():
+    for line in (folder / "summary.md").read_text().partition("\n## ")[0].splitlines():
         if line.startswith("| experiment"):
             columns = [cell.strip().split(" ")[0] for cell in line.strip("|").split("|")]
         elif line.startswith("| "):

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.atomic import atomic_path
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
+from pipeline.evaluation.calibration import RELIABILITY, calibration, reliability_rows
 from pipeline.evaluation.cost import COST_COLUMNS, cost_rows
 from pipeline.evaluation.json_text import json_text
 from pipeline.evaluation.leaks import check_leaks
@@ -42,6 +43,7 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
         result["over_splits"] = spread
     result["classes"] = class_scores(counts, found.classes)
     result["confusion"] = counts.tolist()
+    result["calibration"] = calibration(y, found.probabilities(tested))
     if len(found.where("validation")):
         result["validation"] = {
             "seen_by_selection": found.card.get("selected_on_validation", False),
@@ -137,13 +139,15 @@ def write_scores(results: Results, path: Path) -> None:
 
 
 def write_details(results: Results, predictions: Mapping[str, Predictions], out: Path) -> None:
-    """Write to the folder `out` all else: scores, confusion and curves of each, comparisons of pairs, and costs."""
+    """Write to the folder `out` all else: scores, confusion, calibration and curves of each, comparisons, and costs."""
     for name, one in predictions.items():
         with atomic_path(out / "details" / f"{name}.json") as temporary:
             temporary.write_text(f"{json_text(results[name])}\n", encoding="utf-8", newline="\n")
         matrix = zip(one.classes, results[name]["confusion"], strict=True)
         counts = ([emotion, *map(str, row)] for emotion, row in matrix)
         write_csv(out / "confusion" / f"{name}.csv", ["actual", *one.classes], counts)
+        bins = results[name]["calibration"]["bins"]
+        write_csv(out / "calibration" / f"{name}.csv", RELIABILITY, reliability_rows(bins))
         if one.curves:
             write_csv(out / "curves" / f"{name}.csv", ["fold", *CURVE], _curve(one))
     write_csv(out / "comparisons.csv", ["first", "second", "utterances", "p_mcnemar"], compare(predictions))

@@ -170,7 +170,13 @@ class _Graph:
         corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
         curves = any(find_system(e.system).neural for e in params.experiments.values())
         files = ["summary.md", "comparisons.csv", "cost.csv"]
-        folders = ["details", "confusion", *(["curves"] if curves else []), *(["weights"] if params.fusions else [])]
+        folders = [
+            "details",
+            "confusion",
+            "calibration",
+            *(["curves"] if curves else []),
+            *(["weights"] if params.fusions else []),
+        ]
         return Stage(
             "evaluate",
             "check for leaks and score every experiment and fusion",

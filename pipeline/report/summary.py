@@ -8,6 +8,7 @@ from pipeline.atomic import atomic_path
 from pipeline.config.scoring import Published
 from pipeline.evaluation.cost import costs
 from pipeline.experiments.predictions import Predictions
+from pipeline.report.calibration import calibration_section
 from pipeline.report.cost import cost_section
 from pipeline.report.markdown import markdown_table
 from pipeline.report.marks import NOTES, notes_of
@@ -130,7 +131,8 @@ def write_summary(
     text += "Validation UA is of parts that selection may have seen: no estimate for other speech.\n\n" if seen else ""
     with atomic_path(path) as temporary:
         table = summary_table(results, cards, synthetic, confidence)
-        temporary.write_text(text + table + cost_section(costs(cards)), encoding="utf-8", newline="\n")
+        sections = calibration_section(results) + cost_section(costs(cards))
+        temporary.write_text(text + table + sections, encoding="utf-8", newline="\n")
 
 
 def counts_table(corpus: str, counts: Mapping[str, Any]) -> str:

@@ -38,6 +38,8 @@ def test_files_of_an_evaluation(tmp_path):
     assert set(written) == {
         "confusion/toy.csv",
         "confusion/other.csv",
+        "calibration/toy.csv",
+        "calibration/other.csv",
         "curves/toy.csv",
         "curves/other.csv",
         "details/toy.json",
@@ -46,7 +48,11 @@ def test_files_of_an_evaluation(tmp_path):
         "comparisons.csv",
         "cost.csv",
         "plots/scores.svg",
-        *(f"plots/{folder}/{name}.svg" for folder in ("confusion", "curves") for name in ("toy", "other")),
+        *(
+            f"plots/{folder}/{name}.svg"
+            for folder in ("calibration", "confusion", "curves")
+            for name in ("toy", "other")
+        ),
         "summary.md",
     }
     assert written["confusion/toy.csv"].decode() == "actual,angry,sad\nangry,4,4\nsad,0,8\n"

@@ -15,6 +15,7 @@ from pipeline.report.pictures.class_sets import class_set_titles, tested_classes
 from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import choosing_measure, draw_curves, measures_of
 from pipeline.report.pictures.forest import Score, draw_forest
+from pipeline.report.pictures.reliability import draw_reliability
 from pipeline.report.pictures.svg import svg
 
 
@@ -25,7 +26,7 @@ def write_pictures(
     synthetic: set[str],
     confidence: float,
 ) -> None:
-    """Write scores.svg, confusion/NAME.svg, and curves/NAME.svg of what has epochs.
+    """Write scores.svg, confusion/NAME.svg, calibration/NAME.svg, and curves/NAME.svg of what has epochs.
 
     Args:
         out: the folder.
@@ -40,6 +41,9 @@ def write_pictures(
         texts = [_scores(results[name], confidence), *about, _counting(one)]
         counts = np.array(results[name]["confusion"])
         _write(out / "confusion" / f"{name}.svg", svg(partial(draw_confusion, name, texts, one.classes, counts)))
+        found = results[name]["calibration"]
+        texts = [f"ECE {found['ECE']:.3f}, log-loss {found['log_loss']:.3f}", *about]
+        _write(out / "calibration" / f"{name}.svg", svg(partial(draw_reliability, name, texts, found["bins"])))
         if measures_of(one.curves):
             chosen_by = choosing_measure(one.card["params"])
             _write(out / "curves" / f"{name}.svg", svg(partial(draw_curves, name, about, one.curves, chosen_by)))
