@@ -12,6 +12,8 @@ from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
 from pipeline.evaluation.calibration import RELIABILITY, calibration, reliability_rows
 from pipeline.evaluation.cost import COST_COLUMNS, cost_rows
+from pipeline.evaluation.groups import COLUMNS as GROUP_COLUMNS
+from pipeline.evaluation.groups import group_rows, group_scores
 from pipeline.evaluation.json_text import json_text
 from pipeline.evaluation.leaks import check_leaks
 from pipeline.evaluation.origin import check_origin
@@ -119,8 +121,12 @@ def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params
         own = corpora.get(one.card["corpus"], [])
         check_origin(name, one, own)
         check_leaks(name, one, own)
-    speakers = {corpus: {row.key: row.speaker for row in own} for corpus, own in corpora.items()}
-    return {name: score(one, speakers[one.card["corpus"]], params, seed) for name, one in predictions.items()}
+    return {name: _scored(one, corpora[one.card["corpus"]], params, seed) for name, one in predictions.items()}
+
+
+def _scored(found: Predictions, rows: Sequence[Row], params: ScoringParams, seed: int) -> dict[str, Any]:
+    speakers = {row.key: row.speaker for row in rows}
+    return score(found, speakers, params, seed) | _rounded(group_scores(found, rows, params, seed))
 
 
 def write_scores(results: Results, path: Path) -> None:
@@ -139,13 +145,14 @@ def write_scores(results: Results, path: Path) -> None:
 
 
 def write_details(results: Results, predictions: Mapping[str, Predictions], out: Path) -> None:
-    """Write to the folder `out` all else: scores, confusion, calibration and curves of each, comparisons, and costs."""
+    """Write to the folder `out` all else: a file of each for every table, comparisons of pairs, and costs."""
     for name, one in predictions.items():
         with atomic_path(out / "details" / f"{name}.json") as temporary:
             temporary.write_text(f"{json_text(results[name])}\n", encoding="utf-8", newline="\n")
         matrix = zip(one.classes, results[name]["confusion"], strict=True)
         counts = ([emotion, *map(str, row)] for emotion, row in matrix)
         write_csv(out / "confusion" / f"{name}.csv", ["actual", *one.classes], counts)
+        write_csv(out / "groups" / f"{name}.csv", GROUP_COLUMNS, group_rows(results[name]["groups"]))
         bins = results[name]["calibration"]["bins"]
         write_csv(out / "calibration" / f"{name}.csv", RELIABILITY, reliability_rows(bins))
         if one.curves:

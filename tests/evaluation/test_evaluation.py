@@ -38,8 +38,7 @@ def test_files_of_an_evaluation(tmp_path):
     assert set(written) == {
         "confusion/toy.csv",
         "confusion/other.csv",
-        "calibration/toy.csv",
-        "calibration/other.csv",
+        *(f"{folder}/{name}.csv" for folder in ("calibration", "groups") for name in ("toy", "other")),
         "curves/toy.csv",
         "curves/other.csv",
         "details/toy.json",
