@@ -6,6 +6,7 @@ from pipeline import paths
 from pipeline.commands.command import Command
 from pipeline.corpora import manifest
 from pipeline.corpora.left_out import bad_audio_count
+from pipeline.evaluation.comparison import compare, write_comparisons
 from pipeline.evaluation.evaluation import evaluate, write_details, write_scores
 from pipeline.evaluation.mistakes import MISTAKES, mistakes
 from pipeline.evaluation.weights import copy_weights
@@ -33,6 +34,7 @@ def main() -> None:
     results = evaluate(predictions, rows, params.scoring, params.seed)
     write_scores(results, paths.SCORES)
     write_details(results, predictions, paths.METRICS)
+    write_comparisons(compare(predictions, params.scoring, params.seed), paths.METRICS / "comparisons.csv")
     copy_weights(params.fusions, paths.METRICS / "weights")
     for name, one in predictions.items():
         write_csv(paths.MISTAKES / f"{name}.csv", MISTAKES, mistakes(one, rows))

@@ -15,6 +15,11 @@ REDRAWN = 20
 """most times that samples are drawn for those that lack an emotion"""
 
 
+def units_of(keys: Sequence[str], speakers: Sequence[str]) -> Sequence[str]:
+    """What is resampled, for each test: its speaker; its utterance, where there is one speaker or none is known."""
+    return speakers if len(set(speakers)) > 1 else keys
+
+
 def counted(y: Labels, units: Sequence[str], what: NDArray[np.bool_] | None = None) -> Figures:
     """How many utterances each unit has of each class, (units, classes); of those only where `what` (N,) is true."""
     numbers = np.unique(np.array(units), return_inverse=True)[1]
@@ -23,7 +28,7 @@ def counted(y: Labels, units: Sequence[str], what: NDArray[np.bool_] | None = No
     return counts
 
 
-def resamples(totals: Figures, count: int, seed: int) -> NDArray[np.int64]:
+def resamples(totals: Figures, count: int, seed: int | Sequence[int]) -> NDArray[np.int64]:
     """How often each unit is in each of so many samples, (count, units).
 
     A sample that lacks an emotion is drawn again, as UA over fewer emotions is another figure; where nearly all lack

@@ -1,7 +1,6 @@
 """Score every experiment and fusion, after a last check that nothing leaked."""
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from pipeline.atomic import atomic_path
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
+from pipeline.evaluation.bootstrap import units_of
 from pipeline.evaluation.calibration import RELIABILITY, calibration, reliability_rows
 from pipeline.evaluation.cost import COST_COLUMNS, cost_rows
 from pipeline.evaluation.groups import COLUMNS as GROUP_COLUMNS
@@ -18,7 +18,7 @@ from pipeline.evaluation.json_text import json_text
 from pipeline.evaluation.leaks import check_leaks
 from pipeline.evaluation.origin import check_origin
 from pipeline.evaluation.repeats import over_splits
-from pipeline.evaluation.scores import Labels, class_scores, confusion, intervals, mcnemar, scores
+from pipeline.evaluation.scores import Labels, class_scores, confusion, intervals, scores
 from pipeline.experiments.predictions import Predictions, write_csv, write_json
 from pipeline.systems import CURVE
 
@@ -40,7 +40,7 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
     counts = confusion(y, predicted, len(found.classes))
     result: dict[str, Any] = _part_scores(found, "test")
     keys = [found.keys[i] for i in tested]
-    result["interval"] = intervals(y, predicted, _units(keys, speakers), params, seed)
+    result["interval"] = intervals(y, predicted, units_of(keys, [speakers[key] for key in keys]), params, seed)
     if spread := over_splits(found):
         result["over_splits"] = spread
     result["classes"] = class_scores(counts, found.classes)
@@ -53,12 +53,6 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
         }
     result["speaker_dependent"] = found.card["speaker_dependent"]
     return _rounded(result)
-
-
-def _units(keys: Sequence[str], speakers: Mapping[str, str]) -> list[str]:
-    """What is resampled, for each test: its speaker; its utterance, where there is one speaker or none is known."""
-    names = [speakers[key] for key in keys]
-    return names if len(set(names)) > 1 else [*keys]
 
 
 def _part_scores(found: Predictions, part: str) -> dict[str, Any]:
@@ -83,23 +77,6 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(item) for item in value]
     return round(value, DIGITS) if isinstance(value, float) else value
-
-
-def compare(found: Mapping[str, Predictions]) -> list[list[str]]:
-    """McNemar p-values of all pairs tested on the same utterances, each once: rows (first, second, utterances, p)."""
-    table = []
-    for (name_a, a), (name_b, b) in combinations(found.items(), 2):
-        if a.card["corpus"] != b.card["corpus"] or a.classes != b.classes or a.splits + b.splits > 2:
-            continue
-        rows_a = {a.keys[i]: i for i in a.where("test")}
-        rows_b = {b.keys[i]: i for i in b.where("test")}
-        keys = [key for key in rows_a if key in rows_b]
-        if len(keys) != len(rows_a) or len(keys) != len(rows_b):
-            continue
-        in_a, in_b = np.array([rows_a[key] for key in keys]), np.array([rows_b[key] for key in keys])
-        p = mcnemar(a.labels(in_a), a.probabilities(in_a).argmax(axis=1), b.probabilities(in_b).argmax(axis=1))
-        table.append([name_a, name_b, str(len(keys)), f"{p:.4g}"])
-    return table
 
 
 def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params: ScoringParams, seed: int) -> Results:
@@ -145,7 +122,7 @@ def write_scores(results: Results, path: Path) -> None:
 
 
 def write_details(results: Results, predictions: Mapping[str, Predictions], out: Path) -> None:
-    """Write to the folder `out` all else: a file of each for every table, comparisons of pairs, and costs."""
+    """Write to the folder `out` all else: a file of each for every table, and what all cost."""
     for name, one in predictions.items():
         with atomic_path(out / "details" / f"{name}.json") as temporary:
             temporary.write_text(f"{json_text(results[name])}\n", encoding="utf-8", newline="\n")
@@ -157,7 +134,6 @@ def write_details(results: Results, predictions: Mapping[str, Predictions], out:
         write_csv(out / "calibration" / f"{name}.csv", RELIABILITY, reliability_rows(bins))
         if one.curves:
             write_csv(out / "curves" / f"{name}.csv", ["fold", *CURVE], _curve(one))
-    write_csv(out / "comparisons.csv", ["first", "second", "utterances", "p_mcnemar"], compare(predictions))
     write_csv(out / "cost.csv", COST_COLUMNS, cost_rows({name: one.card for name, one in predictions.items()}))
 
 

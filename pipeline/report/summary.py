@@ -126,7 +126,8 @@ def write_summary(
     }
     text = (
         "# Scores\n\nPercent, pooled over all test folds. Intervals: percentile bootstrap over speakers. "
-        "`comparisons.csv` has McNemar's exact test for each pair tested once on the same utterances.\n\n"
+        "`comparisons.csv` has the difference of UA for each pair tested on the same utterances, by a paired bootstrap "
+        "over speakers with Holm's correction, and McNemar's exact test.\n\n"
     )
     seen = any(row.get("validation", {}).get("seen_by_selection") for row in results.values())
     text += "Validation UA is of parts that selection may have seen: no estimate for other speech.\n\n" if seen else ""
