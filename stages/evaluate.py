@@ -7,6 +7,7 @@ from pipeline.commands.command import Command
 from pipeline.corpora import manifest
 from pipeline.corpora.left_out import bad_audio_count
 from pipeline.evaluation.comparison import compare, write_comparisons
+from pipeline.evaluation.conditions import write_conditions
 from pipeline.evaluation.evaluation import evaluate, write_details, write_scores
 from pipeline.evaluation.mistakes import MISTAKES, mistakes
 from pipeline.evaluation.weights import copy_weights
@@ -17,7 +18,7 @@ from pipeline.report.summary import write_summary
 
 WHERE = """\
 Scores:         metrics/summary.md, metrics/scores.json (`dvc metrics show --md`), metrics/details/
-Plots:          metrics/plots/: scores.svg, confusion/, curves/; `dvc plots show` puts them on one page
+Plots:          metrics/plots/: scores.svg, confusion/, calibration/, curves/; `dvc plots show` puts them on one page
 Mistakes:       data/mistakes/EXPERIMENT.csv, the surest first
 Probabilities:  data/predictions/EXPERIMENT/probabilities.csv, of every utterance out of fold
 Models:         data/models/EXPERIMENT/   Features: data/features/, data/embeddings/
@@ -31,10 +32,13 @@ def main() -> None:
     predictions = {name: Predictions.read(paths.predictions(name)) for name in (*params.experiments, *params.fusions)}
     corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
     rows = [row for corpus in corpora for row in manifest.read(paths.manifest(corpus))]
-    results = evaluate(predictions, rows, params.scoring, params.seed)
+    tested = {name: Predictions.read(paths.tested(name)) for name, one in params.experiments.items() if one.test_on}
+    results = evaluate(predictions, rows, params.scoring, params.seed, tested)
     write_scores(results, paths.SCORES)
     write_details(results, predictions, paths.METRICS)
     write_comparisons(compare(predictions, params.scoring, params.seed), paths.METRICS / "comparisons.csv")
+    if tested:
+        write_conditions(results, paths.METRICS / "conditions.csv")
     copy_weights(params.fusions, paths.METRICS / "weights")
     for name, one in predictions.items():
         write_csv(paths.MISTAKES / f"{name}.csv", MISTAKES, mistakes(one, rows))

@@ -15,7 +15,7 @@ from pipeline.strict import validate
 from pipeline.systems import systems
 
 SECTIONS_OF_ENTRIES = (
-    "demo corpora copies features embeddings protocols experiments fusions".split()  # noqa: SIM905
+    "demo corpora copies conditions features embeddings protocols experiments fusions".split()  # noqa: SIM905
 )
 
 

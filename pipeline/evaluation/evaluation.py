@@ -11,6 +11,7 @@ from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
 from pipeline.evaluation.bootstrap import units_of
 from pipeline.evaluation.calibration import RELIABILITY, calibration, reliability_rows
+from pipeline.evaluation.conditions import condition_scores
 from pipeline.evaluation.cost import COST_COLUMNS, cost_rows
 from pipeline.evaluation.groups import COLUMNS as GROUP_COLUMNS
 from pipeline.evaluation.groups import group_rows, group_scores
@@ -79,7 +80,13 @@ def _rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
-def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params: ScoringParams, seed: int) -> Results:
+def evaluate(
+    predictions: Mapping[str, Predictions],
+    rows: Sequence[Row],
+    params: ScoringParams,
+    seed: int,
+    tested: Mapping[str, Predictions] | None = None,
+) -> Results:
     """Check all predictions, and score them.
 
     Args:
@@ -87,6 +94,7 @@ def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params
         rows: the manifest rows of all their corpora.
         params: how to score.
         seed: of the bootstrap.
+        tested: of the experiments that were tested under other conditions, their predictions there.
 
     Raises:
         UserError: something leaked, or predictions are of other recordings, labels or speakers than the manifests.
@@ -98,7 +106,10 @@ def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params
         own = corpora.get(one.card["corpus"], [])
         check_origin(name, one, own)
         check_leaks(name, one, own)
-    return {name: _scored(one, corpora[one.card["corpus"]], params, seed) for name, one in predictions.items()}
+    results = {name: _scored(one, corpora[one.card["corpus"]], params, seed) for name, one in predictions.items()}
+    for name, one in (tested or {}).items():
+        results[name]["conditions"] = _rounded(condition_scores(name, predictions[name], one, params, seed))
+    return results
 
 
 def _scored(found: Predictions, rows: Sequence[Row], params: ScoringParams, seed: int) -> dict[str, Any]:

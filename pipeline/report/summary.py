@@ -9,6 +9,7 @@ from pipeline.config.scoring import Published
 from pipeline.evaluation.cost import costs
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.calibration import calibration_section
+from pipeline.report.conditions import conditions_section
 from pipeline.report.cost import cost_section
 from pipeline.report.groups import groups_section
 from pipeline.report.markdown import markdown_table
@@ -133,7 +134,8 @@ def write_summary(
     text += "Validation UA is of parts that selection may have seen: no estimate for other speech.\n\n" if seen else ""
     with atomic_path(path) as temporary:
         table = summary_table(results, cards, synthetic, confidence)
-        sections = groups_section(results) + calibration_section(results) + cost_section(costs(cards))
+        sections = groups_section(results) + conditions_section(results, confidence)
+        sections += calibration_section(results) + cost_section(costs(cards))
         temporary.write_text(text + table + sections, encoding="utf-8", newline="\n")
 
 
