@@ -102,6 +102,11 @@ class ExperimentParams(Strict):
     prosody: str = ""
     ssl: str = ""
     waveform: str = ""
+    trainings: int = Field(
+        1,
+        ge=1,
+        description="times that each fold is trained on the same split, with seeds of its own; scores have a spread",
+    )
     params: dict[str, Any] = Field({}, description="the system's own params")
     published: Published = Field({}, description="what the paper reports (%), for the tables")
 

@@ -120,7 +120,7 @@ def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
         return
     leaves = list(filter(None, (_leaf(params, branch) for branch in fusion.of)))
     for leaf in dict.fromkeys(leaves[1:]):
-        for field, section in (("corpus", "corpora"), ("protocol", "protocols"), ("emotions", "")):
+        for field, section in (("corpus", "corpora"), ("protocol", "protocols"), ("emotions", ""), ("trainings", "")):
             one, other = (getattr(params.experiments[each], field) for each in (leaves[0], leaf))
             known = not section or (one in names[section] and other in names[section])
             if known and one != other:

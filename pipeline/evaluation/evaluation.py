@@ -18,7 +18,7 @@ from pipeline.evaluation.groups import group_rows, group_scores
 from pipeline.evaluation.json_text import json_text
 from pipeline.evaluation.leaks import check_leaks
 from pipeline.evaluation.origin import check_origin
-from pipeline.evaluation.repeats import over_splits
+from pipeline.evaluation.repeats import over_seeds, over_splits
 from pipeline.evaluation.scores import Labels, class_scores, confusion, intervals, scores
 from pipeline.experiments.predictions import Predictions, write_csv, write_json
 from pipeline.systems import CURVE
@@ -42,8 +42,8 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
     result: dict[str, Any] = _part_scores(found, "test")
     keys = [found.keys[i] for i in tested]
     result["interval"] = intervals(y, predicted, units_of(keys, [speakers[key] for key in keys]), params, seed)
-    if spread := over_splits(found):
-        result["over_splits"] = spread
+    spreads = {"over_splits": over_splits(found), "over_seeds": over_seeds(found)}
+    result |= {name: spread for name, spread in spreads.items() if spread}
     result["classes"] = class_scores(counts, found.classes)
     result["confusion"] = counts.tolist()
     result["calibration"] = calibration(y, found.probabilities(tested))

@@ -243,6 +243,7 @@ def test_a_branch_that_stands_twice(wrong):
     [
         ({"corpus": "yours"}, "'statistics' and 'other' differ in corpus (mine and yours)"),
         ({"protocol": "dealt"}, "'statistics' and 'other' differ in protocol (loso and dealt)"),
+        ({"trainings": 3}, "'statistics' and 'other' differ in trainings (1 and 3)"),
         (
             {"emotions": ["sad", "angry"]},
             "'statistics' and 'other' differ in emotions (all and {'sad': ['sad'], 'angry': ['angry']})",

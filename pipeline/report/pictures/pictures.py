@@ -59,9 +59,9 @@ def _scores(row: Mapping[str, Any], confidence: float) -> str:
 
 def _tested_on(one: Predictions) -> str:
     """Corpus, protocol, folds and test utterances; of a repeated protocol, of each split."""
-    folds = _count(one.folds_of_a_split, "fold")
-    if one.splits > 1:
-        folds = f"{one.splits} splits x {folds}"
+    splits = one.splits // one.trainings
+    folds = f"{f'{splits} splits x ' * (splits > 1)}{_count(one.folds_of_a_split, 'fold')}"
+    folds += f" x {one.trainings} seeds" * (one.trainings > 1)
     return f"{one.card['corpus']}, {one.card['protocol']['scheme']}, {folds}, {_test_utterances(one)}"
 
 
@@ -77,7 +77,9 @@ def _test_utterances(one: Predictions) -> str:
 
 
 def _counting(one: Predictions) -> str:
-    return f"counts: sums over the {one.splits} splits" if one.splits > 1 else ""
+    times = [(one.splits // one.trainings, "splits"), (one.trainings, "seeds")]
+    several = " and ".join(f"{count} {what}" for count, what in times if count > 1)
+    return f"counts: sums over the {several}" if several else ""
 
 
 def _score(name: str, row: Mapping[str, Any], one: Predictions, title: str, marks: list[str]) -> Score:
