@@ -13,6 +13,7 @@ from pipeline.evaluation.mistakes import MISTAKES, mistakes
 from pipeline.evaluation.weights import copy_weights
 from pipeline.experiments.predictions import Predictions, write_csv
 from pipeline.graph.current import params_for
+from pipeline.graph.wanted import tested
 from pipeline.report.pictures.pictures import write_pictures
 from pipeline.report.summary import write_summary
 
@@ -32,12 +33,12 @@ def main() -> None:
     predictions = {name: Predictions.read(paths.predictions(name)) for name in (*params.experiments, *params.fusions)}
     corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
     rows = [row for corpus in corpora for row in manifest.read(paths.manifest(corpus))]
-    tested = {name: Predictions.read(paths.tested(name)) for name, one in params.experiments.items() if one.test_on}
-    results = evaluate(predictions, rows, params.scoring, params.seed, tested)
+    altered = {name: Predictions.read(paths.tested(name)) for name in tested(params)}
+    results = evaluate(predictions, rows, params.scoring, params.seed, altered)
     write_scores(results, paths.SCORES)
     write_details(results, predictions, paths.METRICS)
     write_comparisons(compare(predictions, params.scoring, params.seed), paths.METRICS / "comparisons.csv")
-    if tested:
+    if altered:
         write_conditions(results, paths.METRICS / "conditions.csv")
     copy_weights(params.fusions, paths.METRICS / "weights")
     for name, one in predictions.items():

@@ -9,7 +9,7 @@ from pipeline.audio.samples import RATES
 from pipeline.config.params import Params
 from pipeline.graph.code import code_command, code_path, code_sources
 from pipeline.graph.stage import Stage, in_git, kept
-from pipeline.graph.wanted import Wanted, held_out, wanted
+from pipeline.graph.wanted import Wanted, held_out, tested, wanted
 from pipeline.systems import find_system
 
 UNREAD = ("published", "test_on")
@@ -52,7 +52,7 @@ class _Graph:
         yield from (self.feature(corpus, feature) for corpus, feature in self.needs.pairs())
         yield from map(self.training, self.params.experiments)
         yield from map(self.fusion, self.params.fusions)
-        yield from (self.test(name) for name, experiment in self.params.experiments.items() if experiment.test_on)
+        yield from (self.fused_test(n) if n in self.params.fusions else self.test(n) for n in tested(self.params))
         if self.params.experiments:
             yield self.evaluation()
 
@@ -198,12 +198,25 @@ class _Graph:
             [str(paths.tested(name))],
         )
 
+    def fused_test(self, name: str) -> Stage:
+        return Stage(
+            f"test-{name}",
+            "fuse what the branches give under other conditions",
+            f"python -m stages.test {name}",
+            [f"fusions.{name}.of"],
+            [
+                *(str(paths.tested(branch)) for branch in self.params.fusions[name].of),
+                str(paths.models(name)),
+                code_path("test"),
+            ],
+            [str(paths.tested(name))],
+        )
+
     def evaluation(self) -> Stage:
         params = self.params
         corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
         curves = any(find_system(e.system).neural for e in params.experiments.values())
-        tested = [name for name, experiment in params.experiments.items() if experiment.test_on]
-        files = ["summary.md", "comparisons.csv", "cost.csv", *(["conditions.csv"] if tested else [])]
+        files = ["summary.md", "comparisons.csv", "cost.csv", *(["conditions.csv"] if tested(params) else [])]
         folders = [
             "details",
             "confusion",
@@ -220,7 +233,7 @@ class _Graph:
                 *(str(paths.manifest(corpus)) for corpus in corpora),
                 *(str(paths.corpus_report(name)) for name in corpora if params.corpora[name].on_bad_audio == "skip"),
                 *(str(paths.predictions(name)) for name in (*params.experiments, *params.fusions)),
-                *(str(paths.tested(name)) for name in tested),
+                *(str(paths.tested(name)) for name in tested(params)),
                 code_path("evaluate"),
             ],
             [

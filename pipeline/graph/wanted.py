@@ -53,6 +53,19 @@ def wanted(params: Params) -> Wanted:
     return needs
 
 
+def conditions_of(params: Params, name: str) -> list[str]:
+    """The conditions that an experiment is tested under; of a fusion, those that all its branches are."""
+    if name in params.experiments:
+        return params.experiments[name].test_on
+    first, *others = (conditions_of(params, branch) for branch in params.fusions[name].of)
+    return [condition for condition in first if all(condition in other for other in others)]
+
+
+def tested(params: Params) -> list[str]:
+    """The experiments and fusions that are tested under conditions."""
+    return [name for name in (*params.experiments, *params.fusions) if conditions_of(params, name)]
+
+
 def held_out(params: Params) -> set[str]:
     """The experiments whose validation parts a fusion reads, directly or through other fusions."""
     ahead = [branch for fusion in params.fusions.values() if fusion.reads_validation for branch in fusion.of]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 from pipeline.experiments.experiment import groups_of
+from pipeline.experiments.fused_model import FittedFusion
 from pipeline.experiments.predictions import Predictions
 from pipeline.jobs.executors import single_thread
 from pipeline.jobs.progress import Progress
@@ -60,6 +61,38 @@ def predict_under(
                 _add(tested, condition, number, clean, where, probabilities)
                 progress.update()
     return tested
+
+
+def fuse_under(fusion: FittedFusion, branches: Mapping[str, Predictions]) -> Predictions:
+    """Fuse what the branches gave under the conditions that all of them were tested under.
+
+    Args:
+        fusion: as it was fitted, on clean recordings.
+        branches: name -> their predictions, whose parts are the conditions.
+
+    Raises:
+        UserError: a branch was not tested on what the first was.
+    """
+    first, *others = (branches[name] for name in fusion.card.params.of)
+    fused = Predictions(first.classes, card={name: getattr(fusion.card, name) for name in ("name", "system", "corpus")})
+    for condition in dict.fromkeys(first.part):
+        if all(condition in other.part for other in others):
+            for number, combine in enumerate(fusion.folds):
+                where = first.where(condition, number)
+                rows = [first.probabilities(where), *(_same(first, where, other) for other in others)]
+                fused.add_like(first, where, combine(rows))
+    return fused
+
+
+def _same(first: Predictions, where: NDArray[np.int64], other: Predictions) -> NDArray[np.float64]:
+    """The probabilities that another branch gives of the same fold, condition and utterance."""
+    places = {place: i for i, place in enumerate(zip(other.fold, other.part, other.keys, strict=True))}
+    try:
+        return other.probabilities(np.array([places[first.fold[i], first.part[i], first.keys[i]] for i in where]))
+    except KeyError as error:
+        fold, condition, key = error.args[0]
+        name = other.card["name"]
+        raise UserError(f"{name}: has no {key!r} of fold {fold} under {condition}; `dvc repro test-{name}`") from error
 
 
 def _check_same(model: Model, clean: Predictions) -> None:

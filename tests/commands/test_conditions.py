@@ -18,6 +18,8 @@ EXPERIMENTS = """\
 experiments:
   plain: {system: pooled, corpus: mine, protocol: loso, logmel: mel, test_on: [noise, telephone]}
   own: {system: pooled, corpus: mine, protocol: loso, logmel: mel, test_on: [noise], params: {normalisation: per_speaker}}
+fusions:
+  both: {of: [plain, own], method: weighted_average, fit_on: other_folds}
 conditions:
   noise: {snr: 0}
   telephone: {band: [300, 3400], rate: 8000}
@@ -32,7 +34,7 @@ def run(name, *arguments):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A project of nine recordings, whose two experiments are trained, and tested under their conditions."""
+    """A project of nine recordings, whose experiments and fusion are trained, and tested under their conditions."""
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -49,6 +51,8 @@ def trained(tmp_path_factory):
             run("features", corpus, "mel", "--workers", "1")
         for name in ("plain", "own"):
             run("train", name, "--workers", "1")
+        run("fuse", "both")
+        for name in ("plain", "own", "both"):
             run("test", name)
     return folder
 
@@ -67,7 +71,7 @@ def test_scores_under_each_condition_stand_beside_clean(here):
         table = list(csv.DictReader(file))
     assert [(row["experiment"], row["condition"], row["n"]) for row in table] == [
         ("plain", "clean", "9"), ("plain", "noise", "9"), ("plain", "telephone", "9"), ("own", "clean", "9"),
-        ("own", "noise", "9"),
+        ("own", "noise", "9"), ("both", "clean", "9"), ("both", "noise", "9"),
     ]  # fmt: skip
     scores = json.loads(Path("metrics/scores.json").read_text())
     assert set(scores["plain"]) == {"UA", "UA_low", "UA_high", "WA", "macro_F1"}
@@ -83,15 +87,16 @@ def test_scores_under_each_condition_stand_beside_clean(here):
     assert "## Other conditions" in Path("metrics/summary.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["plain", "own"])
+@pytest.mark.parametrize("name", ["plain", "own", "both"])
 def test_under_no_other_condition_each_folds_model_gives_what_it_gave_in_training(here, name):
     """Also where each speaker's own statistics standardise, which are those of the condition."""
     shutil.copy("data/features/mine/mel.h5", "data/features/mine/noise/mel.h5")
-    run("test", name)
+    for each in ("plain", "own", "both"):
+        run("test", each)
     clean, tested = Predictions.read(paths.predictions(name)), Predictions.read(paths.tested(name))
     ours, theirs = clean.where("test"), tested.where("noise")
     assert [clean.keys[i] for i in ours] == [tested.keys[i] for i in theirs]
-    np.testing.assert_array_equal(clean.probabilities(ours), tested.probabilities(theirs))
+    np.testing.assert_allclose(clean.probabilities(ours), tested.probabilities(theirs), rtol=0, atol=2e-6)
 
 
 def test_a_condition_changes_probabilities_and_runs_give_the_same_bytes(here):
@@ -114,6 +119,16 @@ def test_a_condition_of_what_was_trained_on_or_is_not_there_is_refused(here, ins
     assert done.exit_code == 1
     assert done.stderr.startswith("error: plain: was not tested under noise on its test parts (")
     assert not Path("metrics/conditions.csv").exists()
+
+
+def test_a_fusion_is_tested_under_what_all_its_branches_are(here):
+    tested = Predictions.read(paths.tested("both"))
+    assert {*tested.part} == {"noise"}
+    path = paths.tested("own") / "probabilities.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    done = stage("test", "both")
+    assert done.exit_code == 1
+    assert done.stderr == "error: own: has no 'sad/cleo_1' of fold 2 under noise; `dvc repro test-own`\n"
 
 
 def test_a_copy_in_a_clean_test_part_is_refused_as_before(here):

@@ -89,6 +89,11 @@ conditions: {telephone: {band: [300, 3400], rate: 8000}, noise: {snr: 10}, unuse
 experiments:
   one: {system: cnn, corpus: ravdess, copies: noisy, protocol: dealt, mfcc: cepstra, test_on: [telephone, noise]}
   two: {system: cnn, corpus: ravdess, protocol: dealt, mfcc: cepstra}
+  three: {system: pooled, corpus: ravdess, protocol: dealt, mfcc: cepstra, test_on: [noise]}
+fusions:
+  all: {of: [some, one], fit_on: validation}
+  some: {of: [one, three], fit_on: validation}
+  untested: {of: [one, two], fit_on: validation}
 """
     stages = graph(text)
     assert stages["condition-ravdess-telephone"].cmd == "python -m stages.condition ravdess telephone 16k"
@@ -110,7 +115,14 @@ experiments:
     assert not [part for part in (*trained.params, *trained.deps) if "test_on" in part or "telephone" in part]
     assert "data/conditions/one" in stages["evaluate"].deps
     assert "metrics/conditions.csv" in stages["evaluate"].paths()
-    assert not [name for name in stages if "unused" in name or name == "test-two"]
+    assert not [name for name in stages if "unused" in name or name in ("test-two", "test-untested")]
+    assert stages["test-all"].deps == [
+        "data/conditions/some",
+        "data/conditions/one",
+        "data/models/all",
+        "data/code/test.txt",
+    ]
+    assert "data/conditions/all" in stages["evaluate"].deps
 
 
 def test_features_alone_are_kept_when_asked_for():
