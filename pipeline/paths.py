@@ -54,6 +54,16 @@ def predictions(experiment: str) -> Path:
     return DATA / "predictions" / experiment
 
 
+def condition(corpus: str, name: str) -> str:
+    """What stands for a corpus under a condition, where a corpus or copies stand: a folder of audio or of features."""
+    return f"{corpus}/{name}"
+
+
+def tested(experiment: str) -> Path:
+    """The folder with the probabilities of an experiment's test parts under other conditions."""
+    return DATA / "conditions" / experiment
+
+
 def models(experiment: str) -> Path:
     """The folder with an experiment's trained weights."""
     return DATA / "models" / experiment

@@ -7,6 +7,7 @@ from pipeline.commands.command import Command
 from pipeline.commands.options import worker_options
 from pipeline.extraction.recipe import extract_feature
 from pipeline.graph.current import params_for
+from pipeline.graph.stages import feature_stage
 from pipeline.jobs.workplace import Workplace
 
 
@@ -15,8 +16,8 @@ from pipeline.jobs.workplace import Workplace
 @click.argument("name")
 @worker_options
 def main(corpus: str, name: str, workers: int | None, cluster: str | None) -> None:
-    """Write the feature NAME, an entry of `features` or `embeddings`, of CORPUS, or of copies."""
-    params = params_for(f"features-{corpus}-{name}")
+    """Write the feature NAME, an entry of `features` or `embeddings`, of CORPUS, of copies, or of CORPUS/CONDITION."""
+    params = params_for(feature_stage(corpus, name))
     extractor, settings = params.feature(name)
     out = paths.feature_file(corpus, name, embedding=name in params.embeddings)
     audio, compression = paths.audio_folder(corpus), params.storage.compression

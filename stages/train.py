@@ -44,6 +44,7 @@ def main(name: str, hold_out: bool, workers: int | None, cluster: str | None) ->
         emotions=chosen.emotions,
         seed=params.seed,
         device=torch_devices(cluster=cluster)[0],
+        trainings=chosen.trainings,
         holds_out=hold_out or system.uses_validation,
     )
     predictions, cost = cross_validate(experiment, paths.models(name), workers=workers, cluster=cluster)

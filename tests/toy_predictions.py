@@ -4,6 +4,7 @@ import numpy as np
 from feature_files import corpus
 
 from pipeline.config.scoring import ScoringParams
+from pipeline.evaluation.comparison import compare, write_comparisons
 from pipeline.evaluation.evaluation import evaluate, write_details, write_scores
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.pictures.pictures import write_pictures
@@ -70,6 +71,7 @@ def run(folder, found, rows=ROWS, synthetic=(), published=None, left_out=None):
     results = evaluate(found, rows, FAST, 0)
     write_scores(results, folder / "scores.json")
     write_details(results, found, folder)
+    write_comparisons(compare(found, FAST, 0), folder / "comparisons.csv")
     write_summary(folder / "summary.md", results, found, set(synthetic), FAST.confidence, published, left_out)
     return results
 
@@ -82,10 +84,10 @@ def drawn(folder, found, synthetic=()):
 
 
 def summary(folder):
-    """Experiment -> its cells by column, and footnote mark -> its line."""
+    """Experiment -> its cells by column, and footnote mark -> its line, of the first table, that of scores."""
     found = {}
     columns = []
-    for line in (folder / "summary.md").read_text().splitlines():
+    for line in (folder / "summary.md").read_text().partition("\n## ")[0].splitlines():
         if line.startswith("| experiment"):
             columns = [cell.strip().split(" ")[0] for cell in line.strip("|").split("|")]
         elif line.startswith("| "):

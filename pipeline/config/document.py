@@ -18,7 +18,7 @@ LONGEST_KEY = 1000
 """characters of a dotted key that is looked for: names have 100 at most"""
 
 SECTIONS_OF_ENTRIES = (
-    "demo corpora copies features embeddings protocols experiments fusions".split()  # noqa: SIM905
+    "demo corpora copies conditions features embeddings protocols experiments fusions".split()  # noqa: SIM905
 )
 
 

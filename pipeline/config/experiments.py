@@ -67,6 +67,23 @@ ClassSet = Annotated[dict[str, list[str]], BeforeValidator(_as_mapping), AfterVa
 """class -> labels merged into it"""
 
 
+CLEAN = "clean"
+"""in tables, the condition of recordings as they are; no entry of conditions may have this name"""
+
+
+def _check_once(conditions: list[str]) -> list[str]:
+    if len(set(conditions)) < len(conditions):
+        raise ValueError("has a condition twice")
+    return conditions
+
+
+TestOn = Annotated[
+    list[str],
+    AfterValidator(_check_once),
+    Field(description="entries of conditions, under which the trained models are tested too; see README.md"),
+]
+
+
 class ExperimentParams(Strict):
     """One system trained and tested on one corpus under one protocol."""
 
@@ -74,6 +91,7 @@ class ExperimentParams(Strict):
     corpus: str = Field(description="an entry of corpora")
     protocol: str = Field(description="an entry of protocols")
     copies: str = Field("", description="an entry of copies, which join the training part; none where left out")
+    test_on: TestOn = []
     emotions: ClassSet | None = Field(
         None,
         description="the class set: labels, of which several may be merged, as [angry, {happy: [happy, excited]}]; "
@@ -84,6 +102,11 @@ class ExperimentParams(Strict):
     prosody: str = ""
     ssl: str = ""
     waveform: str = ""
+    trainings: int = Field(
+        1,
+        ge=1,
+        description="times that each fold is trained on the same split, with seeds of its own; scores have a spread",
+    )
     params: dict[str, Any] = Field({}, description="the system's own params")
     published: Published = Field({}, description="what the paper reports (%), for the tables")
 

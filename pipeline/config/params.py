@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from pipeline.audio.conditions import ConditionParams
 from pipeline.audio.copies import CopiesParams
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.fusions import FusionParams
@@ -49,6 +50,7 @@ class Params(Strict):
     demo: dict[str, DemoParams] = {}
     corpora: dict[str, Annotated[CorpusParams, BeforeValidator(_root_is_given)]] = {}
     copies: dict[str, CopiesParams] = {}
+    conditions: dict[str, ConditionParams] = {}
     storage: StorageParams = StorageParams()
     features: dict[str, dict[str, Any]] = {}
     embeddings: dict[str, dict[str, Any]] = {}

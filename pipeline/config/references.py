@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from pipeline.config.experiments import ExperimentParams
+from pipeline.config.experiments import CLEAN, ExperimentParams
 from pipeline.config.fusions import FusionParams
 from pipeline.config.params import Params
 from pipeline.config.protocols import StratifiedSplit, has_validation
@@ -44,6 +44,8 @@ def _names(names: Names) -> Iterator[str]:
         for name in entries:
             if problem := name_problem(name):
                 yield f"{section}.{name}: {problem}"
+    if CLEAN in names["conditions"]:
+        yield f"conditions.{CLEAN}: is what recordings are as they are; choose another name"
     for one, other, why in (
         ("embeddings", "features", "features and embeddings share their names"),
         ("copies", "corpora", "corpora and copies share their names"),
@@ -74,6 +76,9 @@ def _experiment(params: Params, names: Names, name: str) -> Iterator[str]:
         given = getattr(experiment, field)
         if given not in names[section] and not (field == "copies" and not given):
             yield _missing(f"{key}.{field}", given, names[section], section)
+    for condition in experiment.test_on:
+        if condition not in names["conditions"]:
+            yield _missing(f"{key}.test_on", condition, names["conditions"], "conditions")
     copies = params.copies.get(experiment.copies)
     if copies and copies.source != experiment.corpus and {copies.source, experiment.corpus} <= {*names["corpora"]}:
         yield f"{key}.copies: {experiment.copies!r} are copies of {copies.source!r}, not of {experiment.corpus!r}"
@@ -115,7 +120,7 @@ def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
         return
     leaves = list(filter(None, (_leaf(params, branch) for branch in fusion.of)))
     for leaf in dict.fromkeys(leaves[1:]):
-        for field, section in (("corpus", "corpora"), ("protocol", "protocols"), ("emotions", "")):
+        for field, section in (("corpus", "corpora"), ("protocol", "protocols"), ("emotions", ""), ("trainings", "")):
             one, other = (getattr(params.experiments[each], field) for each in (leaves[0], leaf))
             known = not section or (one in names[section] and other in names[section])
             if known and one != other:

@@ -1,7 +1,6 @@
 """Score every experiment and fusion, after a last check that nothing leaked."""
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,17 @@ import numpy as np
 from pipeline.atomic import atomic_path
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
+from pipeline.evaluation.bootstrap import units_of
+from pipeline.evaluation.calibration import RELIABILITY, calibration, reliability_rows
+from pipeline.evaluation.conditions import condition_scores
 from pipeline.evaluation.cost import COST_COLUMNS, cost_rows
+from pipeline.evaluation.groups import COLUMNS as GROUP_COLUMNS
+from pipeline.evaluation.groups import group_rows, group_scores
 from pipeline.evaluation.json_text import json_text
 from pipeline.evaluation.leaks import check_leaks
 from pipeline.evaluation.origin import check_origin
-from pipeline.evaluation.repeats import over_splits
-from pipeline.evaluation.scores import Labels, class_scores, confusion, intervals, mcnemar, scores
+from pipeline.evaluation.repeats import over_seeds, over_splits
+from pipeline.evaluation.scores import Labels, class_scores, confusion, intervals, scores
 from pipeline.experiments.predictions import Predictions, write_csv, write_json
 from pipeline.systems import CURVE
 
@@ -37,11 +41,12 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
     counts = confusion(y, predicted, len(found.classes))
     result: dict[str, Any] = _part_scores(found, "test")
     keys = [found.keys[i] for i in tested]
-    result["interval"] = intervals(y, predicted, _units(keys, speakers), params, seed)
-    if spread := over_splits(found):
-        result["over_splits"] = spread
+    result["interval"] = intervals(y, predicted, units_of(keys, [speakers[key] for key in keys]), params, seed)
+    spreads = {"over_splits": over_splits(found), "over_seeds": over_seeds(found)}
+    result |= {name: spread for name, spread in spreads.items() if spread}
     result["classes"] = class_scores(counts, found.classes)
     result["confusion"] = counts.tolist()
+    result["calibration"] = calibration(y, found.probabilities(tested))
     if len(found.where("validation")):
         result["validation"] = {
             "seen_by_selection": found.card.get("selected_on_validation", False),
@@ -49,12 +54,6 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
         }
     result["speaker_dependent"] = found.card["speaker_dependent"]
     return _rounded(result)
-
-
-def _units(keys: Sequence[str], speakers: Mapping[str, str]) -> list[str]:
-    """What is resampled, for each test: its speaker; its utterance, where there is one speaker or none is known."""
-    names = [speakers[key] for key in keys]
-    return names if len(set(names)) > 1 else [*keys]
 
 
 def _part_scores(found: Predictions, part: str) -> dict[str, Any]:
@@ -81,24 +80,13 @@ def _rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
-def compare(found: Mapping[str, Predictions]) -> list[list[str]]:
-    """McNemar p-values of all pairs tested on the same utterances, each once: rows (first, second, utterances, p)."""
-    table = []
-    for (name_a, a), (name_b, b) in combinations(found.items(), 2):
-        if a.card["corpus"] != b.card["corpus"] or a.classes != b.classes or a.splits + b.splits > 2:
-            continue
-        rows_a = {a.keys[i]: i for i in a.where("test")}
-        rows_b = {b.keys[i]: i for i in b.where("test")}
-        keys = [key for key in rows_a if key in rows_b]
-        if len(keys) != len(rows_a) or len(keys) != len(rows_b):
-            continue
-        in_a, in_b = np.array([rows_a[key] for key in keys]), np.array([rows_b[key] for key in keys])
-        p = mcnemar(a.labels(in_a), a.probabilities(in_a).argmax(axis=1), b.probabilities(in_b).argmax(axis=1))
-        table.append([name_a, name_b, str(len(keys)), f"{p:.4g}"])
-    return table
-
-
-def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params: ScoringParams, seed: int) -> Results:
+def evaluate(
+    predictions: Mapping[str, Predictions],
+    rows: Sequence[Row],
+    params: ScoringParams,
+    seed: int,
+    tested: Mapping[str, Predictions] | None = None,
+) -> Results:
     """Check all predictions, and score them.
 
     Args:
@@ -106,6 +94,7 @@ def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params
         rows: the manifest rows of all their corpora.
         params: how to score.
         seed: of the bootstrap.
+        tested: of the experiments that were tested under other conditions, their predictions there.
 
     Raises:
         UserError: something leaked, or predictions are of other recordings, labels or speakers than the manifests.
@@ -117,8 +106,15 @@ def evaluate(predictions: Mapping[str, Predictions], rows: Sequence[Row], params
         own = corpora.get(one.card["corpus"], [])
         check_origin(name, one, own)
         check_leaks(name, one, own)
-    speakers = {corpus: {row.key: row.speaker for row in own} for corpus, own in corpora.items()}
-    return {name: score(one, speakers[one.card["corpus"]], params, seed) for name, one in predictions.items()}
+    results = {name: _scored(one, corpora[one.card["corpus"]], params, seed) for name, one in predictions.items()}
+    for name, one in (tested or {}).items():
+        results[name]["conditions"] = _rounded(condition_scores(name, predictions[name], one, params, seed))
+    return results
+
+
+def _scored(found: Predictions, rows: Sequence[Row], params: ScoringParams, seed: int) -> dict[str, Any]:
+    speakers = {row.key: row.speaker for row in rows}
+    return score(found, speakers, params, seed) | _rounded(group_scores(found, rows, params, seed))
 
 
 def write_scores(results: Results, path: Path) -> None:
@@ -137,16 +133,18 @@ def write_scores(results: Results, path: Path) -> None:
 
 
 def write_details(results: Results, predictions: Mapping[str, Predictions], out: Path) -> None:
-    """Write to the folder `out` all else: scores, confusion and curves of each, comparisons of pairs, and costs."""
+    """Write to the folder `out` all else: a file of each for every table, and what all cost."""
     for name, one in predictions.items():
         with atomic_path(out / "details" / f"{name}.json") as temporary:
             temporary.write_text(f"{json_text(results[name])}\n", encoding="utf-8", newline="\n")
         matrix = zip(one.classes, results[name]["confusion"], strict=True)
         counts = ([emotion, *map(str, row)] for emotion, row in matrix)
         write_csv(out / "confusion" / f"{name}.csv", ["actual", *one.classes], counts)
+        write_csv(out / "groups" / f"{name}.csv", GROUP_COLUMNS, group_rows(results[name]["groups"]))
+        bins = results[name]["calibration"]["bins"]
+        write_csv(out / "calibration" / f"{name}.csv", RELIABILITY, reliability_rows(bins))
         if one.curves:
             write_csv(out / "curves" / f"{name}.csv", ["fold", *CURVE], _curve(one))
-    write_csv(out / "comparisons.csv", ["first", "second", "utterances", "p_mcnemar"], compare(predictions))
     write_csv(out / "cost.csv", COST_COLUMNS, cost_rows({name: one.card for name, one in predictions.items()}))
 
 

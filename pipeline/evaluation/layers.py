@@ -1,12 +1,14 @@
 """Scores by layer, where a probe tried each: what each gives out of fold, and in how many folds it was chosen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from pipeline.config.scoring import ScoringParams
+from pipeline.corpora.manifest import Row
 from pipeline.evaluation.scores import intervals, scores
-from pipeline.experiments.predictions import Predictions
+from pipeline.experiments.predictions import Predictions, write_csv
 
 LAYER_COLUMNS = ("layer", "UA", "UA_low", "UA_high", "WA", "chosen_in_folds")
 """columns of the table"""
@@ -37,3 +39,29 @@ def layer_rows(found: Predictions, speakers: Mapping[str, str], params: ScoringP
         figures = (score["UA"], low, high, score["WA"])
         rows.append([str(layer), *(f"{value:.4f}" for value in figures), str(sum(part.chosen for part in parts))])
     return rows
+
+
+def layer_tables(
+    predictions: Mapping[str, Predictions], rows: Sequence[Row], params: ScoringParams, seed: int
+) -> dict[str, list[list[str]]]:
+    """The rows of each experiment that tried each layer.
+
+    Args:
+        predictions: of each experiment and fusion.
+        rows: the manifest rows of all their corpora.
+        params: how to score.
+        seed: of the bootstrap.
+    """
+    speakers = {(row.dataset, row.key): row.speaker for row in rows}
+    tables = {}
+    for name, one in predictions.items():
+        own = {key: speaker for (corpus, key), speaker in speakers.items() if corpus == one.card["corpus"]}
+        if one.layers:
+            tables[name] = layer_rows(one, own, params, seed)
+    return tables
+
+
+def write_layers(tables: Mapping[str, Sequence[Sequence[str]]], out: Path) -> None:
+    """Write NAME.csv of each to the folder `out`."""
+    for name, table in tables.items():
+        write_csv(out / f"{name}.csv", LAYER_COLUMNS, table)

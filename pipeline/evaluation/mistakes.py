@@ -1,12 +1,19 @@
 """Which test utterances were taken for another emotion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pipeline.corpora.manifest import Row
-from pipeline.experiments.predictions import Predictions, plain_cell
+from pipeline.experiments.predictions import Predictions, plain_cell, write_csv
 
 MISTAKES = ("fold", "key", "wav", "speaker", "emotion", "predicted", "p_predicted", "p_emotion")
 """columns of the table"""
+
+
+def write_mistakes(predictions: Mapping[str, Predictions], rows: Sequence[Row], out: Path) -> None:
+    """Write the mistakes of each experiment and fusion to NAME.csv in the folder `out`."""
+    for name, one in predictions.items():
+        write_csv(out / f"{name}.csv", MISTAKES, mistakes(one, rows))
 
 
 def mistakes(found: Predictions, rows: Sequence[Row]) -> list[list[str]]:

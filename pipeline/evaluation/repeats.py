@@ -1,4 +1,4 @@
-"""Scores of a protocol that splits the corpus several times: what each split would have reported, and their spread."""
+"""Scores of what is split or trained several times: what each time would have reported, and their spread."""
 
 from typing import Any
 
@@ -14,13 +14,30 @@ MEASURES = ("UA", "WA", "macro_F1")
 def over_splits(predictions: Predictions) -> dict[str, dict[str, Any]]:
     """Mean, standard deviation (of a sample) and values of each measure over the splits; nothing for one split.
 
-    Each split's score is pooled over its own folds, as that of a protocol without repeats.
+    Each split's score is pooled over its own folds, and over its trainings, as that of a protocol without repeats.
     """
-    if predictions.splits < 2:
+    return _spread(predictions, _times(predictions) // predictions.trainings)
+
+
+def over_seeds(predictions: Predictions) -> dict[str, dict[str, Any]]:
+    """The same over the trainings of one and the same split, which differ in their seeds only; nothing for one.
+
+    It is what chance does in training; how scores vary with who is tested, the intervals over speakers say.
+    """
+    return _spread(predictions, _times(predictions) % predictions.trainings)
+
+
+def _times(predictions: Predictions) -> NDArray[np.int64]:
+    """Of each test, the number of the training of all splits, from 0."""
+    return np.array(predictions.fold)[predictions.where("test")] // predictions.folds_of_a_split
+
+
+def _spread(predictions: Predictions, group: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
+    """Of the tests' groups, from 0."""
+    if not group.any():
         return {}
     tested = predictions.where("test")
-    split_of = np.array(predictions.fold)[tested] // predictions.folds_of_a_split
-    tables = [_scores(predictions, tested[split_of == number]) for number in range(predictions.splits)]
+    tables = [_scores(predictions, tested[group == number]) for number in range(group.max() + 1)]
     values = {name: [table[name] for table in tables] for name in MEASURES}
     return {
         name: {"mean": float(np.mean(each)), "std": float(np.std(each, ddof=1)), "values": each}

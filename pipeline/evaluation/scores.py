@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.scoring import ScoringParams
+from pipeline.evaluation.bootstrap import accuracies, counted, mean_recalls, resamples, tails
 
 Labels = NDArray[np.int64]
 Counts = NDArray[np.int64]
-
-REDRAWN = 20
-"""most times that samples are drawn for those that lack an emotion"""
 
 
 def scores(y: Labels, predicted: Labels) -> dict[str, float]:
@@ -70,40 +68,15 @@ def _ratio(part: int, whole: int) -> float | None:
 def intervals(
     y: Labels, predicted: Labels, units: Sequence[str], params: ScoringParams, seed: int
 ) -> dict[str, list[float]]:
-    """Percentile bootstrap intervals of WA and UA that resample units: speakers, or utterances.
-
-    A sample that lacks an emotion is drawn again, as UA over fewer emotions is another figure; where nearly all lack
-    one, UA is over those there are.
-    """
-    groups = np.unique(np.array(units), return_inverse=True)[1]
-    size = int(max(y.max(), predicted.max())) + 1
-    hits = np.zeros((groups.max() + 1, size))
-    totals = np.zeros_like(hits)
-    np.add.at(totals, (groups, y), 1)
-    np.add.at(hits, (groups, y), y == predicted)
-    rng = np.random.default_rng(seed)
-    kept = [_samples(rng, totals, params.bootstrap)]
-    while sum(map(len, kept)) < params.bootstrap and len(kept) < REDRAWN:
-        kept.append(_samples(rng, totals, params.bootstrap))
-    drawn = np.concatenate(kept)[: params.bootstrap]
-    if len(drawn) < params.bootstrap:
-        drawn = _samples(np.random.default_rng(seed), totals[:, :0], params.bootstrap)
+    """Percentile bootstrap intervals of WA and UA that resample units: speakers, or utterances; see `resamples`."""
+    totals, hits = counted(y, units), counted(y, units, y == predicted)
+    drawn = resamples(totals, params.bootstrap, seed)
     hits, totals = drawn @ hits, drawn @ totals
-    wa = hits.sum(axis=1) / totals.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        ua = np.nanmean(hits / np.where(totals > 0, totals, np.nan), axis=1)
-    tails = [(1 - params.confidence) / 2, (1 + params.confidence) / 2]
-    return {"WA": np.quantile(wa, tails).tolist(), "UA": np.quantile(ua, tails).tolist()}
-
-
-def _samples(rng: np.random.Generator, totals: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """How often each group is in each of so many samples; without those that lack a class of totals (groups, classes).
-
-    A class that no group has is none.
-    """
-    drawn = rng.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), size=count)
-    present = totals.sum(axis=0) > 0
-    return drawn[(drawn @ totals[:, present] > 0).all(axis=1)]
+    ends = tails(params.confidence)
+    return {
+        "WA": np.quantile(accuracies(hits, totals), ends).tolist(),
+        "UA": np.quantile(mean_recalls(hits, totals), ends).tolist(),
+    }
 
 
 def mcnemar(y: Labels, first: Labels, second: Labels) -> float:

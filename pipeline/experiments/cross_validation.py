@@ -230,4 +230,5 @@ def _card(experiment: Experiment) -> dict[str, Any]:
         "params": params,
         "inputs": {role: file.header.extractor for role, file in experiment.clean.items()},
         "seed": experiment.seed,
+        **({"trainings": experiment.trainings} if experiment.trainings > 1 else {}),
     }

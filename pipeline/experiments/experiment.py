@@ -1,7 +1,7 @@
 """What a cross-validation works on: one system, one corpus's rows and features, one protocol."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -52,6 +52,7 @@ class Experiment:
         seed: of splits and training.
         device: torch device.
         emotions: the class set that the rows have been mapped by, for the card; None for all of the corpus's labels.
+        trainings: how often each fold is trained, with seeds of its own each time.
         holds_out: whether the validation parts of the protocol are held out; if not, they are trained on.
     """
 
@@ -67,6 +68,7 @@ class Experiment:
     device: str = "cpu"
     emotions: ClassSet | None = None
     holds_out: bool = True
+    trainings: int = 1
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{role} {described(file)}" for role, file in self.clean.items())
@@ -95,13 +97,21 @@ class Experiment:
         return int(self.params.get("epochs", 0))
 
     def folds(self) -> list[Fold]:
-        """Who is trained on, validated on and tested on.
+        """Who is trained on, validated on and tested on: of each split, all its folds, and again for each training.
 
         Raises:
             UserError: the protocol cannot be served.
         """
         protocol = self.protocol if self.holds_out else without_validation(self.protocol)
-        return split(self.rows, protocol, self.seed)
+        splits: dict[int, list[Fold]] = {}
+        for fold in split(self.rows, protocol, self.seed):
+            splits.setdefault(fold.repeat, []).append(fold)
+        return [
+            replace(fold, repeat=number * self.trainings + training)
+            for number, own in splits.items()
+            for training in range(self.trainings)
+            for fold in own
+        ]
 
     def copies(self) -> dict[str, list[str]]:
         """Source key -> keys of its copies, which every role has."""

@@ -218,7 +218,7 @@ class Fusion:
         return {
             **{key: first[key] for key in ("corpus", "protocol", "seed")},
             "emotions": first.get("emotions"),
-            **({"twins": first["twins"]} if "twins" in first else {}),
+            **{key: first[key] for key in ("twins", "trainings") if key in first},
             **{mark: any(branch.card.get(mark, False) for branch in self.members) for mark in MARKS},
             "selected_on_validation": self.params.reads_validation
             or any(branch.card.get("selected_on_validation", False) for branch in self.members),
@@ -255,6 +255,7 @@ def _traits(branch: Predictions) -> dict[str, Any]:
     return {
         "corpus": branch.card["corpus"],
         "protocol": branch.card["protocol"],
+        "trainings": branch.trainings,
         "emotions": (branch.classes, {k: sorted(merged) for k, merged in (branch.card.get("emotions") or {}).items()}),
         "folds": [sorted(fold["test"]) for fold in branch.folds],
     }

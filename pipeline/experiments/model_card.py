@@ -45,7 +45,7 @@ class Cost(Strict):
 
 
 class ModelCard(Strict):
-    """The card; every key is there, and no other."""
+    """The card; every key is there but for `trainings`, and no other."""
 
     format: Literal["ser-model/1"]
     name: Name
@@ -61,6 +61,7 @@ class ModelCard(Strict):
     params: dict[str, Any]
     inputs: dict[str, str] = Field(description="role -> extractor")
     seed: int = Field(ge=0, le=2**32 - 1)
+    trainings: int = Field(1, ge=1, description="of each fold, where there are several")
     cost: Cost
     classes: Classes = Field(min_length=1, description="the experiment's emotions")
     folds: list[list[str]] = Field(min_length=1, description="those that each fold's model was trained on")

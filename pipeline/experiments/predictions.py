@@ -115,12 +115,17 @@ class Predictions:
 
     @property
     def splits(self) -> int:
-        """How often the corpus was split; the folds of one split follow those of another."""
-        return int(self.card.get("protocol", {}).get("repeats", 1))
+        """How often the corpus was split and trained; the folds of one time follow those of another."""
+        return int(self.card.get("protocol", {}).get("repeats", 1)) * self.trainings
+
+    @property
+    def trainings(self) -> int:
+        """How often each split was trained, with seeds of its own each time."""
+        return int(self.card.get("trainings", 1))
 
     @property
     def folds_of_a_split(self) -> int:
-        """How many folds each split has."""
+        """How many folds each split has, of one training."""
         return max(1, len(self.folds) // self.splits)
 
     def where(self, part: str, fold: int | None = None) -> NDArray[np.int64]:

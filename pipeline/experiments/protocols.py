@@ -42,7 +42,7 @@ class Labelled(Protocol):
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers of one fold's parts, each ascending, and which split of the corpus it is of, counted from 0."""
+    """Row numbers of one fold's parts, each ascending, and of which split or training it is, counted from 0."""
 
     train: Indices
     validation: Indices

@@ -80,7 +80,8 @@ def code_text(file: str) -> str:
 
 def _roots(kind: str, name: str) -> list[Path]:
     """The stage's module, and that of what it takes by its name."""
-    registries: dict[str, Mapping[str, Any]] = {"manifest": READERS, "features": EXTRACTORS, "train": systems()}
+    registries: dict[str, Mapping[str, Any]] = {"manifest": READERS, "features": EXTRACTORS}
+    registries |= {"train": systems(), "test": systems()}
     roots = [ROOT / "stages" / f"{kind}.py"]
     if name:
         roots.append(ROOT / (registries[kind][name].module.replace(".", "/") + ".py"))

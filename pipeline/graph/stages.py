@@ -9,11 +9,11 @@ from pipeline.audio.samples import RATES
 from pipeline.config.params import Params
 from pipeline.graph.code import code_command, code_path, code_sources
 from pipeline.graph.stage import Stage, in_git, kept
-from pipeline.graph.wanted import Wanted, held_out, wanted
+from pipeline.graph.wanted import Wanted, held_out, skipping, tested, wanted
 from pipeline.systems import find_system
 
-UNREAD = ("published",)
-"""keys of experiments and fusions that change no result of theirs"""
+UNREAD = ("published", "test_on")
+"""keys of experiments and fusions that change no training of theirs"""
 
 EVALUATED = ("seed", "experiments", "fusions", "scoring")
 """sections that `evaluate` depends on whole, so that a change of any of them is held against dvc.yaml"""
@@ -48,9 +48,11 @@ class _Graph:
         yield from map(self.manifest, self.needs.corpora)
         yield from (self.audio(corpus) for corpus in self.needs.corpora if self.needs.rates.get(corpus))
         yield from map(self.copies, self.needs.copies)
+        yield from map(self.condition, self.needs.conditions)
         yield from (self.feature(corpus, feature) for corpus, feature in self.needs.pairs())
         yield from map(self.training, self.params.experiments)
         yield from map(self.fusion, self.params.fusions)
+        yield from (self.fused_test(n) if n in self.params.fusions else self.test(n) for n in tested(self.params))
         if self.params.experiments:
             yield self.evaluation()
 
@@ -116,12 +118,24 @@ class _Graph:
             [str(paths.audio(name, rate)) for rate in rates],
         )
 
+    def condition(self, altered: str) -> Stage:
+        corpus, name = self.needs.conditions[altered]
+        rates = self.rates(altered)
+        return Stage(
+            f"condition-{corpus}-{name}",
+            "recordings as they are under another condition",
+            f"python -m stages.condition {corpus} {name} {' '.join(rates)}",
+            [*self.given("seed"), f"conditions.{name}"],
+            [str(paths.audio(corpus, "48k")), code_path("condition")],
+            [str(paths.audio(altered, rate)) for rate in rates],
+        )
+
     def feature(self, corpus: str, name: str) -> Stage:
         extractor, params = self.params.feature(name)
         section = "embeddings" if name in self.params.embeddings else "features"
         rate = next(key for key, value in RATES.items() if value == params.sample_rate)
         return Stage(
-            f"features-{corpus}-{name}",
+            feature_stage(corpus, name),
             f"{extractor.name} of {corpus}",
             f"python -m stages.features {corpus} {name}",
             [*self.given("storage"), f"{section}.{name}"],
@@ -165,14 +179,47 @@ class _Graph:
             [str(paths.models(name)), str(paths.predictions(name))],
         )
 
+    def test(self, name: str) -> Stage:
+        experiment = self.params.experiments[name]
+        altered = [paths.condition(experiment.corpus, condition) for condition in experiment.test_on]
+        files = [str(self.feature_file(each, feature)) for each in altered for feature in experiment.inputs.values()]
+        return Stage(
+            f"test-{name}",
+            f"test {experiment.system} on {experiment.corpus} under other conditions",
+            f"python -m stages.test {name}",
+            [f"experiments.{name}.test_on"],
+            [
+                str(paths.manifest(experiment.corpus)),
+                *dict.fromkeys(files),
+                str(paths.models(name)),
+                str(paths.predictions(name)),
+                code_path("test", experiment.system),
+            ],
+            [str(paths.tested(name))],
+        )
+
+    def fused_test(self, name: str) -> Stage:
+        return Stage(
+            f"test-{name}",
+            "fuse what the branches give under other conditions",
+            f"python -m stages.test {name}",
+            [f"fusions.{name}.of"],
+            [
+                *(str(paths.tested(branch)) for branch in self.params.fusions[name].of),
+                str(paths.models(name)),
+                code_path("test"),
+            ],
+            [str(paths.tested(name))],
+        )
+
     def evaluation(self) -> Stage:
         params = self.params
         corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
         curves = any(find_system(e.system).neural for e in params.experiments.values())
-        files = ["summary.md", "comparisons.csv", "cost.csv"]
+        files = ["summary.md", "comparisons.csv", "cost.csv", *(["conditions.csv"] if tested(params) else [])]
         layers = any(e.params.get("layers") == "each" for e in params.experiments.values())
         asked = {"curves": curves, "layers": layers, "weights": bool(params.fusions)}
-        folders = ["details", "confusion", *(name for name, wanted in asked.items() if wanted)]
+        folders = ["details", "confusion", "calibration", *(name for name, wanted in asked.items() if wanted)]
         return Stage(
             "evaluate",
             "check for leaks and score every experiment and fusion",
@@ -180,8 +227,9 @@ class _Graph:
             [key for section in EVALUATED for key in self.given(section)],
             [
                 *(str(paths.manifest(corpus)) for corpus in corpora),
-                *(str(paths.corpus_report(name)) for name in corpora if params.corpora[name].on_bad_audio == "skip"),
+                *(str(paths.corpus_report(name)) for name in skipping(params)),
                 *(str(paths.predictions(name)) for name in (*params.experiments, *params.fusions)),
+                *(str(paths.tested(name)) for name in tested(params)),
                 code_path("evaluate"),
             ],
             [
@@ -190,6 +238,11 @@ class _Graph:
             ],
             [in_git(str(paths.SCORES))],
         )
+
+
+def feature_stage(corpus: str, name: str) -> str:
+    """The name of the stage that extracts a feature of a corpus, of copies, or of a corpus under a condition."""
+    return f"features-{corpus.replace('/', '-')}-{name}"
 
 
 def name_clashes(stages: Iterable[Stage]) -> list[str]:

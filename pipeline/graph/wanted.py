@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from pipeline import paths
 from pipeline.audio.samples import RATES
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
 
 COPIED_RATE = "48k"
-"""of the audio that copies are made from"""
+"""of the audio that copies, and recordings under a condition, are made from"""
 
 
 @dataclass
@@ -18,12 +19,14 @@ class Wanted:
     Attributes:
         corpora: corpora whose recordings are listed.
         copies: copies that are made.
-        features: corpus or copies -> its features, each once.
-        rates: corpus or copies -> the names of the rates its audio is needed at.
+        conditions: a corpus under a condition, see `paths.condition` -> the two.
+        features: corpus, copies or corpus under a condition -> its features, each once.
+        rates: corpus, copies or corpus under a condition -> the names of the rates its audio is needed at.
     """
 
     corpora: dict[str, None] = field(default_factory=dict)
     copies: dict[str, None] = field(default_factory=dict)
+    conditions: dict[str, tuple[str, str]] = field(default_factory=dict)
     features: dict[str, dict[str, None]] = field(default_factory=dict)
     rates: dict[str, set[str]] = field(default_factory=dict)
 
@@ -38,11 +41,35 @@ def wanted(params: Params) -> Wanted:
     for experiment in params.experiments.values():
         for corpus in _sources(experiment):
             _want(needs, params, corpus, list(experiment.inputs.values()))
+        for condition in experiment.test_on:
+            altered = paths.condition(experiment.corpus, condition)
+            needs.conditions[altered] = experiment.corpus, condition
+            _want_features(needs, params, altered, list(experiment.inputs.values()))
     for corpus, features in params.keep.items():
         _want(needs, params, corpus, features)
-    for copies in needs.copies:
-        needs.rates.setdefault(params.copies[copies].source, set()).add(COPIED_RATE)
+    copied = (params.copies[name].source for name in needs.copies)
+    for corpus in (*copied, *(corpus for corpus, _ in needs.conditions.values())):
+        needs.rates.setdefault(corpus, set()).add(COPIED_RATE)
     return needs
+
+
+def conditions_of(params: Params, name: str) -> list[str]:
+    """The conditions that an experiment is tested under; of a fusion, those that all its branches are."""
+    if name in params.experiments:
+        return params.experiments[name].test_on
+    first, *others = (conditions_of(params, branch) for branch in params.fusions[name].of)
+    return [condition for condition in first if all(condition in other for other in others)]
+
+
+def tested(params: Params) -> list[str]:
+    """The experiments and fusions that are tested under conditions."""
+    return [name for name in (*params.experiments, *params.fusions) if conditions_of(params, name)]
+
+
+def skipping(params: Params) -> list[str]:
+    """The corpora of experiments that leave out recordings which cannot be used."""
+    corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
+    return [corpus for corpus in corpora if params.corpora[corpus].on_bad_audio == "skip"]
 
 
 def held_out(params: Params) -> set[str]:
@@ -67,6 +94,10 @@ def _want(needs: Wanted, params: Params, corpus: str, features: list[str]) -> No
         needs.corpora[params.copies[corpus].source] = None
     else:
         needs.corpora[corpus] = None
+    _want_features(needs, params, corpus, features)
+
+
+def _want_features(needs: Wanted, params: Params, corpus: str, features: list[str]) -> None:
     rate_names = {rate: name for name, rate in RATES.items()}
     for feature in features:
         needs.features.setdefault(corpus, {})[feature] = None

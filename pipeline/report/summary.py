@@ -8,7 +8,10 @@ from pipeline.atomic import atomic_path
 from pipeline.config.scoring import Published
 from pipeline.evaluation.cost import costs
 from pipeline.experiments.predictions import Predictions
+from pipeline.report.calibration import calibration_section
+from pipeline.report.conditions import conditions_section
 from pipeline.report.cost import cost_section
+from pipeline.report.groups import groups_section
 from pipeline.report.markdown import markdown_table
 from pipeline.report.marks import NOTES, notes_of
 
@@ -55,10 +58,10 @@ def _cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval:
 
 
 def _folds(row: Mapping[str, Any]) -> str:
-    splits = len(row["over_splits"]["UA"]["values"]) if "over_splits" in row else 1
-    each = row["folds"] // splits
+    splits, seeds = (len(row[name]["UA"]["values"]) if name in row else 1 for name in ("over_splits", "over_seeds"))
+    each = row["folds"] // (splits * seeds)
     folds = f"{each} fold{'' if each == 1 else 's'}"
-    return f"{splits} splits x {folds}" if splits > 1 else folds
+    return f"{f'{splits} splits x ' * (splits > 1)}{folds}{f' x {seeds} seeds' * (seeds > 1)}"
 
 
 def _classes(card: Mapping[str, Any]) -> str:
@@ -69,15 +72,26 @@ def _classes(card: Mapping[str, Any]) -> str:
 def _over_folds(row: Mapping[str, Any]) -> str:
     """Mean and standard deviation over folds, as papers report, in which small folds count as much as large ones.
 
-    Of a repeated protocol, over its splits, each scored as a whole.
+    Of a repeated protocol, over its splits, each scored as a whole; of several trainings, their mean and range.
     """
     if spread := row.get("over_splits"):
         both = (f"{metric} {_spread(spread[metric]['mean'], spread[metric]['std'])}" for metric in ("WA", "UA"))
-        return f"{', '.join(both)} ({len(spread['UA']['values'])} splits)"
+        splits = f"{', '.join(both)} ({len(spread['UA']['values'])} splits)"
+        return "; ".join([splits, *_over_seeds(row)])
+    if seeds := _over_seeds(row):
+        return seeds[0]
     if row["folds"] == 1:
         return ""
     mean, std = row["mean_over_folds"], row["std_over_folds"]
     return ", ".join(f"{metric} {_spread(mean[metric], std[metric])}" for metric in ("WA", "UA"))
+
+
+def _over_seeds(row: Mapping[str, Any]) -> list[str]:
+    if "over_seeds" not in row:
+        return []
+    spread = row["over_seeds"]["UA"]
+    low, mean, high = (f"{100 * value:.1f}" for value in (min(spread["values"]), spread["mean"], max(spread["values"])))
+    return [f"UA {mean}, {low} to {high} over {len(spread['values'])} seeds"]
 
 
 def _spread(mean: float, std: float) -> str:
@@ -124,13 +138,16 @@ def write_summary(
     }
     text = (
         "# Scores\n\nPercent, pooled over all test folds. Intervals: percentile bootstrap over speakers. "
-        "`comparisons.csv` has McNemar's exact test for each pair tested once on the same utterances.\n\n"
+        "`comparisons.csv` has the difference of UA for each pair tested on the same utterances, by a paired bootstrap "
+        "over speakers with Holm's correction, and McNemar's exact test.\n\n"
     )
     seen = any(row.get("validation", {}).get("seen_by_selection") for row in results.values())
     text += "Validation UA is of parts that selection may have seen: no estimate for other speech.\n\n" if seen else ""
     with atomic_path(path) as temporary:
         table = summary_table(results, cards, synthetic, confidence)
-        temporary.write_text(text + table + cost_section(costs(cards)), encoding="utf-8", newline="\n")
+        sections = groups_section(results) + conditions_section(results, confidence)
+        sections += calibration_section(results) + cost_section(costs(cards))
+        temporary.write_text(text + table + sections, encoding="utf-8", newline="\n")
 
 
 def counts_table(corpus: str, counts: Mapping[str, Any]) -> str:

@@ -127,14 +127,22 @@ class Model:
         Raises:
             UserError: a fold's file is missing or damaged.
         """
-        kind, classes = find_system(self.card.system).load(), self.card.classes
+        folds = range(len(self.card.folds))
+        return np.stack([self.fold_probabilities(number, X, device, backbones) for number in folds])
+
+    def fold_probabilities(self, number: int, X: View, device: str, backbones: Backbones = ONLY_HERE) -> Probabilities:
+        """One fold's probabilities of all classes, (N, classes); 0 for those that it was not trained on.
+
+        Raises:
+            UserError: the fold's file is missing or damaged.
+        """
+        kind, classes, own = find_system(self.card.system).load(), self.card.classes, self.card.folds[number]
         settings = self._validated(kind.Params, self._placed(self.card.params, backbones), "params")
-        probabilities = np.zeros((len(self.card.folds), len(X), len(classes)))
-        for number, own in enumerate(self.card.folds):
-            columns = [classes.index(name) for name in own]
-            model = kind(**dict(settings), seed=self.card.seed, device=device)
-            checked_numbers(self.folder, number, self.card.weights[number])
-            probabilities[number][:, columns] = _predicted(model, numbers_file(self.folder, number), X, own)
+        probabilities = np.zeros((len(X), len(classes)))
+        model = kind(**dict(settings), seed=self.card.seed, device=device)
+        checked_numbers(self.folder, number, self.card.weights[number])
+        path = numbers_file(self.folder, number)
+        probabilities[:, [classes.index(name) for name in own]] = _predicted(model, path, X, own)
         return _sound(probabilities, self.folder)
 
 

@@ -1,8 +1,11 @@
 """What does not fit between the sections of params.yaml: names of nothing, of two things, and of the wrong thing."""
 
 import pytest
+import yaml
 from conftest import PARAMS
 from params_files import edited, line_of, mistakes
+
+from pipeline.config.document import validated
 
 POOLED = {"system": "pooled", "corpus": "mine", "protocol": "loso", "logmel": "mel"}
 
@@ -77,6 +80,29 @@ def test_an_experiment_without_what_its_system_reads(wrong, key, entry, problem)
     where, said = wrong(edited("experiments.new", entry))
     assert said.startswith(f"{key}: {problem}")
     assert where == key
+
+
+@pytest.mark.parametrize(
+    ("conditions", "test_on", "message"),
+    [
+        (
+            {"noise": {"snr": 10}},
+            ["nois"],
+            "experiments.picture.test_on: 'nois' is not in conditions (did you mean 'noise'",
+        ),
+        ({}, ["loud"], "experiments.picture.test_on: 'loud' is not in conditions; known: none"),
+        ({"clean": {"snr": 10}}, [], "conditions.clean: is what recordings are as they are; choose another name"),
+        ({"noise": {"snr": 10}}, ["noise", "noise"], "experiments.picture.test_on: has a condition twice"),
+        ({"a/b": {"snr": 10}}, [], "conditions.a/b: name 'a/b' may hold only letters, digits, '_' and '-'"),
+        ({"noise": {}}, ["noise"], "conditions.noise: has none of snr, band, rate and mp3"),
+        ({"noise": {"snrs": 1}}, [], "conditions.noise.snrs: unknown key (did you mean 'snr'?)"),
+    ],
+)
+def test_conditions(conditions, test_on, message):
+    data = yaml.safe_load(PARAMS)
+    data["experiments"]["picture"]["test_on"] = test_on
+    _, (problem,) = validated({**data, "conditions": conditions})
+    assert problem.startswith(message)
 
 
 def test_copies_of_another_corpus(wrong):
@@ -217,6 +243,7 @@ def test_a_branch_that_stands_twice(wrong):
     [
         ({"corpus": "yours"}, "'statistics' and 'other' differ in corpus (mine and yours)"),
         ({"protocol": "dealt"}, "'statistics' and 'other' differ in protocol (loso and dealt)"),
+        ({"trainings": 3}, "'statistics' and 'other' differ in trainings (1 and 3)"),
         (
             {"emotions": ["sad", "angry"]},
             "'statistics' and 'other' differ in emotions (all and {'sad': ['sad'], 'angry': ['angry']})",

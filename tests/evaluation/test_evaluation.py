@@ -3,9 +3,7 @@
 import json
 
 import numpy as np
-from feature_files import manifest_row
-from scipy.stats import binomtest
-from toy_predictions import ROWS, certain_row, drawn, files_in, predictions, run, without_validation
+from toy_predictions import certain_row, drawn, files_in, predictions, run, without_validation
 
 
 def test_the_scores_are_those_of_the_pooled_test_parts(tmp_path):
@@ -38,6 +36,7 @@ def test_files_of_an_evaluation(tmp_path):
     assert set(written) == {
         "confusion/toy.csv",
         "confusion/other.csv",
+        *(f"{folder}/{name}.csv" for folder in ("calibration", "groups") for name in ("toy", "other")),
         "curves/toy.csv",
         "curves/other.csv",
         "details/toy.json",
@@ -46,7 +45,11 @@ def test_files_of_an_evaluation(tmp_path):
         "comparisons.csv",
         "cost.csv",
         "plots/scores.svg",
-        *(f"plots/{folder}/{name}.svg" for folder in ("confusion", "curves") for name in ("toy", "other")),
+        *(
+            f"plots/{folder}/{name}.svg"
+            for folder in ("calibration", "confusion", "curves")
+            for name in ("toy", "other")
+        ),
         "summary.md",
     }
     assert written["confusion/toy.csv"].decode() == "actual,angry,sad\nangry,4,4\nsad,0,8\n"
@@ -100,20 +103,3 @@ def test_a_class_that_is_never_tested_has_its_row_everywhere(tmp_path):
         tmp_path / "confusion/toy.csv"
     ).read_text() == "actual,angry,bored,sad\nangry,4,0,4\nbored,0,0,0\nsad,0,0,8\n"
     assert result["scores"]["UA"] == 0.75
-
-
-def test_systems_tested_on_the_same_utterances_are_compared(tmp_path):
-    first, second, partial, elsewhere = predictions(), predictions(), predictions(), predictions(corpus_name="there")
-    second.rows = [1 - row for row in second.rows]
-    gone = set(partial.folds[3]["test"])
-    keep = [i for i, key in enumerate(partial.keys) if not (partial.fold[i] == 3 and key in gone)]
-    for name in ("fold", "part", "keys", "emotions", "speakers", "rows"):
-        setattr(partial, name, [getattr(partial, name)[i] for i in keep])
-    partial.folds = partial.folds[:3]
-    rows = [*ROWS, *(manifest_row(row.key, row.speaker, row.emotion, "there") for row in ROWS)]
-    run(tmp_path, {"a": first, "b": second, "c": partial, "d": elsewhere}, rows)
-    # 12 utterances only a gets right, 4 only b.
-    assert (tmp_path / "comparisons.csv").read_text().splitlines() == [
-        "first,second,utterances,p_mcnemar",
-        f"a,b,16,{binomtest(4, 16).pvalue:.4g}",
-    ]

@@ -71,7 +71,7 @@ def value_of(key):
 
 @pytest.fixture
 def run(tmp_path):
-    def cross(protocol, rows=ROWS, copies=True, seed=3, holds_out=True):
+    def cross(protocol, rows=ROWS, copies=True, seed=3, holds_out=True, trainings=1):
         Toy.models = []
         keys = [row.key for row in rows]
         noisy = [f"{key}@{level}" for key in keys for level in NOISES]
@@ -90,6 +90,7 @@ def run(tmp_path):
             copied={"logmel": features("noisy", noisy)} if copies else {},
             seed=seed,
             holds_out=holds_out,
+            trainings=trainings,
         )
         return cross_validate(experiment, tmp_path / "models")[0]
 
@@ -208,6 +209,21 @@ def test_a_validation_part_of_no_use_is_trained_on(run, protocol):
         assert clean == sorted([*(key for key in other["train"] if key in EMOTION), *other["validation"]])
         assert len(fold["train"]) == 3 * len(clean)
     check_leaks("toy", found, ROWS)
+
+
+def test_each_training_has_seeds_of_its_own_and_the_same_split(run):
+    """Two splits, each of which is trained three times."""
+    protocol = GroupedKFold(scheme="grouped_kfold", folds=2, validation_speakers=1, inner_folds=0, repeats=2)
+    found = run(protocol, trainings=3)
+    assert [model.seed for model in Toy.models] == [seed for seed in range(3, 9) for _ in range(2)]
+    once = run(protocol).folds
+    assert found.folds == [*once[:2] * 3, *once[2:] * 3]
+    assert (found.splits, found.trainings, found.folds_of_a_split, found.card["trainings"]) == (6, 3, 2, 3)
+    check_leaks("toy", found, ROWS)
+
+
+def test_one_training_leaves_the_card_as_it_was(run):
+    assert "trainings" not in run(PROTOCOLS["grouped"]).card
 
 
 def test_each_repeat_is_an_experiment_of_its_own_seed(run):

@@ -87,6 +87,9 @@ def test_a_difference_of_metrics_fits_a_screen(project):
     assert max(map(len, shown)) <= 120
 
 
+KINDS = ("calibration", "confusion", "curves")
+
+
 def page(project, *command):
     """The page that DVC writes, and the pictures that it shows, in its order."""
     sh(project, "dvc", "plots", *command, "-o", "dvc_plots")
@@ -100,7 +103,7 @@ def test_the_page_of_plots_has_every_picture_and_needs_no_network(project):
     text, pictures = page(project, "show")
     assert pictures == [
         "workspace_metrics_plots_scores.svg",
-        *(f"workspace_metrics_plots_{kind}_{name}.svg" for kind in ("confusion", "curves") for name in sorted(NAMES)),
+        *(f"workspace_metrics_plots_{kind}_{name}.svg" for kind in KINDS for name in sorted(NAMES)),
     ]
     assert "<script" not in text
     assert "http" not in text

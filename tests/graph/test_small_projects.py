@@ -50,6 +50,23 @@ def project(tmp_path):
             {"features-mine-tiny", "train-one", "evaluate"},
         ),
         (
+            "conditions: {noise: {snr: 10}, telephone: {band: [300, 3400], rate: 8000}}\n"
+            "experiments:\n"
+            "  one: {system: pooled, corpus: mine, protocol: loso, mfcc: cepstra, test_on: [noise], trainings: 2}\n"
+            "  two: {system: svm, corpus: mine, protocol: loso, ssl: tiny, test_on: [telephone, noise]}\n",
+            {
+                "features-mine-cepstra",
+                "features-mine-tiny",
+                "train-one",
+                "train-two",
+                "test-one",
+                "test-two",
+                "evaluate",
+            }
+            | {"condition-mine-noise", "condition-mine-telephone", "features-mine-noise-cepstra"}
+            | {"features-mine-noise-tiny", "features-mine-telephone-tiny"},
+        ),
+        (
             "experiments:\n"
             "  one: {system: svm, corpus: mine, protocol: loso, mfcc: cepstra}\n"
             "  two: {system: pooled, corpus: mine, protocol: loso, logmel: mel, emotions: [angry, happy, sad]}\n"

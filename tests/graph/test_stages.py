@@ -83,6 +83,48 @@ def test_copies_bring_the_features_of_who_trains_on_them():
     assert "data/features/noisy/cepstra.h5" in stages["train-one"].deps
 
 
+def test_conditions_bring_a_test_of_what_was_trained_without_them():
+    text = """
+conditions: {telephone: {band: [300, 3400], rate: 8000}, noise: {snr: 10}, unused: {mp3: 32}}
+experiments:
+  one: {system: cnn, corpus: ravdess, copies: noisy, protocol: dealt, mfcc: cepstra, test_on: [telephone, noise]}
+  two: {system: cnn, corpus: ravdess, protocol: dealt, mfcc: cepstra}
+  three: {system: pooled, corpus: ravdess, protocol: dealt, mfcc: cepstra, test_on: [noise]}
+fusions:
+  all: {of: [some, one], fit_on: validation}
+  some: {of: [one, three], fit_on: validation}
+  untested: {of: [one, two], fit_on: validation}
+"""
+    stages = graph(text)
+    assert stages["condition-ravdess-telephone"].cmd == "python -m stages.condition ravdess telephone 16k"
+    assert stages["condition-ravdess-noise"].deps[0] == "data/audio/ravdess/48k.h5"
+    feature = stages["features-ravdess-telephone-cepstra"]
+    assert feature.cmd == "python -m stages.features ravdess/telephone cepstra"
+    assert feature.deps[0] == "data/audio/ravdess/telephone/16k.h5"
+    test = stages["test-one"]
+    assert test.params == ["experiments.one.test_on"]
+    assert test.deps == [
+        "data/manifests/ravdess.jsonl",
+        "data/features/ravdess/telephone/cepstra.h5",
+        "data/features/ravdess/noise/cepstra.h5",
+        "data/models/one",
+        "data/predictions/one",
+        "data/code/test-cnn.txt",
+    ]
+    trained = stages["train-one"]
+    assert not [part for part in (*trained.params, *trained.deps) if "test_on" in part or "telephone" in part]
+    assert "data/conditions/one" in stages["evaluate"].deps
+    assert "metrics/conditions.csv" in stages["evaluate"].paths()
+    assert not [name for name in stages if "unused" in name or name in ("test-two", "test-untested")]
+    assert stages["test-all"].deps == [
+        "data/conditions/some",
+        "data/conditions/one",
+        "data/models/all",
+        "data/code/test.txt",
+    ]
+    assert "data/conditions/all" in stages["evaluate"].deps
+
+
 def test_features_alone_are_kept_when_asked_for():
     stages = graph("keep: {other: [melody, tiny], noisy: [mel_48k]}")
     assert {"features-other-melody", "features-other-tiny", "features-noisy-mel_48k", "copies-noisy"} <= set(stages)
@@ -122,7 +164,7 @@ fusions:
     folders = [f"data/{what}/{branch}" for branch in ("pair", "three") for what in ("models", "predictions")]
     assert fuse.deps == [*folders, "data/code/fuse.txt"]
     assert fuse.outs == ["data/models/all", "data/predictions/all"]
-    assert {"metrics/curves", "metrics/weights"} <= {*evaluate.paths()}
+    assert {"metrics/curves", "metrics/weights", "metrics/calibration"} <= {*evaluate.paths()}
 
 
 def test_a_validation_part_is_held_out_where_training_or_a_fusion_reads_it():

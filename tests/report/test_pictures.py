@@ -104,6 +104,16 @@ def test_a_repeated_protocol_counts_utterances_once(tmp_path, tests, title):
     assert f"{title} counts: sums over the {len(tests)} splits" in heading
 
 
+# --- calibration ---
+
+
+def test_the_reliability_diagram_says_what_was_tested_and_how_far_confidence_is_off(tmp_path):
+    drawn(tmp_path, {"toy": predictions()})
+    words = " ".join(texts((tmp_path / "plots/calibration/toy.svg").read_text()))
+    for part in ("ECE 0.150, log-loss", "toy, leave_one_speaker_out, 4 folds, 16 test utterances", "accuracy (%)"):
+        assert part in words
+
+
 # --- curves ---
 
 
@@ -337,7 +347,7 @@ def test_two_processes_draw_the_same_bytes_whatever_the_users_settings(tmp_path)
     assert {name: hashlib.sha256(data).hexdigest() for name, data in files[0].items()} == {
         name: hashlib.sha256(data).hexdigest() for name, data in files[1].items()
     }
-    assert len([name for name in files[0] if name.endswith(".svg")]) == 5
+    assert len([name for name in files[0] if name.endswith(".svg")]) == 7
 
 
 def test_drawing_leaves_matplotlibs_settings_as_they_were():

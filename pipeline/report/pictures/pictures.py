@@ -16,6 +16,7 @@ from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import choosing_measure, draw_curves, measures_of
 from pipeline.report.pictures.forest import Score, draw_forest
 from pipeline.report.pictures.layers import draw_layers
+from pipeline.report.pictures.reliability import draw_reliability
 from pipeline.report.pictures.svg import svg
 
 
@@ -27,7 +28,7 @@ def write_pictures(
     confidence: float,
     layers: Mapping[str, Sequence[Sequence[str]]],
 ) -> None:
-    """Write scores.svg, confusion/NAME.svg, curves/NAME.svg of what has epochs, and layers/NAME.svg of what tried each.
+    """Write scores.svg; confusion/NAME.svg, calibration/NAME.svg; curves/NAME.svg of what has epochs; layers/NAME.svg.
 
     Args:
         out: the folder.
@@ -43,6 +44,9 @@ def write_pictures(
         texts = [_scores(results[name], confidence), *about, _counting(one)]
         counts = np.array(results[name]["confusion"])
         _write(out / "confusion" / f"{name}.svg", svg(partial(draw_confusion, name, texts, one.classes, counts)))
+        found = results[name]["calibration"]
+        texts = [f"ECE {found['ECE']:.3f}, log-loss {found['log_loss']:.3f}", *about]
+        _write(out / "calibration" / f"{name}.svg", svg(partial(draw_reliability, name, texts, found["bins"])))
         if measures_of(one.curves):
             chosen_by = choosing_measure(one.card["params"])
             _write(out / "curves" / f"{name}.svg", svg(partial(draw_curves, name, about, one.curves, chosen_by)))
@@ -61,9 +65,9 @@ def _scores(row: Mapping[str, Any], confidence: float) -> str:
 
 def _tested_on(one: Predictions) -> str:
     """Corpus, protocol, folds and test utterances; of a repeated protocol, of each split."""
-    folds = _count(one.folds_of_a_split, "fold")
-    if one.splits > 1:
-        folds = f"{one.splits} splits x {folds}"
+    splits = one.splits // one.trainings
+    folds = f"{f'{splits} splits x ' * (splits > 1)}{_count(one.folds_of_a_split, 'fold')}"
+    folds += f" x {one.trainings} seeds" * (one.trainings > 1)
     return f"{one.card['corpus']}, {one.card['protocol']['scheme']}, {folds}, {_test_utterances(one)}"
 
 
@@ -79,7 +83,9 @@ def _test_utterances(one: Predictions) -> str:
 
 
 def _counting(one: Predictions) -> str:
-    return f"counts: sums over the {one.splits} splits" if one.splits > 1 else ""
+    times = [(one.splits // one.trainings, "splits"), (one.trainings, "seeds")]
+    several = " and ".join(f"{count} {what}" for count, what in times if count > 1)
+    return f"counts: sums over the {several}" if several else ""
 
 
 def _score(name: str, row: Mapping[str, Any], one: Predictions, title: str, marks: list[str]) -> Score:
