@@ -76,7 +76,7 @@ class Assembly(AtomicWriter):
         self._stack.enter_context(writer)
         for file, i, rows in self._kept():
             for stream in self._outline.dims:
-                values = file.row(i, stream)
+                values = file.mapped_row(i, stream)
                 for row in rows:
                     writer.put(row, stream, values)
         return writer

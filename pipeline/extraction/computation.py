@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.audio.samples import Wave, to_float
 from pipeline.errors import UserError
-from pipeline.extraction.long_wave import LONG, LongWave
+from pipeline.extraction.long_wave import LONG, LongWave, spooled
 from pipeline.features.base import Extractor, Streams
 from pipeline.features.length import fit, fitted_length
 from pipeline.jobs.devices import torch_devices
@@ -24,13 +24,12 @@ from pipeline.jobs.executors import open_each, open_executor, run_all, single_th
 from pipeline.jobs.workplace import Workplace
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.journal import save_piece
+from pipeline.storage.mapped import blocks
 
 POOL_SECONDS = 600.0
 """audio below which starting worker processes takes longer than it saves (s)"""
 RUN_OF_BATCHES = 16
 """most batches that a worker takes at once: inside such a run it waits for nobody, and a device not for the disk"""
-BLOCK = 1 << 14
-"""frames that are looked at at once"""
 RUNS_EACH = 12
 """runs that each worker gets at least, so that all end at about the same time"""
 
@@ -204,7 +203,7 @@ def _extracted(work: Work, number: int, waves: list[Wave | LongWave]) -> list[St
 
 def _long(work: Work, i: int, wave: LongWave) -> Streams:
     try:
-        return work.extractor.extract_long(wave)
+        return spooled(work.extractor.extract_long(wave), work.folder)
     except UserError as error:
         raise UserError(f"{work.audio.keys[i]}: {error}") from error
 
@@ -248,4 +247,4 @@ def _check(extractor: Extractor[Any], key: str, streams: Streams, frames: int | 
 
 def _all_finite(values: NDArray[Any]) -> bool:
     """Whether all values (frames, dims) are finite, looked at some frames at a time."""
-    return all(np.isfinite(values[start : start + BLOCK]).all() for start in range(0, len(values), BLOCK))
+    return all(np.isfinite(block).all() for block in blocks(values))

@@ -1,7 +1,7 @@
 """What every feature extractor is: a name, a version, a params class, and `extract` over a ragged batch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
@@ -114,9 +114,10 @@ class Extractor(ABC, Generic[P]):
         The result of an utterance must not depend on what else is in the batch (beyond float rounding).
         """
 
-    def extract_long(self, wave: Signal) -> Streams:
-        """Features of an utterance of more than ten minutes at 16 kHz, which need not be in memory.
+    def extract_long(self, wave: Signal) -> Iterator[Streams]:
+        """Yield the features of an utterance of more than ten minutes at 16 kHz, some frames at a time, in order.
 
-        An extractor that works in pieces overrides this; its values may differ by rounding from those of `extract`.
+        Neither the utterance nor its features need be in memory: an extractor that works in pieces overrides this. Its
+        values may differ by rounding from those of `extract`.
         """
-        return self.extract([wave[: len(wave)]])[0]
+        yield self.extract([wave[: len(wave)]])[0]

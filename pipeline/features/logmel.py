@@ -1,6 +1,7 @@
 """Log-Mel spectrograms: `librosa.power_to_db(librosa.feature.melspectrogram(...))`, in torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,10 @@ from pydantic import Field
 
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, Streams
-from pipeline.features.spectrum import MelParams, decibels, mel_spectrum
+from pipeline.features.spectrum import MelParams, decibel_pieces, decibels, mel_pieces, mel_spectrum
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LogMelParams(MelParams):
@@ -51,14 +55,16 @@ class LogMel(Extractor[LogMelParams]):
         with torch.inference_mode():
             return [{"values": self._extract_one(wave)} for wave in waves]
 
-    def extract_long(self, wave: Signal) -> Streams:
-        """Log-Mel spectrogram (dB) of a long utterance: the same values; its memory is that of the result."""
-        import torch
+    def extract_long(self, wave: Signal) -> Iterator[Streams]:
+        """Log-Mel spectrogram (dB) of a long utterance, computed twice: for its maximum, and to be given."""
+        params = self.params
+        pieces: Iterable[Tensor] = decibel_pieces(lambda: mel_pieces(wave, params, self.device), params.top_db)
+        if params.resize:
+            pieces = [_resized(pieces, params.frames(len(wave)), params.resize)]
+        for piece in pieces:
+            yield {"values": piece.cpu().numpy()}
 
-        with torch.inference_mode():
-            return {"values": self._extract_one(wave)}
-
-    def _extract_one(self, wave: Signal) -> NDArray[np.float32]:
+    def _extract_one(self, wave: Wave) -> NDArray[np.float32]:
         from torch.nn.functional import interpolate
 
         values = decibels(mel_spectrum(wave, self.params, self.device), self.params.top_db)
@@ -67,3 +73,30 @@ class LogMel(Extractor[LogMelParams]):
             values = interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
         result: NDArray[np.float32] = values.cpu().numpy()
         return result
+
+
+def _resized(pieces: "Iterable[Tensor]", frames: int, size: int) -> "Tensor":
+    """What `interpolate` makes of pieces of so many frames together, (frames, n_mels): (size, n_mels).
+
+    Only the two frames beside each place are kept.
+    """
+    import torch
+
+    half = np.float32(0.5)  # places are of single precision, as there
+    places = np.maximum((np.arange(size, dtype=np.float32) + half) * np.float32(frames / size) - half, 0)
+    before = np.minimum(places.astype(np.int64), frames - 1)
+    after = np.minimum(before + 1, frames - 1)
+    kept = np.union1d(before, after)
+    rows = torch.cat(list(_chosen(pieces, kept)))
+    low, high = (rows[np.searchsorted(kept, beside)] for beside in (before, after))
+    weights = torch.from_numpy(places - before.astype(np.float32)).to(rows.device)
+    return torch.lerp(low, high, weights[:, None])
+
+
+def _chosen(pieces: "Iterable[Tensor]", numbers: NDArray[np.int64]) -> "Iterator[Tensor]":
+    """Of pieces one after another, the frames of these ascending numbers."""
+    first = 0
+    for piece in pieces:
+        start, stop = np.searchsorted(numbers, (first, first + len(piece)))
+        yield piece[numbers[start:stop] - first]
+        first += len(piece)

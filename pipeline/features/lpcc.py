@@ -5,19 +5,22 @@ identification and verification", JASA 55 (1974); Rabiner and Schafer, "Digital 
 chapter 8 (Levinson-Durbin: section 8.3.2).
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Streams
-from pipeline.features.spectrum import AMIN, FramedExtractor, FrameParams, emphasise
+from pipeline.features.spectrum import AMIN, Emphasised, FramedExtractor, FrameParams, emphasise, stretches
 
 FLOOR = 1e-9
 """white noise added to the autocorrelation, relative to a frame's energy (-90 dB): keeps the recursion stable"""
+
+WINDOWED = 1 << 24
+"""windowed frames of a long utterance that are analysed at once (bytes)"""
 
 FloatArray = NDArray[np.float64]
 
@@ -62,30 +65,58 @@ class LPCC(FramedExtractor[LPCCParams]):
         """LPCC of each utterance."""
         return [{"values": self._extract_one(wave)} for wave in waves]
 
+    def extract_long(self, wave: Signal) -> Iterator[Streams]:
+        """LPCC of a long utterance."""
+        if self.params.pre_emphasis:
+            wave = Emphasised(wave, self.params.pre_emphasis)
+        for frames in windowed_pieces(wave, self.params):
+            yield {"values": self._coefficients(frames)}
+
     def _extract_one(self, wave: Wave) -> NDArray[np.float32]:
-        params = self.params
-        if params.pre_emphasis:
-            wave = emphasise(wave, params.pre_emphasis)
-        lags = autocorrelation(windowed_frames(wave, params), params.order)
+        if self.params.pre_emphasis:
+            wave = emphasise(wave, self.params.pre_emphasis)
+        return self._coefficients(windowed_frames(wave, self.params))
+
+    def _coefficients(self, frames: FloatArray) -> NDArray[np.float32]:
+        """LPCC of windowed frames (frames, n_fft): (frames, n_lpcc)."""
+        lags = autocorrelation(frames, self.params.order)
         silent = lags[0] <= AMIN
         lags[:, silent] = 0
         lags[0, silent] = 1
         lags[0] *= 1 + FLOOR
-        return np.ascontiguousarray(cepstra(levinson_durbin(lags), params.n_lpcc).T, np.float32)
+        return np.ascontiguousarray(cepstra(levinson_durbin(lags), self.params.n_lpcc).T, np.float32)
 
 
 def windowed_frames(wave: Wave, params: FrameParams) -> FloatArray:
     """Cut a wave (samples,) into frames and window them: (frames, n_fft); see `spectrum` for how many and where."""
-    from scipy.signal import get_window
-
     n_fft = params.n_fft
-    length = params.win_length or n_fft
-    left = (n_fft - length) // 2
-    window = np.pad(get_window(params.window, length), (left, n_fft - length - left))
     edge = n_fft // 2 if params.center else 0
     samples = np.pad(wave.astype(np.float64), (edge, edge + max(0, n_fft - 2 * edge - len(wave))))
-    frames: FloatArray = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[:: params.hop_length] * window
+    frames: FloatArray = _frames(samples, params) * _window(params)
     return frames
+
+
+def windowed_pieces(wave: Signal, params: FrameParams) -> Iterator[FloatArray]:
+    """`windowed_frames` of a long utterance, some frames at a time."""
+    window, most = _window(params), max(1, WINDOWED // (8 * params.n_fft))
+    for samples in stretches(wave, params):
+        frames = _frames(samples, params)
+        for first in range(0, len(frames), most):
+            yield frames[first : first + most] * window
+
+
+def _frames(samples: NDArray[Any], params: FrameParams) -> NDArray[Any]:
+    """The frames that samples (samples,) hold, (frames, n_fft), not copied."""
+    return np.lib.stride_tricks.sliding_window_view(samples, params.n_fft)[:: params.hop_length]
+
+
+def _window(params: FrameParams) -> FloatArray:
+    """The window, (n_fft,)."""
+    from scipy.signal import get_window
+
+    length = params.win_length or params.n_fft
+    left = (params.n_fft - length) // 2
+    return np.pad(get_window(params.window, length), (left, params.n_fft - length - left))
 
 
 def autocorrelation(frames: FloatArray, order: int) -> FloatArray:

@@ -1,6 +1,6 @@
 """MFCC: mel-frequency cepstral coefficients, `librosa.feature.mfcc` and `librosa.feature.delta`, in torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,12 @@ from pipeline.features.spectrum import (
     Emphasised,
     FramedExtractor,
     MelParams,
+    decibel_pieces,
     decibels,
     emphasise,
-    joined,
     mel_pieces,
     mel_spectrum,
+    reblocked,
     segments,
 )
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 DELTA_WIDTH = 9
 """frames of the window over which a slope is fitted, as librosa's"""
+
+BLOCK = 1 << 12
+"""frames of a long utterance that are completed at once, no fewer than `DELTA_WIDTH`"""
 
 
 class MFCCParams(MelParams):
@@ -70,42 +74,60 @@ class MFCC(FramedExtractor[MFCCParams]):
         if params.pre_emphasis:
             wave = emphasise(wave, params.pre_emphasis)
         mel = decibels(mel_spectrum(wave, params, self.device), params.top_db)
-        return self._completed(wave, mel @ dct(params.n_mels, params.n_mfcc, str(self.device)))
-
-    def extract_long(self, wave: Signal) -> Streams:
-        """MFCC of a long utterance, whose mel spectrum is computed twice: for its maximum, and piece by piece."""
-        import torch
-
-        params = self.params
-        if params.pre_emphasis:
-            wave = Emphasised(wave, params.pre_emphasis)
-        with torch.inference_mode():
-            floor = self._floor(wave)
-            matrix = dct(params.n_mels, params.n_mfcc, str(self.device))
-            pieces = (decibels(piece, None) for piece in mel_pieces(wave, params, self.device))
-            cepstra = ((piece if floor is None else piece.clamp_(min=floor)) @ matrix for piece in pieces)
-            values = torch.empty(params.frames(len(wave)), params.n_mfcc, device=self.device)
-            return {"values": self._completed(wave, joined(cepstra, values))}
-
-    def _floor(self, wave: Signal) -> "Tensor | None":
-        """The least value that is kept of an utterance (dB); None when all are."""
-        if self.params.top_db is None:
-            return None
-        return (
-            max(decibels(piece, None).max() for piece in mel_pieces(wave, self.params, self.device))
-            - self.params.top_db
-        )
-
-    def _completed(self, wave: Signal, cepstra: "Tensor") -> NDArray[np.float32]:
-        """Cepstra (frames, n_mfcc) with energy and derivatives, as the params ask."""
-        import torch
-
-        params = self.params
+        cepstra = mel @ dct(params.n_mels, params.n_mfcc, str(self.device))
         if params.energy:
-            cepstra = torch.cat([cepstra[:, 1:], frame_energy(wave, params, self.device)[:, None]], dim=1)
-        orders = [cepstra, *(delta(cepstra, order) for order in range(1, params.deltas + 1))]
-        result: NDArray[np.float32] = torch.cat(orders, dim=1).cpu().numpy()
+            cepstra = _with_energy(cepstra, frame_energy(wave, params, self.device))
+        result: NDArray[np.float32] = self._with_deltas(cepstra).cpu().numpy()
         return result
+
+    def extract_long(self, wave: Signal) -> Iterator[Streams]:
+        """MFCC of a long utterance, whose mel spectrum is computed twice: for its maximum, and piece by piece."""
+        if self.params.pre_emphasis:
+            wave = Emphasised(wave, self.params.pre_emphasis)
+        for rows, before, after in _overlapping(self._cepstra(wave), DELTA_WIDTH - 1):
+            completed = self._with_deltas(rows)[before : len(rows) - after]
+            yield {"values": completed.cpu().numpy()}
+
+    def _cepstra(self, wave: Signal) -> "Iterator[Tensor]":
+        """Cepstra of a long utterance, with energy as the params ask: blocks of (`BLOCK`, n_mfcc)."""
+        params = self.params
+        matrix = dct(params.n_mels, params.n_mfcc, str(self.device))
+        mels = decibel_pieces(lambda: mel_pieces(wave, params, self.device), params.top_db)
+        cepstra = reblocked((mel @ matrix for mel in mels), BLOCK)
+        if not params.energy:
+            return cepstra
+        sums = reblocked(_squared_sums_of(wave, params, self.device), BLOCK)
+        return (_with_energy(*both) for both in zip(cepstra, map(_energy, sums), strict=True))
+
+    def _with_deltas(self, cepstra: "Tensor") -> "Tensor":
+        """Cepstra (frames, n_mfcc) with as many orders of derivatives as the params ask."""
+        import torch
+
+        return torch.cat([cepstra, *(delta(cepstra, order) for order in range(1, self.params.deltas + 1))], dim=1)
+
+
+def _with_energy(cepstra: "Tensor", energy: "Tensor") -> "Tensor":
+    """Cepstra (frames, n_mfcc) with the energy (frames,) after the others in the place of c0."""
+    import torch
+
+    return torch.cat([cepstra[:, 1:], energy[:, None]], dim=1)
+
+
+def _overlapping(blocks: "Iterable[Tensor]", context: int) -> "Iterator[tuple[Tensor, int, int]]":
+    """Blocks with up to `context` frames of those beside them: (frames, dims), and how many were put before and after.
+
+    None but the last has fewer frames than `context`.
+    """
+    import torch
+
+    ahead = iter(blocks)
+    block = next(ahead)
+    before = block[:0]
+    for following in ahead:
+        after = following[:context]
+        yield torch.cat([before, block, after]), len(before), len(after)
+        before, block = block[-context:], following
+    yield torch.cat([before, block]), len(before), 0
 
 
 @lru_cache(maxsize=16)
@@ -123,8 +145,19 @@ def frame_energy(wave: Signal, params: MFCCParams, device: str = "cpu") -> "Tens
     """Energy of each frame of an utterance before windowing, 10 log10 of the sum of squares (dB): (frames,)."""
     import torch
 
-    energy = torch.cat([_squared_sums(frames) for frames in segments(wave, params, torch.float64, device)])
-    return energy.clamp_(min=AMIN).log10_().mul_(10).float()
+    return _energy(torch.cat(list(_squared_sums_of(wave, params, device))))
+
+
+def _energy(sums: "Tensor") -> "Tensor":
+    """10 log10 of sums of squares (dB)."""
+    return sums.clamp_(min=AMIN).log10_().mul_(10).float()
+
+
+def _squared_sums_of(wave: Signal, params: MFCCParams, device: str) -> "Iterator[Tensor]":
+    """Sums of squares of the frames of an utterance, some at a time: (frames,)."""
+    import torch
+
+    return map(_squared_sums, segments(wave, params, torch.float64, device))
 
 
 def _squared_sums(frames: "Tensor") -> "Tensor":

@@ -10,7 +10,7 @@ its values, not even their last bits, and no time goes into padding. The Fourier
 librosa's is, where single precision would not do: see `SpectrumParams.needs_double`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -170,34 +170,46 @@ class Emphasised:
         return emphasise(self.signal[start - before : max(stop, 2)], self.coefficient)[before : before + stop - start]
 
 
-def segments(
-    wave: Signal, params: FrameParams, dtype: "torch.dtype", device: str = "cpu", multiple: int = 1
-) -> "Iterator[Tensor]":
-    """The frames of an utterance, zeros around it, of about `SEGMENT` samples at a time: (frames, n_fft).
+def stretches(wave: Signal, params: FrameParams, multiple: int = 1) -> Iterator[Wave]:
+    """The samples of an utterance, zeros around it, of the whole frames in about `SEGMENT` of them: (samples,) each.
 
-    All but the last are a `multiple` of frames.
+    All but the last hold a `multiple` of frames.
     """
-    import torch
-
     edge, hop = params.n_fft // 2 if params.center else 0, params.hop_length
     total = params.frames(len(wave))
     most = max(1, SEGMENT // hop // multiple) * multiple
     for first in range(0, total, most):
         count = min(most, total - first)
         start = first * hop - edge
-        samples = torch.zeros((count - 1) * hop + params.n_fft, dtype=dtype, device=device)
-        some = np.ascontiguousarray(wave[max(start, 0) : max(start + len(samples), 0)])
-        samples[max(-start, 0) : max(-start, 0) + len(some)] = torch.from_numpy(some)
-        yield samples.unfold(0, params.n_fft, hop)
+        length = (count - 1) * hop + params.n_fft
+        some = wave[max(start, 0) : max(start + length, 0)]
+        samples = np.zeros(length, some.dtype)
+        samples[max(-start, 0) : max(-start, 0) + len(some)] = some
+        yield samples
+
+
+def segments(
+    wave: Signal, params: FrameParams, dtype: "torch.dtype", device: str = "cpu", multiple: int = 1
+) -> "Iterator[Tensor]":
+    """The frames of `stretches`, (frames, n_fft)."""
+    import torch
+
+    for samples in stretches(wave, params, multiple):
+        yield torch.from_numpy(samples).to(device, dtype).unfold(0, params.n_fft, params.hop_length)
 
 
 def spectrum(waves: Sequence[Wave], params: SpectrumParams, device: str = "cpu") -> "tuple[Tensor, list[int]]":
     """Magnitudes to `power`: the frames of all utterances, (sum of frames, 1 + n_fft / 2), and their counts."""
     import torch
 
-    rows = [_to_power(piece, params.power) for wave in waves for piece in _squares(wave, params, device)]
+    rows = [piece for wave in waves for piece in spectrum_pieces(wave, params, device)]
     counts = [params.frames(len(wave)) for wave in waves]
     return torch.cat(rows) if rows else torch.zeros(0, 1 + params.n_fft // 2), counts
+
+
+def spectrum_pieces(wave: Signal, params: SpectrumParams, device: str = "cpu") -> "Iterator[Tensor]":
+    """`spectrum` of an utterance, some frames at a time: (frames, 1 + n_fft / 2)."""
+    return (_to_power(piece, params.power) for piece in _squares(wave, params, device))
 
 
 def mel_spectrum(wave: Signal, params: MelParams, device: str = "cpu") -> "Tensor":
@@ -214,6 +226,21 @@ def joined(pieces: "Iterable[Tensor]", values: "Tensor") -> "Tensor":
         values[first : first + len(rows)] = rows
         first += len(rows)
     return values
+
+
+def reblocked(pieces: "Iterable[Tensor]", size: int) -> "Iterator[Tensor]":
+    """Pieces one after another, (frames, ...), cut anew into blocks of `size` frames; the last may be shorter."""
+    import torch
+
+    waiting: list[Tensor] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= size:
+            *blocks, rest = torch.cat(waiting).split(size)
+            waiting = [rest]
+            yield from blocks
+    if waiting:
+        yield from torch.cat(waiting).split(size)
 
 
 def mel_pieces(wave: Signal, params: MelParams, device: str = "cpu") -> "Iterator[Tensor]":
@@ -236,6 +263,14 @@ def decibels(power: "Tensor", top_db: float | None) -> "Tensor":
     """
     values = power.clamp_(min=AMIN).log10_().mul_(10)
     return values if top_db is None else values.clamp_(min=values.max() - top_db)
+
+
+def decibel_pieces(pieces: "Callable[[], Iterable[Tensor]]", top_db: float | None) -> "Iterator[Tensor]":
+    """`decibels` of a long utterance, whose pieces are made twice: for their maximum, and to be given."""
+    floor = None if top_db is None else max(decibels(piece, None).max() for piece in pieces()) - top_db
+    for piece in pieces():
+        values = decibels(piece, None)
+        yield values if floor is None else values.clamp_(min=floor)
 
 
 def to_decibels(power: "Tensor", counts: Sequence[int], top_db: float | None) -> "Tensor":

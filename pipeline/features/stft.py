@@ -1,10 +1,17 @@
 """Plain spectrograms: `librosa.power_to_db` of the magnitudes of `librosa.stft`, batched in torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Streams
-from pipeline.features.spectrum import FramedExtractor, SpectrumParams, spectrum, to_decibels
+from pipeline.features.spectrum import (
+    FramedExtractor,
+    SpectrumParams,
+    decibel_pieces,
+    spectrum,
+    spectrum_pieces,
+    to_decibels,
+)
 
 
 class STFT(FramedExtractor[SpectrumParams]):
@@ -26,3 +33,8 @@ class STFT(FramedExtractor[SpectrumParams]):
         return [
             {"values": part.cpu().numpy()} for part in to_decibels(magnitude, counts, self.params.top_db).split(counts)
         ]
+
+    def extract_long(self, wave: Signal) -> Iterator[Streams]:
+        """Spectrogram (dB) of a long utterance, computed twice: for its maximum, and to be given."""
+        for piece in decibel_pieces(lambda: spectrum_pieces(wave, self.params, self.device), self.params.top_db):
+            yield {"values": piece.cpu().numpy()}

@@ -1,12 +1,15 @@
 """The waveform itself, for systems that begin with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.audio.samples import Wave
+from pipeline.audio.samples import Signal, Wave, slices, to_pcm16
 from pipeline.features.base import Extractor, FeatureParams, Streams
+
+BLOCK = 1 << 20
+"""samples of a long utterance that are given at once"""
 
 
 class WaveformParams(FeatureParams):
@@ -41,6 +44,9 @@ class Waveform(Extractor[WaveformParams]):
 
     def extract(self, waves: Sequence[Wave]) -> list[Streams]:
         """The samples of each utterance; exact, as float32 holds every 16-bit sample."""
-        from pipeline.audio.samples import to_pcm16
-
         return [{"values": to_pcm16(wave.astype(np.float64))[:, None]} for wave in waves]
+
+    def extract_long(self, wave: Signal) -> Iterator[Streams]:
+        """The samples of a long utterance, `BLOCK` at a time."""
+        for block in slices(wave, BLOCK):
+            yield self.extract([block])[0]

@@ -1,7 +1,6 @@
 """Read feature files; `header.py` says what is in one."""
 
 import json
-import mmap
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.storage import plain_hdf5
 from pipeline.storage.header import INDEX, SCHEMA, Header, checksum
 from pipeline.storage.identity import canonical_json
+from pipeline.storage.mapped import release
 from pipeline.storage.obstacles import DamagedError, obstacle, open_hdf5
 from pipeline.storage.source import counted, described
 
@@ -216,14 +216,16 @@ class FeatureFile:
         """One utterance's frames of a stream, (frames, dims)."""
         return self._plain[stream][self._bounds[i] : self._bounds[i + 1]]
 
+    def mapped_row(self, i: int, stream: str = "values") -> NDArray[Any]:
+        """The same as a part of the memory map, of which what was read can be let go of; see `mapped.blocks`."""
+        return self.streams[stream][self._bounds[i] : self._bounds[i + 1]]
+
     def part(self, i: int, first: int, stop: int, stream: str = "values") -> NDArray[Any]:
         """A copy of frames [first, stop) of an utterance, which leaves nothing of the file in memory."""
         mapped = self.streams[stream]
         begin, end = self._bounds[i], self._bounds[i + 1]
         copy = self._plain[stream][min(begin + first, end) : min(begin + stop, end)].copy()
-        pages = getattr(mapped, "_mmap", None)
-        if isinstance(pages, mmap.mmap) and hasattr(pages, "madvise"):
-            pages.madvise(mmap.MADV_DONTNEED)
+        release(mapped)
         return copy
 
     def rows(self, indices: Sequence[int] | NDArray[np.int64], stream: str = "values") -> list[NDArray[Any]]:

@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.storage.atomic_writer import AtomicWriter
 from pipeline.storage.header import SCHEMA, Header, Outline, checksum
 from pipeline.storage.identity import canonical_json
+from pipeline.storage.mapped import blocks, is_large
 
 CHUNK_FRAMES = 1024
 """frames of a chunk, where streams are compressed"""
@@ -79,7 +80,10 @@ class FeatureWriter(AtomicWriter):
         shape = (stop - start, self._outline.dims[stream])
         if frames.shape != shape:
             raise ValueError(f"{stream}: shape {frames.shape}, expected {shape}")
-        self._blocks[stream].put(start, frames)
+        # Whole chunks, as one that is written in parts is packed for each.
+        for rows in blocks(frames, CHUNK_FRAMES, start) if is_large(frames) else [frames]:
+            self._blocks[stream].put(start, rows)
+            start += len(rows)
         self._sink.check()
 
     def put_part(self, i: int, stream: str, first: int, frames: NDArray[Any]) -> None:

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.storage.mapped import blocks
+
 SCHEMA = "ser-features/1"
 INDEX = ("key", "digest", "offsets")
 PRETRAINED_PARAMETERS = "model_parameters"
 """note: parameters of the pretrained model that made the features, as far as it is run"""
 PRETRAINED_OPERATIONS = "model_operations"
 """note: its floating-point operations per second of speech"""
-CHECK_BYTES = 1 << 22
-"""read at once for the checksum"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,6 @@ def checksum(
     state.update(offsets.tobytes())
     for name, values in streams.items():
         state.update(f"{name} {values.dtype} {values.shape}".encode())
-        step = max(1, CHECK_BYTES // (values.dtype.itemsize * values.shape[1] or 1))
-        for start in range(0, len(values), step):
-            state.update(np.ascontiguousarray(values[start : start + step]).data)
+        for block in blocks(values):
+            state.update(np.ascontiguousarray(block).data)
     return state.hexdigest()

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path, renamed_path
+from pipeline.storage.mapped import blocks, is_large
 
 Piece = Mapping[str, NDArray[Any]]
 PLAN = "plan"
@@ -44,15 +45,14 @@ MAPPED = 1 << 24
 
 def save_piece(folder: Path, number: int, arrays: Piece) -> None:
     """Keep one finished piece; it appears whole or not at all. Any process that sees the folder may call this."""
-    parts = list(_serialised(arrays))
     state = hashlib.sha256()
-    for part in parts:
+    for part in _serialised(arrays):
         state.update(part)
     with (
         renamed_path(folder / f"{number:06d}.{state.hexdigest()}{SUFFIX}") as temporary,
         temporary.open("wb") as file,
     ):
-        file.writelines(parts)
+        file.writelines(_serialised(arrays))
 
 
 def _serialised(arrays: Piece) -> Iterator[Buffer]:
@@ -65,7 +65,8 @@ def _serialised(arrays: Piece) -> Iterator[Buffer]:
     header += b" " * (-len(header) % 8)
     yield len(header).to_bytes(8, "little") + header
     for _, values in sorted(arrays.items()):
-        yield np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+        for block in blocks(values) if is_large(values) else [values]:
+            yield np.ascontiguousarray(block).reshape(-1).view(np.uint8).data
 
 
 def _load(path: Path) -> Piece:

@@ -11,9 +11,10 @@ from pipeline.errors import UserError
 from pipeline.extraction import computation, extraction, long_wave
 from pipeline.extraction.extraction import extract
 from pipeline.extraction.long_wave import LongWave
-from pipeline.features import find_extractor, spectrum
+from pipeline.features import find_extractor, lpcc, mfcc, spectrum, waveform
 from pipeline.features.prosody import extractor as prosody
 from pipeline.features.prosody import long
+from pipeline.storage import mapped
 from pipeline.storage.feature_file import FeatureFile
 
 SECONDS = 9
@@ -38,13 +39,18 @@ CASES = [
     ("mfcc", {"energy": True, "deltas": 2, "pre_emphasis": 0.97, "top_db": None, "n_mels": 40}),
     ("mfcc", {"center": False, "pre_emphasis": 0.9, "n_mels": 40, "clip": 7.77}),
     ("logmel", {"hop_length": 160, "n_fft": 400, "n_mels": 40}),
+    ("mfcc", {"deltas": 1, "n_fft": 400, "hop_length": 160, "n_mels": 40}),
     ("logmel", {"resize": 50, "n_mels": 40}),
+    ("logmel", {"resize": 400, "n_mels": 40}),
     ("stft", {"n_fft": 256}),
+    ("stft", {"n_fft": 256, "center": False, "top_db": None, "power": 1.0}),
     ("lpcc", {}),
+    ("lpcc", {"center": False, "pre_emphasis": 0.0, "win_length": 320}),
     ("waveform", {}),
     ("prosody", {}),
     ("prosody", {"mode": "compat"}),
     ("ssl", {"model": "tiny", "layers": [1], "chunk_seconds": 8.0}),
+    ("ssl", {"model": "tiny", "layers": [0, 2], "chunk_seconds": 5.0}),
     ("ssl", {"model": "tiny", "layers": [0, 2], "pool": "mean_std", "chunk_seconds": 5.0}),
 ]
 
@@ -57,6 +63,10 @@ def test_a_long_utterance_has_the_features_of_a_short_one(audio, tmp_path, monke
     for module in (computation, extraction, long_wave):
         monkeypatch.setattr(module, "LONG", 40000)
     monkeypatch.setattr(spectrum, "SEGMENT", 7000)
+    monkeypatch.setattr(mfcc, "BLOCK", 90)
+    monkeypatch.setattr(lpcc, "WINDOWED", 1 << 15)
+    monkeypatch.setattr(waveform, "BLOCK", 10007)
+    monkeypatch.setattr(mapped, "BLOCK_BYTES", 1 << 12)
     monkeypatch.setattr(long, "PART", 70)
     monkeypatch.setattr(long, "BLOCK", 9000)
     extract(extractor, audio, tmp_path / "parts.h5", "mine")
@@ -75,10 +85,10 @@ def test_slices_of_a_long_wave(audio):
         np.testing.assert_array_equal(wave[part], whole[part])
 
 
-def test_praat_takes_half_an_hour_at_most(audio, monkeypatch):
+def test_praat_takes_half_an_hour_at_most(audio, tmp_path, monkeypatch):
     monkeypatch.setattr(prosody, "PRAAT_SECONDS", 5)
     monkeypatch.setattr(computation, "LONG", 40000)
     extractor = prosody.Prosody(prosody.ProsodyParams(mode="compat"))
-    work = SimpleNamespace(extractor=extractor, audio=audio, batches={0: [0]})
+    work = SimpleNamespace(extractor=extractor, audio=audio, batches={0: [0]}, folder=tmp_path)
     with pytest.raises(UserError, match=r"^all: prosody: is 9 s long, and Praat, .*; set clip, or take mode clean$"):
         computation._results(work, 0, computation._waves(work, 0))

@@ -1,6 +1,6 @@
 """Static prosodic features: the 103 of DisVoice 0.1.10, with its quirks mended or reproduced."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -222,8 +222,8 @@ class Prosody(Extractor[ProsodyParams]):
         """In `compat`, as DisVoice has it."""
         return self.params.mode == "compat"
 
-    def extract_long(self, wave: Signal) -> Streams:
-        """One row of features and one of flags for a long utterance.
+    def extract_long(self, wave: Signal) -> Iterator[Streams]:
+        """Yield one row of features and one of flags for a long utterance.
 
         Raises:
             UserError: Praat, which takes it whole, would need too much memory.
@@ -232,14 +232,15 @@ class Prosody(Extractor[ProsodyParams]):
         analysis = Analysis(params.sample_rate, params.f0_floor, params.ceiling, STEP)
         if params.mode == "clean" and analysis.possible:
             values, valid = long_prosody(wave, params.sample_rate, f0_track(wave, analysis), params.rules)
-            return {"values": values[np.newaxis], "valid": valid[np.newaxis].astype(np.uint8)}
+            yield {"values": values[np.newaxis], "valid": valid[np.newaxis].astype(np.uint8)}
+            return
         seconds = len(wave) / params.sample_rate
         if seconds > PRAAT_SECONDS:
             raise UserError(
                 f"prosody: is {seconds:.0f} s long, and Praat, which computes F0 in mode compat and for unusual ranges "
                 f"of F0, takes {PRAAT_SECONDS} s at most; set clip, or take mode clean"
             )
-        return self.extract([wave[: len(wave)]])[0]
+        yield from super().extract_long(wave)
 
     def extract(self, waves: Sequence[Wave]) -> list[Streams]:
         """One row of features and one of flags for each utterance."""

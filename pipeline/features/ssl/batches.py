@@ -9,7 +9,7 @@ wav2vec 2.0-like models, over the whole recording; convolutions and position emb
 layer 0 is that of the whole. Whisper, which never sees more than 30 s, takes each window's log-Mel by itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -148,32 +148,38 @@ def passes(costs: Sequence[int], budget: int, slack: int) -> list[list[int]]:
     return found
 
 
-def encode(
-    encoder: Encoder,
-    waves: Sequence[Signal],
-    layers: Sequence[int],
-    keep: Keep,
-    *,
-    size: int,
-    context: int,
-    budget: int,
-    slack: int,
-    device: str,
-    compute: Compute,
-) -> list[dict[int, Rows]]:
-    """What `keep` keeps of the hidden states of a ragged batch of utterances, in the order given.
+@dataclass(frozen=True)
+class Settings:
+    """How utterances are cut and computed.
 
-    Args:
-        encoder: the model, on `device`.
-        waves: (samples,) each, 1 at least.
-        layers: of the model.
-        keep: what to do with the frames of each layer.
+    Attributes:
         size: longest window (samples).
         context: see `cut` (samples).
         budget: see `passes` (samples).
         slack: see `passes` (samples).
-        device: torch device.
+        device: torch device, on which the model is.
         compute: number format of convolutions and products.
+    """
+
+    size: int
+    context: int
+    budget: int
+    slack: int
+    device: str
+    compute: Compute
+
+
+def encode(
+    encoder: Encoder, waves: Sequence[Signal], layers: Sequence[int], keep: Keep, settings: Settings
+) -> list[dict[int, Rows]]:
+    """What `keep` keeps of the hidden states of a ragged batch of utterances, in the order given.
+
+    Args:
+        encoder: the model.
+        waves: (samples,) each, 1 at least.
+        layers: of the model.
+        keep: what to do with the frames of each layer.
+        settings: how they are cut and computed.
 
     Returns:
         For each utterance, layer -> (rows, dims) as `keep` makes them.
@@ -181,43 +187,72 @@ def encode(
     Raises:
         UserError: a window does not fit in the device's memory, or the states not in the stored number format.
     """
-    windows, pieces = [], []
-    for wave in map(encoder.prepare, waves):
-        whole = encoder.measure(wave)
-        windows.append(cut(len(wave), size, context, encoder.hop, encoder.frames))
-        pieces += [(wave, whole, window) for window in windows[-1]]
-
-    def piece(i: int) -> Piece:
-        wave, whole, window = pieces[i]
-        return Piece(wave[window.start : window.stop], whole)
-
-    def samples(i: int) -> int:
-        return pieces[i][-1].stop - pieces[i][-1].start
-
-    def run(chosen: Sequence[int]) -> list[dict[int, Any]]:
-        with lower_format(_said(compute)), _format(compute, device):
-            states, _ = encoder.states([piece(i) for i in chosen], layers)
-        kept = [pieces[i][-1] for i in chosen]
-        counts = [window.last - window.first for window in kept]
-        found: list[dict[int, Any]] = [{} for _ in chosen]
-        for layer in layers:
-            real = [state[window.first : window.last] for window, state in zip(kept, states[layer], strict=True)]
-            for one, part in zip(found, keep.parts(torch.cat(real), counts), strict=True):
-                one[layer] = part
-        return found
-
+    windows = [_windows(encoder, wave, settings) for wave in waves]
+    pieces = [piece for mine in windows for piece in mine]
     parts: list[dict[int, Any]] = [{}] * len(pieces)
     with parametrize.cached():  # the positional convolution's weight norm is computed once
-        for chosen in passes([encoder.cost(samples(i)) for i in range(len(pieces))], budget, slack):
-            found = within_memory(run, chosen, samples)
-            for i, part in zip(chosen, found, strict=True):
-                parts[i] = part
+        for i, part in _parts(encoder, pieces, layers, keep, settings):
+            parts[i] = part
     rows, begin = [], 0
-    for found in windows:
-        mine = parts[begin : begin + len(found)]
-        begin += len(found)
-        rows.append({layer: keep.join([part[layer] for part in mine]) for layer in layers})
+    for mine in windows:
+        some = parts[begin : begin + len(mine)]
+        begin += len(mine)
+        rows.append({layer: keep.join([part[layer] for part in some]) for layer in layers})
     return rows
+
+
+def encode_long(
+    encoder: Encoder, wave: Signal, layers: Sequence[int], keep: Keep, settings: Settings
+) -> Iterator[dict[int, Rows]]:
+    """What `keep` makes of each window of a long utterance, in order, as the last is the shortest; see `encode`."""
+    pieces = _windows(encoder, wave, settings)
+    for _, part in _parts(encoder, pieces, layers, keep, settings):
+        yield {layer: keep.join([rows]) for layer, rows in part.items()}
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A window of an utterance that is prepared, and what was measured of the whole."""
+
+    wave: Signal
+    whole: Any
+    window: Window
+
+    def __len__(self) -> int:
+        return self.window.stop - self.window.start
+
+    def read(self) -> Piece:
+        """Its samples."""
+        return Piece(self.wave[self.window.start : self.window.stop], self.whole)
+
+
+def _windows(encoder: Encoder, wave: Signal, settings: Settings) -> list[_Piece]:
+    """The windows of an utterance."""
+    prepared = encoder.prepare(wave)
+    whole = encoder.measure(prepared)
+    windows = cut(len(prepared), settings.size, settings.context, encoder.hop, encoder.frames)
+    return [_Piece(prepared, whole, window) for window in windows]
+
+
+def _parts(
+    encoder: Encoder, pieces: Sequence[_Piece], layers: Sequence[int], keep: Keep, settings: Settings
+) -> Iterator[tuple[int, dict[int, Any]]]:
+    """Layer -> what `keep` keeps of a piece, and the piece's number, the longest first; see `encode`."""
+
+    def run(chosen: Sequence[int]) -> list[dict[int, Any]]:
+        with lower_format(_said(settings.compute)), _format(settings.compute, settings.device):
+            states, _ = encoder.states([pieces[i].read() for i in chosen], layers)
+        kept = [pieces[i].window for i in chosen]
+        counts = [window.last - window.first for window in kept]
+        parts: list[dict[int, Any]] = [{} for _ in chosen]
+        for layer in layers:
+            real = [state[window.first : window.last] for window, state in zip(kept, states[layer], strict=True)]
+            for one, part in zip(parts, keep.parts(torch.cat(real), counts), strict=True):
+                one[layer] = part
+        return parts
+
+    for chosen in passes([encoder.cost(len(piece)) for piece in pieces], settings.budget, settings.slack):
+        yield from zip(chosen, within_memory(run, chosen, lambda i: len(pieces[i])), strict=True)
 
 
 def within_memory(

@@ -1,6 +1,6 @@
 """Hidden states of a pretrained speech encoder (wav2vec 2.0, HuBERT, WavLM, Whisper, ...), layer by layer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -16,8 +16,8 @@ from pipeline.features.ssl.streams import TINY, stream_name
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from pipeline.features.ssl.batches import Encoder
-    from pipeline.features.ssl.pooling import Keep
+    from pipeline.features.ssl.batches import Encoder, Settings
+    from pipeline.features.ssl.pooling import Keep, Rows
 
 CPU_PASS = (30.0, 0.3)
 """On the CPU: audio in a forward pass, padding included, and how much padding each utterance may have (s).
@@ -172,9 +172,22 @@ class SSL(Extractor[SSLParams]):
         """How many rows an utterance of `samples` samples has."""
         return 1 if self._pooled else self.encoder.frames(samples)
 
-    def extract_long(self, wave: Signal) -> Streams:
-        """As `extract`: a long utterance is cut into windows, and each is read when it is computed."""
-        return self.extract([wave])[0]
+    def extract_long(self, wave: Signal) -> Iterator[Streams]:
+        """As `extract`: a long utterance is cut into windows, and each is read when it is computed, and given then."""
+        import torch
+
+        from pipeline.features.ssl.batches import encode_long
+
+        if self._pooled:
+            yield self.extract([wave])[0]
+            return
+        windows = encode_long(self.encoder, wave, self._layers, self._keep(), self._settings())
+        while True:
+            with torch.inference_mode(), self._exact():  # never while others have their turn
+                rows = next(windows, None)
+            if rows is None:
+                return
+            yield self._named(rows)
 
     def extract(self, waves: Sequence[Signal]) -> list[Streams]:
         """Hidden states of a ragged batch of waveforms (samples,) at 16 kHz, in the order given.
@@ -187,25 +200,29 @@ class SSL(Extractor[SSLParams]):
         """
         import torch
 
-        from pipeline.features.ssl.batches import CONTEXT, encode
+        from pipeline.features.ssl.batches import encode
         from pipeline.features.ssl.wav2vec import check_samples
 
         check_samples(waves)
-        budget, slack = self._pass()
         with torch.inference_mode(), self._exact():
-            rows = encode(
-                self.encoder,
-                waves,
-                self._layers,
-                self._keep(),
-                size=self._samples(self.params.chunk_seconds),
-                context=self._samples(CONTEXT),
-                budget=self._samples(budget),
-                slack=self._samples(slack),
-                device=self.device,
-                compute=self.params.compute,
-            )
-        return [{stream: row[layer] for stream, layer in self._streams.items()} for row in rows]
+            rows = encode(self.encoder, waves, self._layers, self._keep(), self._settings())
+        return [self._named(row) for row in rows]
+
+    def _settings(self) -> "Settings":
+        from pipeline.features.ssl.batches import CONTEXT, Settings
+
+        budget, slack = self._pass()
+        return Settings(
+            size=self._samples(self.params.chunk_seconds),
+            context=self._samples(CONTEXT),
+            budget=self._samples(budget),
+            slack=self._samples(slack),
+            device=self.device,
+            compute=self.params.compute,
+        )
+
+    def _named(self, rows: "Mapping[int, Rows]") -> Streams:
+        return {stream: rows[layer] for stream, layer in self._streams.items()}
 
     @property
     def _layers(self) -> tuple[int, ...]:
