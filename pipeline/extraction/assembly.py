@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
 from pipeline.extraction.plan import Plan
 from pipeline.storage.atomic_writer import AtomicWriter
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
 from pipeline.storage.header import Outline
-from pipeline.storage.journal import Journal
+from pipeline.storage.journal import Journal, Piece
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,15 @@ class Assembly(AtomicWriter):
             yield from ((self._previous, i, self._rows[name]) for name, i in known.items() if name in self._rows)
 
     def _put(self, writer: FeatureWriter, number: int) -> None:
-        piece = self._journal.load(number)
+        try:
+            self._put_piece(writer, number, self._journal.load(number))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # it was checked when it was computed
+            raise UserError(
+                f"{self._journal.folder.parent}: holds pieces of something else ({' '.join(str(error).split())}); "
+                "delete it and run again"
+            ) from error
+
+    def _put_piece(self, writer: FeatureWriter, number: int, piece: Piece) -> None:
         bounds = np.concatenate([[0], np.cumsum(piece["frames"])]).tolist()
         for first, count, row in self._runs(self._plan[number]):
             for stream in self._outline.dims:

@@ -6,7 +6,7 @@ the number of workers nor on interruptions. Workers keep each finished batch in 
 `assembly.py` makes the file of them, which has its final name when it is whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,8 @@ def extract(
     """
     digests = _digests(extractor, audio, worker_count(workplace.workers))
     names = [digest.tobytes().hex() for digest in digests]
-    previous, damaged = _previous(out, extractor)
+    lengths = _lengths(extractor, audio)
+    previous, damaged = _previous(out, extractor, {} if lengths is None else dict(zip(names, lengths, strict=True)))
     known = {digest.tobytes().hex() for digest in previous.digests} if previous else set()
     first = {name: i for i, name in reversed(list(enumerate(names))) if name not in known}
 
@@ -84,7 +85,7 @@ def extract(
         _header(extractor, audio, corpus), audio.keys, digests, extractor.dims, extractor.dtypes, compression
     )
     with (
-        Assembly(out, outline, _lengths(extractor, audio), Sources(previous, plan, journal)) as assembly,
+        Assembly(out, outline, lengths, Sources(previous, plan, journal)) as assembly,
         Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress,
     ):
         for number in journal.resumed:
@@ -154,8 +155,13 @@ def _lengths(extractor: Extractor[Any], audio: FeatureFile) -> NDArray[np.int64]
     return None if None in lengths else np.array(lengths, np.int64)
 
 
-def _previous(out: Path, extractor: Extractor[Any]) -> tuple[FeatureFile | None, bool]:
+def _previous(out: Path, extractor: Extractor[Any], lengths: Mapping[str, np.int64]) -> tuple[FeatureFile | None, bool]:
     """The previous output, when its rows can serve: whole, and with the same streams; and whether it is damaged.
+
+    Args:
+        out: where it is.
+        extractor: what is to be computed.
+        lengths: digest (hex) -> frames, as far as they are known.
 
     Raises:
         UserError: it cannot be read now, though it may be whole.
@@ -166,6 +172,9 @@ def _previous(out: Path, extractor: Extractor[Any]) -> tuple[FeatureFile | None,
         file = FeatureFile(out)
         file.verify()
     except DamagedError:
+        return None, True
+    held = zip((digest.tobytes().hex() for digest in file.digests), file.lengths, strict=True)
+    if any(lengths.get(name, frames) != frames for name, frames in held):
         return None, True
     streams = file.streams.items()
     fits = {name: values.shape[1] for name, values in streams} == extractor.dims

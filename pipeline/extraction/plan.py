@@ -23,15 +23,26 @@ def make_plan(
     (returned by number: there -> here) come first, and the rest is planned anew.
     """
     text, finished = left_plan(out)
-    left: Plan = json.loads(text) if text else []
+    left = _read(text)
     if {name for batch in left for name in batch} == first.keys():
         return left, {}
-    useful = [number for number in sorted(finished) if all(name in first for name in left[number])]
+    known = [number for number in sorted(finished) if number < len(left)]
+    useful = [number for number in known if all(name in first for name in left[number])]
     plan = [left[number] for number in useful]
     planned = {name for batch in plan for name in batch}
     names = {i: name for name, i in first.items() if name not in planned}
     plan += [[names[i] for i in batch] for batch in _cut(extractor, audio, names)]
     return plan, {number: position for position, number in enumerate(useful)}
+
+
+def _read(text: str) -> Plan:
+    """A plan that was kept; an empty one of what is none."""
+    try:
+        plan = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return []
+    whole = isinstance(plan, list) and all(isinstance(batch, list) for batch in plan)
+    return plan if whole and all(isinstance(name, str) for batch in plan for name in batch) else []
 
 
 def _cut(extractor: Extractor[Any], audio: FeatureFile, rows: Iterable[int]) -> list[list[int]]:

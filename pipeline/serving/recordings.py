@@ -13,6 +13,7 @@ from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError
 from pipeline.extraction.recipe import audio_beside
 from pipeline.storage.feature_file import may_be_replaced
+from pipeline.storage.journal import check_journal
 
 LIST = ".jsonl"
 """suffix of a manifest"""
@@ -128,11 +129,13 @@ def check_output(out: Path, recordings: dict[str, Path]) -> None:
     """Refuse a place that the work would be lost on, or a file that is another's; nothing is left there.
 
     Raises:
-        UserError: `out` is a folder, a recording or no feature file, or its folder cannot be made or written.
+        UserError: `out` is a folder, a recording or no feature file, or its folder cannot be made or written; or what
+            would lie beside it is somebody else's.
     """
     audio = audio_beside(out)
     _check_replaceable(out, out, "exists, and is not a feature file; give another name, or delete it")
     _check_replaceable(out, audio, f"{audio}, where its audio goes, exists and is not audio; give another name")
+    check_journal(out)
     paths.check_writable("--out", out, recordings.values(), example="features.h5")
     paths.check_writable("--out", audio, recordings.values())
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path, renamed_path
+from pipeline.errors import UserError
 from pipeline.storage.mapped import blocks, is_large
 
 Piece = Mapping[str, NDArray[Any]]
@@ -96,6 +97,24 @@ def left_plan(out: Path) -> tuple[str, set[int]]:
     return max(plans.items(), key=lambda plan: len(plan[1]), default=("", set()))
 
 
+def check_journal(out: Path) -> None:
+    """Refuse a folder for the pieces that is somebody else's, as all in it would be removed.
+
+    Raises:
+        UserError: it is no folder, a link, or has something in it that no journal has.
+    """
+    root = _root(out)
+    if root.is_symlink() or (root.exists() and not root.is_dir()) or not all(map(_is_own, root.rglob("*"))):
+        raise UserError(f"{root}: where pieces wait, is no folder of this program; give another output, or delete it")
+
+
+def _is_own(path: Path) -> bool:
+    """Whether what is in a journal's folder is of a journal, or what systems leave in any folder."""
+    return not path.is_symlink() and (
+        path.is_dir() or path.name.startswith(".") or path.suffix == SUFFIX or path.name == PLAN
+    )
+
+
 class Journal:
     """The pieces of one plan.
 
@@ -107,9 +126,13 @@ class Journal:
     Attributes:
         folder: where the pieces are.
         resumed: numbers of the pieces that were there, whole, when the journal was opened.
+
+    Raises:
+        UserError: its folder is somebody else's.
     """
 
     def __init__(self, out: Path, plan: str, adopted: Mapping[int, int] | None = None) -> None:
+        check_journal(out)
         self._root = _root(out)
         self.folder = self._root / _name(plan.encode())
         for left in [*out.parent.glob(f".{escape(out.name)}.*.tmp"), *self.folder.glob(".*.tmp")]:

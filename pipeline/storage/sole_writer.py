@@ -15,6 +15,8 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
+from pipeline.errors import UserError
+
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 """what a file system without locks answers"""
 POLL_SECONDS = 0.1
@@ -22,9 +24,15 @@ POLL_SECONDS = 0.1
 
 @contextmanager
 def sole_writer(out: Path) -> Iterator[None]:
-    """Let no other process make `out` until the block ends; wait, with a line on standard error, for one that does."""
+    """Let no other process make `out` until the block ends; wait, with a line on standard error, for one that does.
+
+    Raises:
+        UserError: something else is in the place of the lock.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     path = out.with_name(f".{out.name}.lock")
+    if path.is_symlink() or path.is_dir():
+        raise UserError(f"{path}: where the lock of {out.name} goes, is a link or a folder; delete it")
     try:
         lock = _acquired(FileLock(path, fallback_to_soft=False), out)
     except OSError as error:
