@@ -32,8 +32,8 @@ from pipeline.systems import CURVE
 
 COLUMNS = ("fold", "part", "key", "emotion", "speaker")
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""how a cell begins that a spreadsheet computes"""
+FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""how a cell begins that a spreadsheet computes (OWASP, "CSV Injection"), full-width forms too"""
 
 
 LAYER_COLUMNS = ("fold", "layer", "chosen", "key")
