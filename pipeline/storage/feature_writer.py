@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
 from pipeline.storage.atomic_writer import AtomicWriter
-from pipeline.storage.header import SCHEMA, Header, Outline, checksum
+from pipeline.storage.header import SCHEMA, UTTERANCES, Header, Outline, checksum
 from pipeline.storage.identity import canonical_json
 from pipeline.storage.mapped import blocks, is_large
 
@@ -31,9 +31,14 @@ class FeatureWriter(AtomicWriter):
 
     Attributes:
         offsets: (N + 1,) int64, row boundaries.
+
+    Raises:
+        UserError: there are more utterances than are read, or a key is another when read.
     """
 
     def __init__(self, path: Path, outline: Outline, lengths: NDArray[np.int64]) -> None:
+        if len(outline.keys) > UTTERANCES:
+            raise UserError(f"{path}: {len(outline.keys)} utterances, and {UTTERANCES} are the most; split the corpus")
         self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         self._path = path
         self._outline = outline

@@ -17,6 +17,8 @@ from pipeline.storage.mapped import blocks
 
 SCHEMA = "ser-features/1"
 INDEX = ("key", "digest", "offsets")
+UTTERANCES = 1_000_000
+"""of a file, at most; the largest corpora of emotional speech have 300 000"""
 PRETRAINED_PARAMETERS = "model_parameters"
 """note: parameters of the pretrained model that made the features, as far as it is run"""
 PRETRAINED_OPERATIONS = "model_operations"

@@ -7,14 +7,16 @@ and shape are looked at first, against the size of the file. What is not plain i
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5l, h5o, h5s, h5t, h5z
+from h5py import h5, h5a, h5d, h5l, h5o, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 ATTRIBUTES = 1000
@@ -26,8 +28,10 @@ DATASETS = 1000
 INDEX_BYTES = 1 << 28
 """of keys, digests or offsets, which are read into memory, at most"""
 UNPACKED_BYTES = 1 << 27
-PACKED_BY = 50
-"""a stream that unpacks to more than `UNPACKED_BYTES` was not packed by a larger factor; speech packs to a half"""
+PACKED_BY = 20
+"""streams that unpack to more than `UNPACKED_BYTES` were not packed by a larger factor; speech packs to a half"""
+CHUNK_BYTES = 8
+"""of a packed chunk, at least: no filter makes less of 1024 frames"""
 HOLES_BYTES = 1 << 30
 """a larger file has its bytes on the disk, or nearly all of it is a hole, which would be read for hours"""
 LZF = h5z.FILTER_LZF
@@ -84,7 +88,7 @@ class PlainDataset:
         name: its link's.
         id: HDF5's handle.
         path: the file.
-        shape: as it says; `checked_size` holds it against the file.
+        shape: as it says; `ranges` holds it against the file.
         filter: h5z.FILTER_DEFLATE or `LZF`; None where values lie as they are.
     """
 
@@ -104,6 +108,26 @@ class PlainDataset:
     def nbytes(self) -> int:
         """Of the values, unpacked."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+    @cached_property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Where its bytes begin and stop in the file.
+
+        Raises:
+            ValueError: they are not all there.
+        """
+        if self.filter is not None:
+            return [(chunk.byte_offset, chunk.byte_offset + chunk.size) for chunk in self._chunks]
+        if not self.nbytes:
+            return []
+        offset = self.id.get_offset()
+        if offset is None or self.id.get_storage_size() != self.nbytes or offset + self.nbytes > self._file_size:
+            raise ValueError("it is cut short")
+        return [(offset, offset + self.nbytes)]
+
+    @property
+    def _file_size(self) -> int:
+        return self.path.stat().st_size
 
     def index(self) -> NDArray[Any]:
         """The values, in memory.
@@ -129,44 +153,85 @@ class PlainDataset:
         Raises:
             ValueError: they are not in the file.
         """
-        if not self.nbytes:
+        if not self.ranges:
             return np.empty(self.shape, self.dtype)
-        offset, size = self.id.get_offset(), self.path.stat().st_size
-        if offset is None or self.id.get_storage_size() != self.nbytes or offset + self.nbytes > size:
-            raise ValueError("it is cut short")
-        return np.memmap(self.path, self.dtype, "r", offset, self.shape)
+        return np.memmap(self.path, self.dtype, "r", self.ranges[0][0], self.shape)
 
     def _unpacked(self) -> NDArray[Any]:
-        """All chunks; of gzip's, none unpacks to more than a chunk's bytes, whatever is in it."""
-        chunks = self._chunks()
-        stored = sum(chunk.size for chunk in chunks)
-        if self.nbytes > max(UNPACKED_BYTES, PACKED_BY * stored):
-            raise ValueError(f"{self.name} would unpack from {stored} to {self.nbytes} bytes")
+        """All chunks; none unpacks to more or less than a chunk's bytes, whatever is in it."""
         if self.filter == LZF:
+            self._check_lzf()
             return np.asarray(h5py.Dataset(self.id)[()])
         values = np.empty(self.shape, self.dtype)
-        frames, dims = self.id.get_create_plist().get_chunk()
-        for chunk in chunks:
+        frames, dims = self._chunk
+        for chunk in self._chunks:
             part = values[chunk.chunk_offset[0] : chunk.chunk_offset[0] + frames]
             mask, packed = self.id.read_direct_chunk(chunk.chunk_offset)
-            whole = packed if mask else _inflated(packed, frames * dims * self.dtype.itemsize)
+            whole = packed if mask else _inflated(packed, self._chunk_bytes)
             part[:] = np.frombuffer(whole, self.dtype).reshape(frames, dims)[: len(part)]
         return values
 
+    def _check_lzf(self) -> None:
+        """Refuse chunks that h5py's filter would not fill: the rest would be what memory holds there by chance."""
+        settings = self.id.get_create_plist().get_filter(0)[2]
+        if settings[2:] != (self._chunk_bytes,):  # what the filter takes memory for
+            raise ValueError(f"{self.name} is packed for chunks of another size")
+        for chunk in self._chunks:
+            mask, packed = self.id.read_direct_chunk(chunk.chunk_offset)
+            if (len(packed) if mask else _lzf_size(packed)) != self._chunk_bytes:
+                raise ValueError(f"a chunk unpacks to other than {self._chunk_bytes} bytes")
+
+    @property
+    def _chunk(self) -> tuple[int, ...]:
+        """Frames and dims of a chunk."""
+        cut: tuple[int, ...] = self.id.get_create_plist().get_chunk()
+        return cut
+
+    @property
+    def _chunk_bytes(self) -> int:
+        return math.prod(self._chunk) * self.dtype.itemsize
+
+    @cached_property
     def _chunks(self) -> list[Any]:
         """Where the chunks lie: each in the file, each whole in the one way that they are cut."""
-        frames, dims = self.id.get_create_plist().get_chunk()
-        size, most = self.path.stat().st_size, frames * dims * self.dtype.itemsize
-        chunks: list[Any] = []
+        frames, dims = self._chunk
         if dims != self.shape[1] or frames > self.shape[0]:
             raise ValueError(f"{self.name} is cut into other chunks than a feature file is")
-        self.id.chunk_iter(chunks.append)
-        starts = sorted(chunk.chunk_offset for chunk in chunks)
-        if starts != [(start, 0) for start in range(0, self.shape[0], frames)]:
+        count, size, most = -(-self.shape[0] // frames), self._file_size, self._chunk_bytes
+        if count * CHUNK_BYTES > size:
+            raise ValueError("it is cut short")
+        chunks: list[Any] = []
+        # Entries of a tree whose branches are shared are without end; what is returned, if not None, ends them.
+        self.id.chunk_iter(lambda chunk: chunks.append(chunk) if len(chunks) <= count else True)
+        if len(chunks) != count or {chunk.chunk_offset for chunk in chunks} != {(i * frames, 0) for i in range(count)}:
             raise ValueError("it is cut short")
         if any(chunk.size > most + most // 16 + 64 or chunk.byte_offset + chunk.size > size for chunk in chunks):
             raise ValueError(f"{self.name} has a chunk that is larger than it can be")
         return chunks
+
+
+def check_apart(datasets: Iterable[PlainDataset]) -> None:
+    """Refuse bytes of the file that stand for several values, as of a few bytes any number of streams could be made.
+
+    Raises:
+        ValueError: two datasets, or two chunks, share bytes, or some are not all there.
+    """
+    ranges = sorted(piece for dataset in datasets for piece in dataset.ranges)
+    if any(start < stop for (_, stop), (start, _) in pairwise(ranges)):
+        raise ValueError("two of its streams or chunks share the same bytes")
+
+
+def check_packed(streams: Sequence[PlainDataset]) -> None:
+    """Hold what packed streams unpack to, all together, against what they are packed in.
+
+    Raises:
+        ValueError: it is more than packing gives.
+    """
+    packed = [stream for stream in streams if stream.filter is not None]
+    stored = sum(stop - start for stream in packed for start, stop in stream.ranges)
+    whole = sum(stream.nbytes for stream in packed)
+    if whole > max(UNPACKED_BYTES, PACKED_BY * stored):
+        raise ValueError(f"{packed[0].name} and the others would unpack from {stored} to {whole} bytes")
 
 
 def _inflated(packed: bytes, size: int) -> bytes:
@@ -185,16 +250,39 @@ def _inflated(packed: bytes, size: int) -> bytes:
     return whole
 
 
+def _lzf_size(packed: bytes) -> int:
+    """Bytes that LZF packed: runs of 1 to 32, and repeats of 3 to 264, as the codes before them say.
+
+    Raises:
+        ValueError: it ends within a run.
+    """
+    place = size = 0
+    stop = len(packed)
+    while place < stop:
+        code = packed[place]
+        if code < 32:
+            place, size = place + code + 2, size + code + 1
+        elif code < 224:
+            place, size = place + 2, size + (code >> 5) + 2
+        else:
+            place, size = place + 3, size + (packed[place + 1] if place + 1 < stop else 0) + 9
+    if place != stop:
+        raise ValueError("a chunk cannot be unpacked (it is cut short)")
+    return size
+
+
 def datasets(file: h5py.File, path: Path) -> dict[str, PlainDataset]:
     """All that the root has, by name.
 
     Raises:
         ValueError: something is no plain dataset.
     """
-    if len(file.id) > DATASETS:
-        raise ValueError(f"it has {len(file.id)} datasets, and {DATASETS} are the most")
+    names: list[bytes] = []
+    file.id.links.iterate(lambda name: names.append(name) if len(names) <= DATASETS else True, order=h5.ITER_NATIVE)
+    if len(names) > DATASETS:
+        raise ValueError(f"it has more than {DATASETS} datasets")
     _check_holes(path)
-    return {found.name: found for found in _datasets(file, path)}
+    return {found.name: found for found in _datasets(file, sorted(names), path)}
 
 
 def _check_holes(path: Path) -> None:
@@ -204,8 +292,8 @@ def _check_holes(path: Path) -> None:
         raise ValueError(f"it says {status.st_size} bytes, and {512 * blocks} are on the disk")
 
 
-def _datasets(file: h5py.File, path: Path) -> Iterator[PlainDataset]:
-    for name in file.id:
+def _datasets(file: h5py.File, names: Iterable[bytes], path: Path) -> Iterator[PlainDataset]:
+    for name in names:
         shown = name.decode()
         if file.id.links.get_info(name).type != h5l.TYPE_HARD:
             raise ValueError(f"{shown} is a link, and none is followed")

@@ -113,6 +113,29 @@ def test_compressed_streams_can_be_read_too(path):
     np.testing.assert_array_equal(FeatureFile(path).streams["values"], values)
 
 
+@pytest.mark.parametrize("compression", ["gzip", "lzf"])
+@pytest.mark.parametrize("values", ["noise", "ramp", "zeros", "mixed"])
+def test_what_is_written_packed_is_read(tmp_path, compression, values):
+    frames = {
+        "noise": np.random.default_rng(0).standard_normal((3000, 5)),
+        "ramp": np.arange(15000.0).reshape(3000, 5) // 40,
+        "zeros": np.zeros((3000, 5)),
+        "mixed": np.arange(15000.0).reshape(3000, 5) % 7 * np.random.default_rng(0).integers(0, 2, (3000, 1)),
+    }[values].astype(np.float32)
+    outline = Outline(HEADER, ["a"], digests(1), {"values": 5}, {"values": np.dtype("f4")}, compression)
+    with FeatureWriter(tmp_path / "packed.h5", outline, np.array([3000])) as writer:
+        writer.put(0, "values", frames)
+    file = FeatureFile(tmp_path / "packed.h5")
+    np.testing.assert_array_equal(file.row(0), frames)
+    file.verify()
+
+
+def test_more_utterances_than_are_read_are_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.storage.feature_writer.UTTERANCES", 1)
+    with pytest.raises(UserError, match="2 utterances, and 1 are the most; split the corpus"):
+        write(tmp_path / "many.h5", keys=["a", "b"], lengths=[1, 1])
+
+
 def test_rows_are_read_only(path):
     with pytest.raises(ValueError, match="read-only"):
         FeatureFile(path).row(0)[0, 0] = 1
