@@ -4,6 +4,7 @@ libsndfile decodes no more samples than a header says. Where that can be too few
 a FLAC file it is hidden, and the frames of an MP3 file come through a pipe, all of which is decoded.
 """
 
+import mmap
 import os
 import re
 from collections.abc import Iterator
@@ -30,6 +31,12 @@ SPHERE_COUNT = re.compile(rb"^sample_count -i (\d+)$", re.MULTILINE)
 
 HEAD = 1024
 """bytes by which a file is recognised"""
+
+PIECE = 1 << 16
+"""bytes read at once"""
+
+MOST_CHUNKS = 10_000
+"""of a file"""
 
 SLACK = 64
 """bytes behind the audio that are no chunk, and may be there"""
@@ -63,11 +70,11 @@ class Source:
     """What libsndfile is to read.
 
     Attributes:
-        file: a path, a descriptor from which the audio comes, or a file to read.
+        file: a path or a file to read.
         promised: frames that the header promises; None where it promises none, or libsndfile knows of them.
     """
 
-    file: "str | int | _UnsizedFLAC"
+    file: "str | _UnsizedFLAC"
     promised: int | None = None
 
 
@@ -129,7 +136,7 @@ def _check_known(path: Path, head: bytes) -> None:
 
 
 @contextmanager
-def _mpeg_source(path: Path) -> Iterator[str | int]:
+def _mpeg_source(path: Path) -> Iterator[str]:
     """The file itself where libsndfile reads all of it, and else a pipe with the frames of audio in it."""
     stream = mpeg.scan(path)
     if stream.complaint:
@@ -169,16 +176,14 @@ class _UnsizedFLAC:
         return bytes(data)
 
 
-def _check_ogg(path: Path) -> None:
+def _check_ogg(path: Path, start: int = 0) -> None:
     """Walk over the pages of an Ogg file: one stream begins, and it ends."""
-    begun, ended, at = 0, False, 0
-    with path.open("rb") as file:
-        while (page := file.read(27))[:4] == b"OggS" and len(page) == 27:
-            sizes = file.read(page[26])
-            at += 27 + len(sizes) + sum(sizes)
+    begun, ended, at = 0, False, start
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        while (page := data[at : at + 27])[:4] == b"OggS" and len(page) == 27:
             begun += page[5] >> 1 & 1
-            ended = at <= path.stat().st_size and bool(page[5] & 4)
-            file.seek(at)
+            at += 27 + page[26] + sum(data[at + 27 : at + 27 + page[26]])
+            ended = at <= len(data) and bool(page[5] & 4)
     if begun > 1:
         raise UserError(f"{path}: holds {begun} streams, of which one can be read; split it into one file of each")
     if not ended:
@@ -190,9 +195,14 @@ def _check_chunks(path: Path, order: Literal["little", "big"]) -> None:
     size, at, audio = path.stat().st_size, 12, None
     with path.open("rb") as file:
         whole = int.from_bytes(file.read(8)[4:], order)
-        while at + 8 <= size:
+        for _ in range(MOST_CHUNKS):
+            if at + 8 > size:
+                return
             file.seek(at)
             name, length = file.read(4), int.from_bytes(file.read(4), order)
+            if audio is not None and name == bytes(4):
+                at = _zeros_end(file, at)
+                continue
             if audio is not None and not _is_chunk(name, length, size - at):
                 if size - at > SLACK and whole > 8:  # libsndfile mends a file that was never closed
                     raise UserError(
@@ -203,20 +213,31 @@ def _check_chunks(path: Path, order: Literal["little", "big"]) -> None:
             if name in (b"data", b"SSND"):
                 audio = length
             at += 8 + length + length % 2
+    raise UserError(f"{path}: has more than {MOST_CHUNKS} chunks; mend or remove the file")
+
+
+def _zeros_end(file: IO[bytes], at: int) -> int:
+    """Where zero bytes end that begin at a byte: recorders put them behind the audio, many millions at times."""
+    file.seek(at)
+    while piece := file.read(PIECE):
+        if rest := len(piece.lstrip(b"\0")):
+            return file.tell() - rest
+    return file.tell()
 
 
 def _is_chunk(name: bytes, length: int, left: int) -> bool:
     readable = all(32 <= byte < 127 for byte in name)
-    return name.startswith((b"TAG", b"ID3")) or name == bytes(4) or (readable and length + 8 <= left)
+    return name.startswith((b"TAG", b"ID3")) or (readable and length + 8 <= left)
 
 
 @contextmanager
-def _pipe(pieces: Iterator[bytes]) -> Iterator[int]:
+def _pipe(pieces: Iterator[bytes]) -> Iterator[str]:
+    """A pipe by its path: of a descriptor, libsndfile takes a file `._` in the working folder for the other fork."""
     reading, writing = os.pipe()
     feeder = Thread(target=_feed, args=(pieces, writing))
     feeder.start()
     try:
-        yield reading
+        yield f"/dev/fd/{reading}"
     finally:
         os.close(reading)
         feeder.join()

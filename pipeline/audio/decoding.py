@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audio.containers import check_log, source
+from pipeline.audio.quiet import QUIET
 from pipeline.errors import UserError
 from pipeline.paths import check_regular
 
@@ -59,6 +60,7 @@ class Recording:
         if self._path.is_dir():
             raise UserError(f"{self._path}: is a folder, not a recording; rename or remove it")
         with ExitStack() as self._stack:
+            self._stack.enter_context(QUIET)
             self._open()
             self._stack = self._stack.pop_all()
         return self

@@ -2,13 +2,15 @@
 
 libsndfile decodes as many samples as an Info or Xing frame says, or, without one, as many as a constant bit rate would
 give: a file of variable bit rate loses its end then, and of two files in one the second is not read. So the frames are
-counted here, and where the count differs the stream is decoded behind an Info frame with the right one.
+counted here, and where the count differs libsndfile gets them, without the Info frame, through a pipe.
 """
 
 import mmap
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +32,16 @@ TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")
 """what may stand between and behind frames, and is no audio"""
 
 SEARCHED = 1 << 16
-"""bytes in which the first frame, or the next one after a tag, is looked for"""
+"""bytes in which the first frame, or the next one after a tag, is looked for; libmpg123 looks in as many"""
+
+TRIED = 1 << 16
+"""places of a file, at most, that are tried when its frames are looked for: else a file of junk takes hours"""
+
+MOST_TAGS = 1000
+"""of a file"""
+
+SYNC = re.compile(rb"\xff[\xe2-\xff]")
+"""what each frame begins with"""
 
 PIECE = 1 << 16
 """bytes read at once"""
@@ -40,7 +51,6 @@ PIECE = 1 << 16
 class Frame:
     """A frame's header."""
 
-    start: int
     size: int
     """bytes"""
     samples: int
@@ -65,6 +75,7 @@ class Stream:
         described: how many frames describe the stream.
         cut: whether the last frame is not whole.
         damaged: where something that is no frame and no tag begins; None when there is no such place.
+        crowded: whether there are more than `MOST_TAGS` tags.
         changed: where the sampling rate or the number of channels changes.
     """
 
@@ -75,6 +86,7 @@ class Stream:
     described: int = 0
     cut: bool = False
     damaged: int | None = None
+    crowded: bool = False
     changed: int | None = None
 
     @property
@@ -82,6 +94,8 @@ class Stream:
         """What is wrong with the file; "" when nothing is."""
         if self.changed is not None:
             return f"changes its sampling rate or channels at byte {self.changed}; split it into one file of each"
+        if self.crowded:
+            return f"has more than {MOST_TAGS} tags between its frames; mend or remove the file"
         if self.damaged is not None:
             return f"is damaged at byte {self.damaged}, where no MPEG audio follows; mend or remove the file"
         if self.stated is not None and self.frames + 1 < self.stated:
@@ -98,14 +112,14 @@ class Stream:
         near = self.stated is not None and abs(self.frames - self.stated) <= 1
         return near and self.described == 1 and len(self.runs) == 1
 
-    def take(self, frame: Frame) -> None:
-        """Add a frame of audio."""
+    def take(self, at: int, frame: Frame) -> None:
+        """Add the frame of audio that begins at a byte."""
         self.frames += 1
         self.first = self.first or frame
         if (frame.rate, frame.channels) != (self.first.rate, self.first.channels) and self.changed is None:
-            self.changed = frame.start
-        start = self.runs.pop()[0] if self.runs and self.runs[-1][1] == frame.start else frame.start
-        self.runs.append((start, frame.start + frame.size))
+            self.changed = at
+        start = self.runs.pop()[0] if self.runs and self.runs[-1][1] == at else at
+        self.runs.append((start, at + frame.size))
 
 
 def is_mpeg(head: bytes) -> bool:
@@ -116,7 +130,11 @@ def is_mpeg(head: bytes) -> bool:
 def id3_size(file: IO[bytes]) -> int:
     """Bytes of the ID3v2 tags that a file begins with."""
     at = 0
-    while (file.seek(at), head := file.read(10))[1][:3] == b"ID3" and len(head) == 10:
+    for _ in range(MOST_TAGS):
+        file.seek(at)
+        head = file.read(10)
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
         at += _tag_size(head)
     return at
 
@@ -139,7 +157,11 @@ def audio_bytes(path: Path, stream: Stream) -> Iterator[bytes]:
 
 def frame_at(data: bytes | mmap.mmap, at: int) -> Frame | None:
     """The frame that begins at a byte; None where none does."""
-    header = data[at : at + 4]
+    return _frame(data[at : at + 4])
+
+
+@lru_cache(4096)
+def _frame(header: bytes) -> Frame | None:
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return None
     version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
@@ -157,56 +179,92 @@ def frame_at(data: bytes | mmap.mmap, at: int) -> Frame | None:
         samples = 1152 if first_version or layer == 2 else 576
         size = samples // 8 * bitrate // rate + padding
     side = (17 if mono else 32) if first_version else (9 if mono else 17)
-    return Frame(at, size, samples, rate, 1 if mono else 2, layer, side + (0 if header[1] & 1 else 2))
+    return Frame(size, samples, rate, 1 if mono else 2, layer, side + (0 if header[1] & 1 else 2))
 
 
 def _scan(data: mmap.mmap) -> Stream:
-    stream, at = Stream(), 0
-    while at < len(data):
-        if len(head := data[at : at + 10]) == 10 and head[:3] == b"ID3":
-            at += _tag_size(head)
-            continue
+    stream, search, at, tags = Stream(), _Search(data), 0, 0
+    while at < len(data) and stream.damaged is None and stream.changed is None:
         frame = frame_at(data, at)
-        if frame and not stream.frames and not stream.described and not _is_followed(data, frame):
+        if frame and not stream.frames and not stream.described and not search.is_followed(at, frame):
             frame = None
         if frame is None or (stream.first and frame.layer != stream.first.layer):
-            following = _next(data, at, stream.first)
-            if following is None:
-                if len(data) - at > sum(stop - start for start, stop in stream.runs):
-                    stream.damaged = at if stream.frames else None
+            tags += 1
+            if tags > MOST_TAGS:
+                stream.crowded = True
                 break
-            if stream.first and not _is_tag(data, at, following) and stream.damaged is None:
-                stream.damaged = at
-            at = following
-            continue
-        if at + frame.size > len(data):
+            at = _behind(stream, search, at)
+        elif at + frame.size > len(data):
             stream.cut = True
             break
-        described, count = _description(data, frame)
-        stream.described += described
-        if not described:
-            stream.take(frame)
-        elif stream.stated is None:
-            stream.stated = count
-        at += frame.size
+        else:
+            _add(data, stream, at, frame)
+            at += frame.size
     return stream
 
 
-def _next(data: mmap.mmap, at: int, first: Frame | None) -> int | None:
-    """Where the next frame begins, which another one or the end follows; None when there is none."""
-    for start in range(at, min(len(data), at + SEARCHED)):
-        frame = frame_at(data, start)
-        if frame is None or (first and frame.layer != first.layer):
-            continue
-        if _is_followed(data, frame):
-            return start
-    return None
+def _add(data: mmap.mmap, stream: Stream, at: int, frame: Frame) -> None:
+    described, count = _description(data, at, frame)
+    stream.described += described
+    if not described:
+        stream.take(at, frame)
+    elif stream.stated is None:
+        stream.stated = count
 
 
-def _is_followed(data: mmap.mmap, frame: Frame) -> bool:
-    """Whether another frame or the end of the file follows, or the end cuts it: by chance few bytes look like one."""
-    end = frame.start + frame.size
-    return end >= len(data) or frame_at(data, end) is not None or data[end : end + 16].startswith(TAGS)
+def _behind(stream: Stream, search: "_Search", at: int) -> int:
+    """Where the audio goes on behind what is no frame; whether that is damage is noted."""
+    data = search.data
+    if len(head := data[at : at + 10]) == 10 and head[:3] == b"ID3":
+        return at + _tag_size(head)
+    start = zeros_end(data, at)
+    following = start if start == len(data) else search.next(start, stream.first)
+    if following is None:
+        if stream.frames and len(data) - at > sum(stop - start for start, stop in stream.runs):
+            stream.damaged = at
+        return len(data)
+    if stream.first and following < len(data) and not _is_tag(data, at, following):
+        stream.damaged = at
+    return following
+
+
+def zeros_end(data: bytes | mmap.mmap, at: int) -> int:
+    """Where zero bytes end, which may begin at a byte."""
+    while at < len(data):
+        piece = data[at : at + PIECE]
+        if rest := len(piece.lstrip(b"\0")):
+            return at + len(piece) - rest
+        at += len(piece)
+    return at
+
+
+class _Search:
+    """The search for frames in a file that is damaged or has tags; it ends after `TRIED` places.
+
+    Args:
+        data: the file.
+    """
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self.data = data
+        self._left = TRIED
+
+    def next(self, at: int, first: Frame | None) -> int | None:
+        """Where the next frame begins, which another one or the end follows; None when there is none."""
+        for match in SYNC.finditer(self.data, at, min(len(self.data), at + SEARCHED)):
+            if not self._left:
+                return None
+            self._left -= 1
+            frame = frame_at(self.data, match.start())
+            if frame and (not first or frame.layer == first.layer) and self.is_followed(match.start(), frame):
+                return match.start()
+        return None
+
+    def is_followed(self, at: int, frame: Frame) -> bool:
+        """Whether another frame or the end of the file follows, or the end cuts it: by chance few bytes look so."""
+        end = at + frame.size
+        following = self.data[end : end + 16]
+        return end >= len(self.data) or _frame(following[:4]) is not None or following.startswith(TAGS)
 
 
 def _is_tag(data: mmap.mmap, start: int, stop: int) -> bool:
@@ -219,12 +277,12 @@ def _tag_size(head: bytes) -> int:
     return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
-def _description(data: mmap.mmap, frame: Frame) -> tuple[bool, int | None]:
+def _description(data: mmap.mmap, start: int, frame: Frame) -> tuple[bool, int | None]:
     """Whether a frame only describes the stream, and how many frames it says there are."""
     if frame.layer != LAYER_3:
         return False, None
-    tag = frame.start + 4 + frame.side
+    tag = start + 4 + frame.side
     if data[tag : tag + 4] in (b"Xing", b"Info"):
         flags, count = struct.unpack(">II", data[tag + 4 : tag + 12])
         return True, count if flags & 1 else None
-    return data[frame.start + 36 : frame.start + 40] == b"VBRI", None
+    return data[start + 36 : start + 40] == b"VBRI", None

@@ -159,6 +159,19 @@ case("an MP3 of one frame that is cut", ": ", part("MP3", 0.02), "a.mp3")
 case("an MP3 with a hole", "is damaged at byte", lambda: put(encoded("MP3", speech(5)), 8000, bytes(4000)), "a.mp3")
 case("two MP3s of two rates in one", "changes its sampling rate", two("MP3", rate=24000), "a.mp3")
 case("two MP3s of one and two channels", "or channels at byte", two("MP3", samples=speech(channels=2)), "a.mp3")
+case(
+    "an MP3 of a million tags",
+    "more than 1000 tags",
+    lambda: b"ID3\x04\0\0\0\0\0\0" * 1_000_000 + encoded("MP3"),
+    "a.mp3",
+)
+case("a WAV of a million chunks", "than 10000 chunks", lambda: encoded("WAV") + b"LIST\0\0\0\0" * 1_000_000)
+case(
+    "an MP3 that is mostly junk",
+    ": ",
+    lambda: (encoded("MP3", speech(0.1)) + b"TAG" + b"\xff\xfb\x90\x44" * 15000) * 100,
+    "a.mp3",
+)
 for kind, suffix in (("AIFF", "aiff"), ("AU", "au"), ("CAF", "caf"), ("W64", "w64"), ("NIST", "sph")):
     case(f"{kind} that is cut", ": ", part(kind, 0.5), f"a.{suffix}")
 
