@@ -1,7 +1,8 @@
 """What the files of recordings say of their length, and what libsndfile is given to read of them.
 
 libsndfile decodes no more samples than a header says. Where that can be too few, it is not shown the header's count: of
-a FLAC file it is hidden, and the frames of an MP3 file come through a pipe, all of which is decoded.
+a FLAC file it is hidden, of a file that was never closed it is put right, and the frames of an MP3 file come through a
+pipe, all of which is decoded. A header that says less than there is, is refused (`chunks.py`).
 """
 
 import mmap
@@ -12,14 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import IO, Literal
+from typing import IO
 
-from pipeline.audio import mpeg
+from pipeline.audio import chunks, mpeg
 from pipeline.audio.suffixes import advice
 from pipeline.errors import UserError
-
-UNKNOWN_LENGTH = 0x7FFF0000
-"""bytes; a WAV header that was written to a pipe says this or more, and is right for every length"""
 
 CUT_SHORT = re.compile(r"^ *(?:data|SSND|BODY|Data Size|riff) *: (\d+) \(should be (\d+)\)$", re.MULTILINE)
 """in libsndfile's log of a file with fewer bytes of audio than its header says; its frame count hides it"""
@@ -32,22 +30,16 @@ SPHERE_COUNT = re.compile(rb"^sample_count -i (\d+)$", re.MULTILINE)
 HEAD = 1024
 """bytes by which a file is recognised"""
 
-PIECE = 1 << 16
-"""bytes read at once"""
-
-MOST_CHUNKS = 10_000
-"""of a file"""
-
-SLACK = 64
-"""bytes behind the audio that are no chunk, and may be there"""
-
 FLAC_FRAMES = slice(18, 26)
 """bytes of a FLAC file whose last 36 bits are the number of frames; 0 is for a length not known"""
 
-FLAC_COUNT = range(21, 26)
-"""bytes in which those bits are"""
-
 FLAC_MOST = (1 << 36) - 1
+
+MARKS = (*chunks.LAYOUTS, *chunks.AU, chunks.VOC, b"fLaC", b"OggS", b"riff", b"NIST_1A", b"2BIT")
+"""first bytes of files that are not MPEG audio, also behind an ID3 tag"""
+
+MPEG_SUFFIXES = (".mp2", ".mp3", ".mpga")
+"""by which libsndfile takes a file for MPEG audio"""
 
 LFS = b"version https://git-lfs.github.com/spec/"
 ANNEX = b"/annex/objects/"
@@ -56,6 +48,7 @@ FOREIGN = (
     (4, b"ftyp", "MPEG-4 audio"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media audio"),
     (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
+    (0, b"ADIF", "AAC audio"),
     (0, b"#!AMR", "AMR audio"),
     (0, b"MAC ", "Monkey's Audio"),
     (0, b"wvpk", "WavPack audio"),
@@ -63,6 +56,9 @@ FOREIGN = (
     (0, b"\x1f\x8b", "a gzip archive"),
 )
 """where a file has which bytes, and what it is then"""
+
+ADTS = (b"\xff\xf0", b"\xff\xf1", b"\xff\xf8", b"\xff\xf9")
+"""what a frame of AAC audio begins with, and none of MPEG audio layers I to III"""
 
 
 @dataclass(frozen=True)
@@ -74,40 +70,52 @@ class Source:
         promised: frames that the header promises; None where it promises none, or libsndfile knows of them.
     """
 
-    file: "str | _UnsizedFLAC"
+    file: "str | _Part"
     promised: int | None = None
 
 
 @contextmanager
 def source(path: Path) -> Iterator[Source]:
-    """Open what is to be read of a recording.
+    """Open what is to be read of a recording, which may stand behind ID3 tags.
 
     Raises:
         UserError: the file is no audio for a known reason, is damaged or cut short, or holds several streams.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        head = file.read(HEAD)
         start = mpeg.id3_size(file)
         file.seek(start)
-        first = file.read(HEAD)
-    _check_known(path, head)
-    promised = None
-    if mpeg.is_mpeg(first) or (start and first[:4] != b"fLaC"):
-        with _mpeg_source(path) as file:
-            yield Source(file)
-        return
-    if first[:4] == b"fLaC" and len(first) > FLAC_FRAMES.stop:
-        with path.open("rb") as file:
-            yield Source(_UnsizedFLAC(file, start), int.from_bytes(first[FLAC_FRAMES], "big") & FLAC_MOST or None)
-        return
+        head = file.read(HEAD)
+        if not start or head:
+            _check_known(path, head)
+        if not head.startswith(MARKS) and (start or mpeg.is_mpeg(head) or _is_mpeg_otherwise(path, file, head)):
+            with _mpeg_source(path) as frames:
+                yield Source(frames)
+            return
+        changes, promised = _header(path, start, head)
+        yield Source(_Part(file, start, changes) if start or changes else str(path), promised)
+
+
+def _header(path: Path, start: int, head: bytes) -> tuple[chunks.Changes, int | None]:
+    """What a header must say instead, and how many frames it promises."""
+    if head[:4] == b"fLaC" and len(head) > FLAC_FRAMES.stop:
+        unsized = {21: bytes([head[21] & 0xF0, 0, 0, 0, 0])}
+        return unsized, int.from_bytes(head[FLAC_FRAMES], "big") & FLAC_MOST or None
     if head[:4] == b"OggS":
-        _check_ogg(path)
-    elif head[:4] in (b"RIFF", b"RIFX", b"FORM"):
-        _check_chunks(path, "big" if head[:4] in (b"RIFX", b"FORM") else "little")
+        _check_ogg(path, start)
     elif head[:7] == b"NIST_1A" and (count := SPHERE_COUNT.search(head)):
-        promised = int(count[1])
-    yield Source(str(path), promised)
+        return {}, int(count[1])
+    elif head[:4] == b"2BIT":
+        return {}, int.from_bytes(head[26:30], "big")
+    return chunks.changes(path, start, head), None
+
+
+def _is_mpeg_otherwise(path: Path, file: IO[bytes], head: bytes) -> bool:
+    """Whether a file begins as MPEG audio behind zeros, or is taken for it by its name alone."""
+    if path.suffix.lower() in MPEG_SUFFIXES:
+        return True
+    file.seek(chunks.zeros_end(file, 0) if head[:1] == b"\0" else 0)
+    return mpeg.is_mpeg(file.read(4))
 
 
 def check_log(path: Path, log: str) -> None:
@@ -117,7 +125,7 @@ def check_log(path: Path, log: str) -> None:
         UserError: the file has less audio than its header says.
     """
     for match in CUT_SHORT.finditer(log):
-        if int(match[2]) < int(match[1]) < UNKNOWN_LENGTH:
+        if int(match[2]) < int(match[1]) < chunks.UNKNOWN_LENGTH:
             raise UserError(f"{path}: is cut short, its header says {match[1]} bytes of audio; mend or remove the file")
     if (fewer := FEWER_FRAMES.search(log)) and int(fewer[1]) < int(fewer[2]):
         raise UserError(f"{path}: is cut short, {fewer[1]} of {fewer[2]} samples are there; mend or remove the file")
@@ -130,7 +138,7 @@ def _check_known(path: Path, head: bytes) -> None:
         raise UserError(f"{path}: is a Git LFS pointer, not the recording; run `git lfs pull` in its repository")
     if len(head) < HEAD and ANNEX in head and head.lstrip(b"./").startswith((b"annex", b"git/annex")):
         raise UserError(f"{path}: is a git-annex pointer, not the recording; run `git annex get` in its repository")
-    for at, mark, what in FOREIGN:
+    for at, mark, what in (*FOREIGN, *((0, mark, "AAC audio") for mark in ADTS)):
         if head[at : at + len(mark)] == mark:
             raise UserError(f"{path}: is {what}, which cannot be read; {advice(path.suffix)}")
 
@@ -150,16 +158,17 @@ def _mpeg_source(path: Path) -> Iterator[str]:
         yield reading
 
 
-class _UnsizedFLAC:
-    """A FLAC file whose header does not say how many frames there are: libsndfile then decodes it to its end.
+class _Part:
+    """A file from a byte on, with other bytes in its header, for libsndfile to read.
 
     Args:
         file: the file.
-        start: where its audio begins, after an ID3 tag.
+        start: where the part begins.
+        changes: byte of the part -> what is read there.
     """
 
-    def __init__(self, file: IO[bytes], start: int) -> None:
-        self._file, self._start = file, start
+    def __init__(self, file: IO[bytes], start: int, changes: chunks.Changes) -> None:
+        self._file, self._start, self._changes = file, start, changes
         file.seek(start)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -171,12 +180,13 @@ class _UnsizedFLAC:
     def read(self, size: int) -> bytes:
         at = self.tell()
         data = bytearray(self._file.read(size))
-        for i in range(max(at, FLAC_COUNT.start), min(at + len(data), FLAC_COUNT.stop)):
-            data[i - at] &= 0xF0 if i == FLAC_COUNT.start else 0
+        for first, new in self._changes.items():
+            for i in range(max(at, first), min(at + len(data), first + len(new))):
+                data[i - at] = new[i - first]
         return bytes(data)
 
 
-def _check_ogg(path: Path, start: int = 0) -> None:
+def _check_ogg(path: Path, start: int) -> None:
     """Walk over the pages of an Ogg file: one stream begins, and it ends."""
     begun, ended, at = 0, False, start
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -188,46 +198,6 @@ def _check_ogg(path: Path, start: int = 0) -> None:
         raise UserError(f"{path}: holds {begun} streams, of which one can be read; split it into one file of each")
     if not ended:
         raise UserError(f"{path}: is cut short, its last page is missing; mend or remove the file")
-
-
-def _check_chunks(path: Path, order: Literal["little", "big"]) -> None:
-    """Walk over the chunks of a RIFF or AIFF file: what stands behind the audio are chunks, too."""
-    size, at, audio = path.stat().st_size, 12, None
-    with path.open("rb") as file:
-        whole = int.from_bytes(file.read(8)[4:], order)
-        for _ in range(MOST_CHUNKS):
-            if at + 8 > size:
-                return
-            file.seek(at)
-            name, length = file.read(4), int.from_bytes(file.read(4), order)
-            if audio is not None and name == bytes(4):
-                at = _zeros_end(file, at)
-                continue
-            if audio is not None and not _is_chunk(name, length, size - at):
-                if size - at > SLACK and whole > 8:  # libsndfile mends a file that was never closed
-                    raise UserError(
-                        f"{path}: holds more than the {audio} bytes of audio that its header says; "
-                        "mend or remove the file"
-                    )
-                return
-            if name in (b"data", b"SSND"):
-                audio = length
-            at += 8 + length + length % 2
-    raise UserError(f"{path}: has more than {MOST_CHUNKS} chunks; mend or remove the file")
-
-
-def _zeros_end(file: IO[bytes], at: int) -> int:
-    """Where zero bytes end that begin at a byte: recorders put them behind the audio, many millions at times."""
-    file.seek(at)
-    while piece := file.read(PIECE):
-        if rest := len(piece.lstrip(b"\0")):
-            return file.tell() - rest
-    return file.tell()
-
-
-def _is_chunk(name: bytes, length: int, left: int) -> bool:
-    readable = all(32 <= byte < 127 for byte in name)
-    return name.startswith((b"TAG", b"ID3")) or (readable and length + 8 <= left)
 
 
 @contextmanager

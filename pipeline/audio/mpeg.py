@@ -72,9 +72,12 @@ class Stream:
         frames: how many there are, without those that only describe the stream.
         first: the first one.
         stated: how many frames the first Info or Xing frame says; None without one.
+        stated_bytes: how many bytes it says they have; None where it does not.
+        info: bytes of that frame.
         described: how many frames describe the stream.
         cut: whether the last frame is not whole.
         damaged: where something that is no frame and no tag begins; None when there is no such place.
+        lead: bytes before the first frame that are no tag, which libmpg123 must skip.
         crowded: whether there are more than `MOST_TAGS` tags.
         changed: where the sampling rate or the number of channels changes.
     """
@@ -83,9 +86,12 @@ class Stream:
     frames: int = 0
     first: Frame | None = None
     stated: int | None = None
+    stated_bytes: int | None = None
+    info: int = 0
     described: int = 0
     cut: bool = False
     damaged: int | None = None
+    lead: int = 0
     crowded: bool = False
     changed: int | None = None
 
@@ -98,7 +104,7 @@ class Stream:
             return f"has more than {MOST_TAGS} tags between its frames; mend or remove the file"
         if self.damaged is not None:
             return f"is damaged at byte {self.damaged}, where no MPEG audio follows; mend or remove the file"
-        if self.stated is not None and self.frames + 1 < self.stated:
+        if self.stated is not None and self.frames < self.stated and not self._counts_info:
             return (
                 f"is cut short, {self.frames} of {self.stated} frames of MPEG audio are there; mend or remove the file"
             )
@@ -109,8 +115,14 @@ class Stream:
     @property
     def is_as_stated(self) -> bool:
         """Whether its own count of frames can be trusted."""
-        near = self.stated is not None and abs(self.frames - self.stated) <= 1
-        return near and self.described == 1 and len(self.runs) == 1
+        counted = self.frames == self.stated or self._counts_info
+        return counted and self.described == 1 and len(self.runs) == 1 and self.lead <= SEARCHED
+
+    @property
+    def _counts_info(self) -> bool:
+        """Whether the one frame more that is stated is the Info frame: by the count of bytes, none is missing."""
+        audio = sum(stop - start for start, stop in self.runs)
+        return self.stated == self.frames + 1 and self.stated_bytes in (audio, audio + self.info)
 
     def take(self, at: int, frame: Frame) -> None:
         """Add the frame of audio that begins at a byte."""
@@ -204,12 +216,12 @@ def _scan(data: mmap.mmap) -> Stream:
 
 
 def _add(data: mmap.mmap, stream: Stream, at: int, frame: Frame) -> None:
-    described, count = _description(data, at, frame)
+    described, count, size = _description(data, at, frame)
     stream.described += described
     if not described:
         stream.take(at, frame)
     elif stream.stated is None:
-        stream.stated = count
+        stream.stated, stream.stated_bytes, stream.info = count, size, frame.size
 
 
 def _behind(stream: Stream, search: "_Search", at: int) -> int:
@@ -223,6 +235,8 @@ def _behind(stream: Stream, search: "_Search", at: int) -> int:
         if stream.frames and len(data) - at > sum(stop - start for start, stop in stream.runs):
             stream.damaged = at
         return len(data)
+    if not stream.described and not stream.frames:
+        stream.lead += following - at
     if stream.first and following < len(data) and not _is_tag(data, at, following):
         stream.damaged = at
     return following
@@ -277,12 +291,12 @@ def _tag_size(head: bytes) -> int:
     return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
-def _description(data: mmap.mmap, start: int, frame: Frame) -> tuple[bool, int | None]:
-    """Whether a frame only describes the stream, and how many frames it says there are."""
+def _description(data: mmap.mmap, start: int, frame: Frame) -> tuple[bool, int | None, int | None]:
+    """Whether a frame only describes the stream, and how many frames and bytes it says there are."""
     if frame.layer != LAYER_3:
-        return False, None
+        return False, None, None
     tag = start + 4 + frame.side
-    if data[tag : tag + 4] in (b"Xing", b"Info"):
-        flags, count = struct.unpack(">II", data[tag + 4 : tag + 12])
-        return True, count if flags & 1 else None
-    return data[start + 36 : start + 40] == b"VBRI", None
+    if data[tag : tag + 4] in (b"Xing", b"Info") and tag + 16 <= len(data):
+        flags, count, size = struct.unpack(">III", data[tag + 4 : tag + 16])
+        return True, count if flags & 1 else None, size if flags & 3 == 3 else None
+    return data[start + 36 : start + 40] == b"VBRI", None, None
