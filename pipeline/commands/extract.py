@@ -72,7 +72,7 @@ def extract(
     def work(files: Mapping[str, Path]) -> Summary:
         return extract_recordings({out: feature}, files, inputs[0].resolve().stem, workplace, compression)[0]
 
-    summary, bad = recordings.without_bad(files, skip_bad, work)
+    summary, bad = recordings.without_bad(files, recordings.missing(inputs), skip_bad, work)
     click.echo(f"{out}: {summary}")
     end_without(bad)
 

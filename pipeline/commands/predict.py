@@ -58,7 +58,10 @@ def predict(
     backbones = Backbones(ssl_model, download, own)
     speakers = recordings.speakers(inputs)
     probabilities, bad = recordings.without_bad(
-        found, skip_bad, lambda files: predict(source, files, speakers, device, workers, backbones)
+        found,
+        recordings.missing(inputs),
+        skip_bad,
+        lambda files: predict(source, files, speakers, device, workers, backbones),
     )
     classes = source.leaves()[0].card.classes
     header = ["key", "emotion", *(f"p_{name}" for name in classes)]

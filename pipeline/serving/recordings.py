@@ -25,11 +25,11 @@ def find(inputs: Sequence[Path]) -> dict[str, Path]:
 
     A folder's recordings have their path relative to it without the suffix as key, a single file its stem, a
     manifest's (`.jsonl`) the manifest's keys. Recordings that differ in the suffix alone, as a.mp3 beside a.ogg, keep
-    it in their keys. A manifest's paths are relative to its folder, or, where its first file
-    is not there, to `corpora.DATASET.root` of the params.yaml in the working folder.
+    it in their keys. A manifest's paths are relative to its folder, or, where none of its files is
+    there, to `corpora.DATASET.root` of the params.yaml in the working folder; a file may be missing.
 
     Raises:
-        UserError: an input, or a file that a manifest names, does not exist or is no audio, or two have one key.
+        UserError: an input does not exist or is no audio, no file of a manifest can be there, or two have one key.
     """
     named = [(given, *pair) for given in inputs for pair in _expand(given)]
     suffixes: dict[str, set[str]] = {}
@@ -65,21 +65,31 @@ def _expand(given: Path) -> list[tuple[str, Path]]:
     return [(given.stem, given)]
 
 
+def missing(inputs: Sequence[Path]) -> dict[str, str]:
+    """What to say of each recording that a manifest names and that is not there: key -> the line."""
+    lines: dict[str, str] = {}
+    for given in inputs:
+        rows = manifest.read(given) if given.suffix == LIST else []
+        roots = _roots(given, rows)
+        for row in rows:
+            if not (roots[row.dataset] / row.wav).is_file():
+                folders = " nor in ".join(dict.fromkeys([str(given.parent), str(roots[row.dataset])]))
+                lines[row.key] = f"{given}: {row.wav} is not in {folders}; restore it, or take its row out"
+    return lines
+
+
 def _listed(given: Path) -> list[tuple[str, Path]]:
-    """A manifest's keys and files."""
+    """A manifest's keys and files, whether these are there or not."""
     rows = manifest.read(given)
-    if (given.parent / rows[0].wav).is_file():
-        roots = dict.fromkeys((row.dataset for row in rows), given.parent)
-    else:
-        roots = {row.dataset: _root(given, row) for row in {row.dataset: row for row in reversed(rows)}.values()}
-    missing: dict[str, str] = {}
-    for row in rows:
-        if not (roots[row.dataset] / row.wav).is_file():
-            folders = " nor in ".join(dict.fromkeys([str(given.parent), str(roots[row.dataset])]))
-            missing[row.key] = f"{given}: {row.wav} is not in {folders}; restore it, or take its row out"
-    if missing:
-        raise RecordingsError(missing)
+    roots = _roots(given, rows)
     return [(row.key, roots[row.dataset] / row.wav) for row in rows]
+
+
+def _roots(given: Path, rows: Sequence[manifest.Row]) -> dict[str, Path]:
+    """Dataset -> the folder that a manifest's paths are relative to."""
+    if any((given.parent / row.wav).is_file() for row in rows):
+        return dict.fromkeys((row.dataset for row in rows), given.parent)
+    return {row.dataset: _root(given, row) for row in {row.dataset: row for row in reversed(rows)}.values()}
 
 
 def _root(given: Path, row: manifest.Row) -> Path:
@@ -104,9 +114,12 @@ def speakers(inputs: Sequence[Path]) -> dict[str, str]:
 
 
 def without_bad(
-    recordings: Mapping[str, Path], skip: bool, work: Callable[[Mapping[str, Path]], Result]
+    recordings: Mapping[str, Path],
+    missing: Mapping[str, str],
+    skip: bool,
+    work: Callable[[Mapping[str, Path]], Result],
 ) -> tuple[Result, dict[str, str]]:
-    """Do work on recordings (key -> file); where `skip` is true and some cannot be used, again without these.
+    """Do work on recordings (key -> file); where `skip` is true and some are missing or cannot be used, without these.
 
     Work decodes all of its recordings before it does anything else, so that nothing is lost.
 
@@ -117,11 +130,14 @@ def without_bad(
         RecordingsError: recordings cannot be used, and `skip` is false, or none can be used.
     """
     try:
+        if missing:
+            raise RecordingsError(missing)
         return work(recordings), {}
     except RecordingsError as error:
         good = {key: path for key, path in recordings.items() if key not in error.reasons}
         if skip and good:
-            return work(good), error.reasons
+            result, bad = without_bad(good, {}, skip, work)
+            return result, {**error.reasons, **bad}
         raise RecordingsError(error.reasons, "--skip-bad" if good else "") from error
 
 

@@ -87,6 +87,23 @@ def part(kind: str, share: float, subtype: str | None = None, **more) -> Callabl
     return make
 
 
+def unclosed_half() -> bytes:
+    """A WAV file that says nothing of its whole length, and half of its audio's."""
+    return put(put(encoded("WAV"), 40, struct.pack("<I", RATE)), 4, bytes(4))
+
+
+def two_chunks() -> bytes:
+    """A WAV file with half of its audio in a chunk of its own."""
+    data = encoded("WAV")
+    return put(data[: 44 + RATE], 40, struct.pack("<I", RATE)) + b"data" + struct.pack("<I", RATE) + data[44 + RATE :]
+
+
+def half_caf() -> bytes:
+    """A CAF file that says half of its bytes."""
+    data = encoded("CAF")
+    return put(data, data.index(b"data") + 4, struct.pack(">q", RATE + 4))
+
+
 def two(kind: str, **other) -> Callable[[], bytes]:
     """Two files in one."""
     return lambda: encoded(kind) + encoded(kind, **other)
@@ -130,6 +147,9 @@ case("a WAV of -1 Hz", ": ", changed_wav(24, "<i", -1))
 case("a WAV of 0 bits", ": ", changed_wav(34, "<H", 0))
 case("a WAV of an unknown codec", UNREAD, changed_wav(20, "<H", 0x1234))
 case("a WAV that says half its bytes", "holds more than the 16000 bytes", changed_wav(40, "<I", 16000))
+case("a WAV that says half its bytes, and nothing of its whole", "holds more than the 16000 bytes", unclosed_half)
+case("a WAV with two chunks of audio", "holds two recordings", two_chunks)
+case("two WAVs in one", "holds two recordings", two("WAV"))
 case("a WAV that says no bytes", "holds more than the 0 bytes", changed_wav(40, "<I", 0))
 case("a WAV that says a gigabyte", CUT, changed_wav(40, "<I", 1 << 30))
 case("a WAV without a data chunk", ": ", lambda: encoded("WAV")[:36])
@@ -159,19 +179,21 @@ case("an MP3 of one frame that is cut", ": ", part("MP3", 0.02), "a.mp3")
 case("an MP3 with a hole", "is damaged at byte", lambda: put(encoded("MP3", speech(5)), 8000, bytes(4000)), "a.mp3")
 case("two MP3s of two rates in one", "changes its sampling rate", two("MP3", rate=24000), "a.mp3")
 case("two MP3s of one and two channels", "or channels at byte", two("MP3", samples=speech(channels=2)), "a.mp3")
-case(
-    "an MP3 of a million tags",
-    "more than 1000 tags",
-    lambda: b"ID3\x04\0\0\0\0\0\0" * 1_000_000 + encoded("MP3"),
-    "a.mp3",
-)
+tags = b"ID3\x04" + bytes(6)
+case("an MP3 of a million tags", "more than 1000 tags", lambda: tags * 1_000_000 + encoded("MP3"), "a.mp3")
 case("a WAV of a million chunks", "than 10000 chunks", lambda: encoded("WAV") + b"LIST\0\0\0\0" * 1_000_000)
-case(
-    "an MP3 that is mostly junk",
-    ": ",
-    lambda: (encoded("MP3", speech(0.1)) + b"TAG" + b"\xff\xfb\x90\x44" * 15000) * 100,
-    "a.mp3",
-)
+case("an AU that says half its bytes", "more than the 16000", lambda: put(encoded("AU"), 8, struct.pack(">I", RATE)))
+case("a CAF that says half its bytes", "holds more than the 16004 bytes", half_caf, "a.caf")
+case("an RF64 that says half", "holds more than", lambda: put(encoded("RF64"), 28, struct.pack("<QQ", RATE, 8000)))
+aac = b"\xff\xf1\x50\x80\x20\x1f\xfc" + bytes(500)
+case("AAC named .mp3", "is AAC audio", lambda: aac, "a.mp3")
+case("AAC behind an ID3 tag", "is AAC audio", lambda: tags + aac, "a.mp3")
+case("half a WAV behind an ID3 tag", CUT, lambda: tags + part("WAV", 0.5)())
+case("half an Ogg behind an ID3 tag", ": ", lambda: tags + part("OGG", 0.6)(), "a.ogg")
+case("half an MP3 behind zeros", CUT, lambda: bytes(100_000) + part("MP3", 0.5)(), "a.mp3")
+case("an MP3 that lacks its last byte", CUT, lambda: encoded("MP3")[:-1], "a.mp3")
+junk = b"TAG" + b"\xff\xfb\x90\x44" * 15000
+case("an MP3 that is mostly junk", ": ", lambda: (encoded("MP3", speech(0.1)) + junk) * 100, "a.mp3")
 for kind, suffix in (("AIFF", "aiff"), ("AU", "au"), ("CAF", "caf"), ("W64", "w64"), ("NIST", "sph")):
     case(f"{kind} that is cut", ": ", part(kind, 0.5), f"a.{suffix}")
 

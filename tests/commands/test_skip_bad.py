@@ -6,6 +6,8 @@ import pytest
 from in_process import ser
 from recorded import record
 
+from pipeline.corpora import manifest
+from pipeline.corpora.manifest import Row
 from pipeline.storage.feature_file import FeatureFile
 
 MFCC = ("extract", "mfcc", "--set", "n_mfcc=5", "--set", "n_mels=10", "--set", "n_fft=256", "--set", "hop_length=80")
@@ -88,5 +90,19 @@ def test_all_files_that_a_manifest_misses_are_named(folder):
     assert done.stderr.splitlines() == [
         "error: r/list.jsonl: 007.wav is not in r; restore it, or take its row out",
         "error: r/list.jsonl: 008.wav is not in r; restore it, or take its row out",
-        "error: 2 recordings cannot be used; mend or remove the files",
+        "error: 2 recordings cannot be used; mend or remove the files, or leave them out: --skip-bad",
     ]
+
+
+def test_files_that_a_manifest_misses_are_left_out(folder):
+    rows = [
+        Row(str(n), "d", f"{n:03d}.wav", "s", "", "", "sad", "sad", "", "", 0.02, 16000, 1, "") for n in (7, 0, 1, 2)
+    ]
+    manifest.write(folder / "r/list.jsonl", rows)
+    done = ser(*MFCC, "r/list.jsonl", "--out", "out.h5", "--skip-bad")
+    assert (done.exit_code, done.stdout) == (3, "out.h5: computed 2, reused 0\n")
+    first, second, last = done.stderr.splitlines()
+    assert first == "warning: r/list.jsonl: 007.wav is not in r; restore it, or take its row out"
+    assert second.startswith("warning: r/001.wav: is empty")
+    assert last == "warning: left out: 2 recordings"
+    assert FeatureFile("out.h5").keys == ["0", "2"]
