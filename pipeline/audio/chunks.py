@@ -208,5 +208,7 @@ def _check_voc(path: Path, file: IO[bytes], start: int, head: bytes) -> None:
         at += 4 + int.from_bytes(block[1:], "little")
     if audio > 1:
         raise UserError(f"{path}: holds {audio} blocks of audio, of which one can be read; {advice(path.suffix)}")
+    if at > path.stat().st_size:
+        raise UserError(f"{path}: is cut short, its header says {at - start} bytes; mend or remove the file")
     if path.stat().st_size - zeros_end(file, at) > SLACK:
         raise more_than(path, at - start)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.audio.containers import check_log, source
 from pipeline.audio.quiet import QUIET
+from pipeline.audio.suffixes import FORMATS, advice
 from pipeline.errors import UserError
 from pipeline.paths import check_regular
 
@@ -78,6 +79,11 @@ class Recording:
             self._file = self._stack.enter_context(soundfile.SoundFile(given.file, closefd=False))
         except (OSError, ValueError, soundfile.SoundFileError) as error:
             raise self._unreadable(error) from error
+        if self._file.format not in FORMATS:
+            name = self._file.format_info
+            raise UserError(
+                f"{self._path}: is {name}, which cannot be checked to be whole; {advice(self._path.suffix)}"
+            )
         # soundfile seeks after each read, which fails at the end of a file whose length its header does not say.
         self._file.seekable = lambda: False
         self.rate, self.channels = self._file.samplerate, self._file.channels

@@ -1,5 +1,7 @@
 """Suffixes of recordings: those that are read, and those that must be converted first."""
 
+from pathlib import PurePosixPath
+
 AUDIO_SUFFIXES = (
     ".wav",
     ".flac",
@@ -11,26 +13,50 @@ AUDIO_SUFFIXES = (
     ".au",
     ".caf",
     ".mp2",
+    ".mpga",
     ".oga",
     ".opus",
     ".rf64",
     ".snd",
     ".sph",
+    ".nist",
     ".w64",
     ".wave",
+    ".voc",
+    ".avr",
+    ".svx",
+    ".8svx",
 )
-"""of the files that libsndfile reads and that say what they hold: raw samples do not, nor do .mat and .htk files"""
+"""of the files that libsndfile reads, that say what they hold, and that can be seen to be whole: raw samples do not say
+it, nor do .mat and .htk files, and .paf, .pvf and IRCAM's .sf do not say their length"""
+
+FORMATS = ("AIFF", "AU", "AVR", "CAF", "FLAC", "MP3", "NIST", "OGG", "RF64", "SVX", "VOC", "W64", "WAV", "WAVEX")
+"""libsndfile's names of the formats of those files"""
 
 MEDIA_SUFFIXES = frozenset((
-    ".3gp", ".8svx", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".avi", ".awb", ".caf", ".dss",
-    ".dts", ".flac", ".flv", ".gsm", ".m2ts", ".m4a", ".m4b", ".m4r", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3",
-    ".mp4", ".mpc", ".mpeg", ".mpg", ".nist", ".oga", ".ogg", ".ogv", ".opus", ".ra", ".ram", ".rf64", ".rm", ".sd2",
-    ".shn", ".snd", ".sph", ".spx", ".tta", ".voc", ".w64", ".wav", ".wave", ".webm", ".wma", ".wmv", ".wv",
+    ".3gp", ".8svx", ".aac", ".aax", ".ac3", ".adpcm", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".avi", ".avr",
+    ".awb", ".caf", ".dff", ".dsf", ".dss", ".dts", ".flac", ".flv", ".gsm", ".htk", ".ircam", ".m2ts", ".m4a", ".m4b",
+    ".m4p", ".m4r", ".m4v", ".mka", ".mkv", ".mov", ".mp1", ".mp2", ".mp3", ".mp4", ".mpa", ".mpc", ".mpeg", ".mpg",
+    ".mpga", ".nist", ".oga", ".ogg", ".ogv", ".opus", ".paf", ".pcm", ".pvf", ".ra", ".ram", ".raw", ".rf64", ".rm",
+    ".sd2", ".sf", ".shn", ".snd", ".sph", ".spx", ".svx", ".tta", ".voc", ".vox", ".w64", ".wav", ".wave", ".weba",
+    ".webm", ".wma", ".wmv", ".wv", ".wve",
 ))  # fmt: skip
 """suffixes that a user may take for a recording's, whatever reads them"""
 
+PACKED = (".7z", ".bz2", ".crdownload", ".gz", ".lz4", ".part", ".xz", ".z", ".zip", ".zst")
+"""suffixes behind a recording's own, of what is packed or not wholly there"""
+
 UNREADABLE = MEDIA_SUFFIXES - {*AUDIO_SUFFIXES}
 """suffixes of recordings that are not read"""
+
+
+def unread_suffix(name: str) -> str:
+    """The suffix or suffixes of a file's name that are a recording's, which is not read; "" of other names."""
+    path = PurePosixPath(name.lower())
+    if path.suffix in UNREADABLE:
+        return path.suffix
+    inner = PurePosixPath(path.stem).suffix
+    return inner + path.suffix if path.suffix in PACKED and inner in MEDIA_SUFFIXES else ""
 
 
 def advice(suffix: str) -> str:

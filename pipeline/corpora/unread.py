@@ -2,15 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
 
-from pipeline.audio.suffixes import UNREADABLE
+from pipeline.audio.suffixes import unread_suffix
 
 
 def unread_suffixes(names: Iterable[str]) -> dict[str, int]:
     """How many files there are of each suffix that is sound or film and is not read."""
-    suffixes = Counter(PurePosixPath(name).suffix.lower() for name in names)
-    return {suffix: suffixes[suffix] for suffix in sorted(suffixes.keys() & UNREADABLE)}
+    suffixes = Counter(unread_suffix(name) for name in names)
+    return {suffix: suffixes[suffix] for suffix in sorted(suffixes) if suffix}
 
 
 def left_out_line(unread: Mapping[str, int]) -> str:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pipeline import paths
 from pipeline.audio.bad_recordings import RecordingsError
-from pipeline.audio.suffixes import AUDIO_SUFFIXES, UNREADABLE, advice
+from pipeline.audio.suffixes import AUDIO_SUFFIXES, advice, unread_suffix
 from pipeline.corpora import manifest
 from pipeline.corpora.base import audio_files, corpus_files
 from pipeline.corpora.unread import left_out_line, unread_suffixes
@@ -58,8 +58,8 @@ def _expand(given: Path) -> list[tuple[str, Path]]:
         return _listed(given)
     if not given.is_file():
         raise UserError(f"{given}: no such file or folder")
-    if given.suffix.lower() in UNREADABLE:
-        raise UserError(f"{given}: is in a format that cannot be read; {advice(given.suffix)}")
+    if suffix := unread_suffix(given.name):
+        raise UserError(f"{given}: is in a format that cannot be read; {advice(suffix)}")
     if given.suffix.lower() not in AUDIO_SUFFIXES:
         raise UserError(f"{given}: not a recording ({', '.join(AUDIO_SUFFIXES)}), a folder or a manifest (.jsonl)")
     return [(given.stem, given)]

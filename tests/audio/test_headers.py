@@ -117,6 +117,22 @@ def test_an_empty_recording_has_no_samples(tmp_path, outcome):
         assert outcome(data, f"a{suffix}") == "holds no audio samples; mend or remove the file"
 
 
+# Formats that do not say their length
+
+
+@pytest.mark.parametrize("kind", ["IRCAM", "PAF", "PVF"])
+def test_a_format_that_cannot_be_checked_to_be_whole(written, outcome, kind):
+    says = "which cannot be checked to be whole; convert it, as with `ffmpeg -i RECORDING.wav RECORDING.flac`"
+    assert outcome(written(".raw", kind), "a.wav").endswith(says)
+
+
+def test_blocks_of_a_voc(written, outcome):
+    data = written(".voc", "VOC")
+    block = data[26:-1] if not data[-1] else data[26:]
+    assert outcome(data[: 26 + len(block)] + block, "a.voc").startswith("holds 2 blocks of audio, of which one can")
+    assert outcome(data[: 26 + len(block)] + b"\0" + b"\1" * 500, "a.voc").startswith("holds more than ")
+
+
 # Two in one
 
 

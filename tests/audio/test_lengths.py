@@ -33,7 +33,13 @@ FORMATS = {
     ".opus": "OGG",
     ".rf64": "RF64",
     ".sph": "NIST",
+    ".nist": "NIST",
     ".w64": "W64",
+    ".voc": "VOC",
+    ".avr": "AVR",
+    ".svx": "SVX",
+    ".8svx": "SVX",
+    ".mpga": "MP3",
 }
 
 

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save
 
 from pipeline.cli import main
 from pipeline.config.fusions import FusionParams
-from pipeline.corpora import manifest
+from pipeline.corpora import manifest as manifests
 from pipeline.corpora.manifest import Row
 from pipeline.experiments.fused_model import FittedFusion
 from pipeline.experiments.fusion import Fusion
@@ -341,7 +341,7 @@ def test_bad_recordings_are_named_or_left_out(trained, ser, tmp_path):
     assert rows == alone
     assert [*rows] == ["1", "3"]
     listed = [Row(n, "d", f"{n}.wav", "s", "", "", "sad", "sad", "", "", 0.02, 16000, 1, "") for n in "0123"]
-    manifest.write(tmp_path / "list.jsonl", listed)
+    manifests.write(tmp_path / "list.jsonl", listed)
     rows, errors = ser("again", tmp_path / "list.jsonl", "--skip-bad", code=3)
     assert "warning: left out: 2 recordings\n" in errors
     assert rows == alone
