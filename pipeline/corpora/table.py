@@ -15,6 +15,7 @@ from errno import ENOENT
 from pathlib import Path, PurePosixPath
 
 from pipeline import paths
+from pipeline.audio.suffixes import AUDIO_SUFFIXES
 from pipeline.corpora.text_encoding import CONTROL, decoded
 from pipeline.errors import UserError, nearest
 
@@ -48,7 +49,7 @@ def read_table(root: Path, name: str, encoding: str = "") -> list[dict[str, str]
     if not root.is_dir():
         raise UserError(f"corpus folder {str(root)!r} does not exist")
     path = root / name
-    lines = list(_rows(path, read_text(path, encoding)[0]))
+    lines = list(_rows(root, path, read_text(path, encoding)[0]))
     if not lines:
         raise UserError(f"{path}: lists no recording")
     names = _Names()
@@ -126,7 +127,7 @@ def _header(names: Sequence[str]) -> list[str]:
     return [name.strip() for name in names]
 
 
-def _rows(path: Path, text: str) -> Iterator[Line]:
+def _rows(root: Path, path: Path, text: str) -> Iterator[Line]:
     mark = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     begin = 1
@@ -136,30 +137,36 @@ def _rows(path: Path, text: str) -> Iterator[Line]:
         begin = reader.line_num + 1
         for values in reader:
             if values:
-                yield begin, _row(f"{path}, line {begin}", names, values, mark)
+                yield begin, _row(root, f"{path}, line {begin}", names, values, mark)
             begin = reader.line_num + 1
     except csv.Error as error:
         why = "a quote that opens there is not closed" if "unexpected end" in str(error) else str(error)
         raise UserError(f"{path}, line {begin}: not CSV ({why}); mend the table") from error
 
 
-def _row(where: str, names: Sequence[str], values: Sequence[str], mark: str) -> dict[str, str]:
+def _row(root: Path, where: str, names: Sequence[str], values: Sequence[str], mark: str) -> dict[str, str]:
     if len(values) != len(names):
         raise UserError(f"{where}: has not the {len(names)} columns of the header")
     row = {name: value.strip() for name, value in zip(names, values, strict=True)}
     for name, value in row.items():
         if len(lines := value.splitlines()) > 1 and (
-            name != "text" or any(_is_row(line, row, mark) for line in lines[1:])
+            name != "text" or any(_is_row(root, line, mark) for line in lines)
         ):
             raise UserError(f"{where}: its {name} goes over {len(lines)} lines; take out the quote that opens there")
     return row
 
 
-def _is_row(line: str, row: dict[str, str], mark: str) -> bool:
-    """Whether a line of a text is likely a row that a stray quote swallowed: it has a file of this row's suffix."""
-    suffix = PurePosixPath(row["path"]).suffix.lower()
-    cells = [cell.strip().lower() for cell in line.split(mark)]
-    return bool(suffix) and len(cells) > 1 and any(cell.endswith(suffix) for cell in cells)
+def _is_row(root: Path, line: str, mark: str) -> bool:
+    """Whether a line of a text is likely a row that a stray quote swallowed: a cell of it names a recording."""
+    cells = [cell.strip(' "') for cell in line.split(mark)]
+    return len(cells) > 1 and any(_is_recording(root, cell) for cell in cells)
+
+
+def _is_recording(root: Path, cell: str) -> bool:
+    try:
+        return cell.lower().endswith(AUDIO_SUFFIXES) or (root / cell.replace("\\", "/")).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _check_columns(path: Path, names: list[str]) -> None:

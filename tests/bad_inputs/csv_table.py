@@ -50,6 +50,18 @@ CASES: dict[str, tuple[str | bytes, str]] = {
         'path,emotion,text\na.wav,sad,"hello\nb.wav,sad,hi"\n',
         "labels.csv, line 2: its text goes over 2 lines",
     ),
+    "a text that swallowed rows of another suffix": (
+        'path,emotion,text\na.wav,sad,"hello\nb.flac,sad,x\nc.flac,sad,hi"\n',
+        "labels.csv, line 2: its text goes over 3 lines",
+    ),
+    "a text before the path that swallowed a row": (
+        'text,path,emotion\n"hello,a.wav,sad\nhi",b.wav,sad\n',
+        "labels.csv, line 2: its text goes over 2 lines",
+    ),
+    "a text that swallowed a row of a file without suffix": (
+        'path,emotion,text\na.wav,sad,"hello\nlabels.csv,sad,hi"\n',
+        "labels.csv, line 2: its text goes over 2 lines",
+    ),
     "text after a closing quote": ('path,emotion\na.wav,"sa"d\n', "labels.csv, line 2: not CSV"),
     "a cell of 200 kB": (f"path,emotion\na.wav,{'x' * 200000}\n", "labels.csv, line 2: not CSV (field larger than"),
     "a row too short": ("path,emotion,text\na.wav,sad,x\nb.wav,sad\n", "labels.csv, line 3: has not the 3 columns"),
