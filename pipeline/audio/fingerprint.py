@@ -43,11 +43,14 @@ class Fingerprint:
         digest: SHA-256 of the mono samples at 16 bits, and of their rate; equal for WAV and FLAC of the same samples.
         words: of each frame, (frames,).
         compared: the frames that are neither quiet nor steady, (frames,).
+        constant: whether all samples are one value at 16 bits, as of silence or of channels that cancel each other:
+            others with this digest are not the same recording.
     """
 
     digest: str
     words: Words
     compared: Flags
+    constant: bool = False
 
 
 class Fingerprinter:
@@ -61,6 +64,7 @@ class Fingerprinter:
         import soxr
 
         self._digest = sha256(f"{rate} Hz".encode())
+        self._values = (np.inf, -np.inf)
         self._stream = soxr.ResampleStream(rate, RATE, 1, dtype="float32", quality="MQ")
         self._left = np.zeros(0, np.float32)
         self._last = np.zeros((0, len(EDGES) - 1), np.float32)
@@ -72,7 +76,9 @@ class Fingerprinter:
         """Take the next mono samples, (samples,) in [-1, 1]."""
         for start in range(0, len(block), BLOCK):
             samples = block[start : start + BLOCK].astype(np.float32)
-            self._digest.update(to_pcm16(samples).tobytes())
+            pcm = to_pcm16(samples)
+            self._digest.update(pcm.tobytes())
+            self._values = (min(self._values[0], pcm.min()), max(self._values[1], pcm.max()))
             self._frames(self._stream.resample_chunk(samples))
 
     def fingerprint(self) -> Fingerprint:
@@ -80,7 +86,8 @@ class Fingerprinter:
         self._frames(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
         energy, change = np.concatenate(self._energies), np.concatenate(self._changes)
         compared = (energy > QUIET * energy.max(initial=0)) & (change > STEADY * energy)
-        return Fingerprint(self._digest.hexdigest(), np.concatenate(self._words), compared)
+        constant = self._values[0] >= self._values[1]
+        return Fingerprint(self._digest.hexdigest(), np.concatenate(self._words), compared, bool(constant))
 
     def _frames(self, samples: NDArray[np.float32]) -> None:
         """Take the frames that are whole by now; the rest waits for the next samples."""

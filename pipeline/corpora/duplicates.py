@@ -48,10 +48,8 @@ def find(rows: Sequence[Row], prints: Sequence[Fingerprint]) -> list[Duplicates]
         prints: the fingerprint of each.
     """
     first: dict[str, int] = {}
-    for i, each in enumerate(prints):
-        first.setdefault(each.digest, i)
-    leaders = [first[each.digest] for each in prints]
-    distinct = [*first.values()]
+    leaders = [i if each.constant else first.setdefault(each.digest, i) for i, each in enumerate(prints)]
+    distinct = [i for i, leader in enumerate(leaders) if leader == i]
     for one, other in near_pairs([prints[i] for i in distinct]):
         low, high = sorted(_leader(leaders, distinct[i]) for i in (one, other))
         leaders[high] = low
@@ -59,10 +57,14 @@ def find(rows: Sequence[Row], prints: Sequence[Fingerprint]) -> list[Duplicates]
     for i in range(len(rows)):
         groups.setdefault(_leader(leaders, i), []).append(i)
     return [
-        Duplicates(tuple(rows[i] for i in group), exact=len({prints[i].digest for i in group}) == 1)
+        Duplicates(tuple(rows[i] for i in group), exact=_equal([prints[i] for i in group]))
         for group in groups.values()
         if len(group) > 1
     ]
+
+
+def _equal(prints: Sequence[Fingerprint]) -> bool:
+    return len({each.digest for each in prints}) == 1 and not prints[0].constant
 
 
 def _leader(leaders: Sequence[int], i: int) -> int:
@@ -100,7 +102,7 @@ def resolve(
             f"{corpus}: every recording is a duplicate with another speaker or label, and left out; mend it"
         )
     twins = {row.key: group.rows[0].key for group in groups if not group.conflict for row in group.rows[1:]}
-    return [replace(row, twin=twins.get(row.key, "")) for row in kept]
+    return [replace(row, twin=twins.get(row.key, row.twin)) for row in kept]
 
 
 def _problem(group: Duplicates, conflict: tuple[Row, Row, str], root: Path) -> str:

@@ -3,7 +3,7 @@
 import filecmp
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,18 @@ def read(name: str, params: CorpusParams) -> Listing:
         unread=unread_suffixes(set(files) - named),
         notes=tuple(reader.notes(params.root, params)),
     )
-    rows = sorted((row for row, _ in listed), key=lambda row: row.key)
-    return Listing(rows, {row.key: examination for row, examination in listed}, left_out)
+    examinations = {row.key: examination for row, examination in listed}
+    rows = _silent_apart(sorted((row for row, _ in listed), key=lambda row: row.key), examinations)
+    return Listing(rows, examinations, left_out)
+
+
+def _silent_apart(rows: Sequence[Row], examinations: Mapping[str, Examination]) -> list[Row]:
+    """The rows; silent ones whose files have the same bytes are said to be no other's twin, as the bytes tell else."""
+    files = Counter(row.sha256 for row in rows)
+    return [
+        replace(row, twin=row.key) if files[row.sha256] > 1 and examinations[row.key].fingerprint.constant else row
+        for row in rows
+    ]
 
 
 def keep(

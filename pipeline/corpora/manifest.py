@@ -40,7 +40,8 @@ class Row:
     sha256: str
     """of the file's bytes"""
     twin: str = ""
-    """key of the first row whose recording has the same content; "" for that row itself, and where there is none"""
+    """key of the first row whose recording has the same content; "" for that row itself, and where there is none; its
+    own key for one of several silent files that are equal, and yet not one recording"""
 
     @property
     def content(self) -> str:

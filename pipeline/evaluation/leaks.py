@@ -26,7 +26,7 @@ def check_leaks(name: str, found: Predictions, rows: Sequence[Row]) -> None:
 
 
 def _problems(found: Predictions, rows: Sequence[Row]) -> Iterator[str]:
-    contents, tested = _contents(rows), set[str]()
+    content_of, tested = contents(rows), set[str]()
     speakers = {} if found.card["speaker_dependent"] else {row.key: row.speaker for row in rows}
     for number, fold in enumerate(found.folds):
         trained = {source_key(key) for key in fold["train"]}
@@ -35,10 +35,10 @@ def _problems(found: Predictions, rows: Sequence[Row]) -> Iterator[str]:
             where = f"the {part} part of fold {number}"
             yield from (f"{where} has the copy {key!r}" for key in fold[part] if source_key(key) != key)
             yield from (f"{key!r} of {where} is trained on" for key in sorted(trained.intersection(fold[part])))
-            yield from (f"{pair} is trained on" for pair in _twins(fold[part], where, trained, contents))
+            yield from (f"{pair} is trained on" for pair in _twins(fold[part], where, trained, content_of))
             known = {speakers[key] for key in fold[part] if speakers}
             yield from (f"speaker {one!r} of {where} is trained on" for one in sorted(heard & known))
-        watched = _twins(fold["test"], f"the test part of fold {number}", fold["validation"], contents)
+        watched = _twins(fold["test"], f"the test part of fold {number}", fold["validation"], content_of)
         yield from (f"{pair} is in its validation part" for pair in watched)
         predicted = [found.keys[i] for i in found.where("test", number)]
         if sorted(predicted) != sorted(fold["test"]):
@@ -48,10 +48,13 @@ def _problems(found: Predictions, rows: Sequence[Row]) -> Iterator[str]:
         tested |= {*predicted}
 
 
-def _contents(rows: Sequence[Row]) -> dict[str, str]:
-    """Key -> what the rows of one recording share: the key of the first of them, as the audio or the bytes say."""
+def contents(rows: Sequence[Row]) -> dict[str, str]:
+    """Key -> what the rows of one recording share: the key of the first of them, as the audio or else the bytes say."""
     first: dict[str, str] = {}
-    return {row.key: first.setdefault(row.sha256, row.content) if row.sha256 else row.content for row in rows}
+    return {
+        row.key: first.setdefault(row.sha256, row.content) if row.sha256 and row.twin != row.key else row.content
+        for row in rows
+    }
 
 
 def _twins(keys: Iterable[str], where: str, others: Iterable[str], contents: Mapping[str, str]) -> Iterator[str]:

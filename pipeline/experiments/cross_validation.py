@@ -209,7 +209,7 @@ def _features(experiment: Experiment) -> dict[str, Any]:
 
 def _twins(experiment: Experiment) -> dict[str, dict[str, str]]:
     """`twins` of a card, where there are any: the keys of recordings that are another's too, and of which."""
-    twins = {row.key: row.twin for row in experiment.rows if row.twin}
+    twins = {row.key: row.twin for row in experiment.rows if row.content != row.key}
     return {"twins": twins} if twins else {}
 
 

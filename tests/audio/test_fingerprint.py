@@ -84,6 +84,12 @@ def test_what_has_nothing_to_compare_has_no_copies(samples):
     assert not list(near_pairs([one, one]))
 
 
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(RATE), np.full(RATE, 0.3), 1e-5 * tone(440)])
+def test_samples_of_one_value_are_no_content(samples):
+    assert fingerprint(samples, RATE).constant
+    assert not fingerprint(np.append(samples, 0.1), RATE).constant or not len(samples)
+
+
 def test_tones_are_told_apart():
     swelling = np.linspace(0, 1, RATE)
     assert not list(near_pairs([fingerprint(swelling * tone(f), RATE) for f in range(200, 1200, 100)]))

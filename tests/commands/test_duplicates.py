@@ -10,6 +10,7 @@ import soxr
 from in_process import failing_stage, stage
 
 from pipeline.corpora import manifest
+from pipeline.evaluation.leaks import contents
 
 RATE = 16000
 MANIFEST, REPORT = Path("data/manifests/mine.jsonl"), Path("metrics/corpora/mine.json")
@@ -145,3 +146,35 @@ def test_a_policy_that_there_is_not(corpus):
     corpus.edit("root: recordings,", "root: recordings, duplicates: first,")
     line = failing_stage(corpus, "manifest", "mine", code=2)
     assert "corpora.mine.duplicates: input should be 'fail', 'keep_first' or 'drop'" in line
+
+
+def opposite(seed):
+    """Stereo whose mean is zero, (samples, 2)."""
+    return np.stack([speech(seed), -speech(seed)], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("samples", "outliers"),
+    [(lambda seed: np.zeros(RATE), "silent"), (opposite, "cancelled"), (lambda seed: 1e-5 * speech(seed), "silent")],
+    ids=["silence", "opposite phase", "below 16 bits"],
+)
+def test_what_is_silent_after_the_mix_is_not_one_recording(corpus, samples, outliers):
+    added = {add(f"{name}.wav", samples(50 + i), subtype="FLOAT") for i, name in enumerate(SILENT)}
+    assert len(added) == 3
+    done = stage("manifest", "mine")
+    assert done.exit_code == 0, done.stderr
+    assert "more than once" not in done.stderr
+    assert json.loads(REPORT.read_text())["outliers"][outliers]["keys"] == sorted(SILENT)
+
+
+SILENT = ("happy/anna_7", "sad/anna_7", "sad/ben_7")
+
+
+def test_silent_files_of_the_same_bytes_are_no_leak(corpus):
+    for name in SILENT:
+        add(f"{name}.wav", np.zeros(RATE))
+    assert stage("manifest", "mine").exit_code == 0
+    rows = {row.key: row for row in manifest.read(MANIFEST)}
+    assert len({rows[key].sha256 for key in SILENT}) == 1
+    assert {key: contents(rows.values())[key] for key in SILENT} == {key: key for key in SILENT}
+    assert not any(row.twin for key, row in rows.items() if key not in SILENT)
