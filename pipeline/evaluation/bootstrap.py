@@ -20,12 +20,18 @@ def units_of(keys: Sequence[str], speakers: Sequence[str]) -> Sequence[str]:
     return speakers if len(set(speakers)) > 1 else keys
 
 
-def counted(y: Labels, units: Sequence[str], what: NDArray[np.bool_] | None = None) -> Figures:
-    """How many utterances each unit has of each class, (units, classes); of those only where `what` (N,) is true."""
+def counted(
+    y: Labels, units: Sequence[str], what: NDArray[np.bool_] | None = None, classes: int | None = None
+) -> Figures:
+    """How many utterances each unit has of each class, (units, classes); of those only where `what` (N,) is true.
+
+    Classes are those up to the highest of y (N,), or so many; what is of others does not count.
+    """
     numbers = np.unique(np.array(units), return_inverse=True)[1]
-    counts = np.zeros((numbers.max() + 1, int(y.max()) + 1))
+    highest = int(y.max()) + 1
+    counts = np.zeros((numbers.max() + 1, max(highest, classes or 0)))
     np.add.at(counts, (numbers, y), 1 if what is None else what)
-    return counts
+    return counts[:, :classes]
 
 
 def resamples(totals: Figures, count: int, seed: int | Sequence[int]) -> NDArray[np.int64]:
@@ -64,6 +70,13 @@ def mean_recalls(hits: Figures, totals: Figures) -> Figures:
     """UA (samples,) of how many are right and how many there are of each class (samples, classes)."""
     with np.errstate(invalid="ignore"):
         means: Figures = np.nanmean(hits / np.where(totals > 0, totals, np.nan), axis=1)
+    return means
+
+
+def mean_f1s(hits: Figures, totals: Figures, predicted: Figures) -> Figures:
+    """Macro F1 (samples,) of how many are right, are there and are predicted of each class (samples, classes)."""
+    with np.errstate(invalid="ignore"):
+        means: Figures = np.nanmean(2 * hits / np.where(totals > 0, totals + predicted, np.nan), axis=1)
     return means
 
 

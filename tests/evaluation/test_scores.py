@@ -5,7 +5,7 @@ from math import comb
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from pipeline.config.scoring import ScoringParams
 from pipeline.errors import ParamsError
@@ -87,14 +87,23 @@ def test_intervals_are_those_of_a_plain_bootstrap():
     y, speakers = rng.integers(0, 3, 300), rng.integers(0, 8, 300)
     predicted = np.where(rng.random(300) < 0.3 + speakers / 16, y, rng.integers(0, 3, 300))
     found = intervals(y, predicted, [str(s) for s in speakers], ScoringParams(bootstrap=4000, confidence=0.9), 1)
-    wa, ua = [], []
+    wa, ua, f1 = [], [], []
     for _ in range(4000):
         rows = np.concatenate([np.flatnonzero(speakers == s) for s in rng.integers(0, 8, 8)])
         hit = y[rows] == predicted[rows]
         wa.append(hit.mean())
         ua.append(np.mean([hit[y[rows] == c].mean() for c in range(3)]))
+        f1.append(f1_score(y[rows], predicted[rows], average="macro"))
     np.testing.assert_allclose(found["WA"], np.quantile(wa, [0.05, 0.95]), atol=0.01)
     np.testing.assert_allclose(found["UA"], np.quantile(ua, [0.05, 0.95]), atol=0.01)
+    np.testing.assert_allclose(found["macro_F1"], np.quantile(f1, [0.05, 0.95]), atol=0.01)
+
+
+def test_macro_f1_counts_what_is_taken_for_classes_that_are_never_said():
+    """Class 0 is right half of the time, and the rest is taken for class 2, which no label is of."""
+    y, predicted = np.array([0, 0, 1, 1] * 3), np.array([0, 2, 1, 1] * 3)
+    found = intervals(y, predicted, [f"s{i // 4}" for i in range(12)], FAST, 0)
+    np.testing.assert_allclose(found["macro_F1"], [(2 / 3 + 1) / 2] * 2)
 
 
 def test_a_sample_that_lacks_an_emotion_is_drawn_again():
