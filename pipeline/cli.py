@@ -13,6 +13,7 @@ COMMANDS = {
     "features": "List the feature extractors, their params and presets.",
     "extract": "Extract a feature of files, folders or a manifest, outside DVC.",
     "inspect": "Say what a feature file holds.",
+    "compare": "Set experiments and revisions side by side: scores, differences, tests, changed params.",
     "predict": "Predict emotions of new recordings with a trained model.",
     "bench": "Measure speed, beside peers.",
 }

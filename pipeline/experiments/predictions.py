@@ -32,9 +32,10 @@ from pipeline.systems import CURVE
 
 COLUMNS = ("fold", "part", "key", "emotion", "speaker")
 
+FILES = ("probabilities.csv", "folds.json", "curves.csv", "card.json")
+"""of the folder, without what a fusion has besides"""
 FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """how a cell begins that a spreadsheet computes (OWASP, "CSV Injection"), full-width forms too"""
-
 
 LAYER_COLUMNS = ("fold", "layer", "chosen", "key")
 

@@ -53,7 +53,7 @@ def _cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval:
         "weighted-F1": scores["weighted_F1"],
         "mean over folds": _over_folds(row),
         "validation UA": _validation(row),
-        "published": _published(card.get("published", {})),
+        "published": published_text(card.get("published", {})),
     }
 
 
@@ -102,7 +102,7 @@ def _validation(row: Mapping[str, Any]) -> str:
     return f"{100 * row['validation']['scores']['UA']:.1f}" if "validation" in row else ""
 
 
-def _published(figures: Mapping[str, float]) -> str:
+def published_text(figures: Mapping[str, float]) -> str:
     """The paper's figures, to as many decimals as it gives."""
     titles = {metric: metric.replace("validation_", "validation ").replace("_", "-") for metric in figures}
     return ", ".join(f"{titles[metric]} {value}" for metric, value in figures.items())

@@ -1,0 +1,104 @@
+"""Which params concern an experiment, and which of them differ between two revisions."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline import paths
+from pipeline.graph.stages import UNREAD
+from pipeline.systems import ROLES
+
+Params = Mapping[str, Any]
+"""params.yaml as plain data, right or wrong"""
+
+NOT_THERE = object()
+"""the value of a key that is not written there"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key of params.yaml, as `experiments.pooled_en.params.c`, and its two values; either may be `NOT_THERE`."""
+
+    key: str
+    before: Any
+    after: Any
+
+
+def changes(name: str, before: Params, after: Params) -> list[Change]:
+    """The changed params that an experiment or a fusion depends on, in the order of the later file, then the earlier.
+
+    Params that are not written, and have their defaults, are not looked up: to write a default is a change. None where
+    one of the files has no such experiment, as then nothing is known.
+    """
+    if not all(any(_entries(params, name)) for params in (before, after)):
+        return []
+    old, new = dict(concerning(before, name)), dict(concerning(after, name))
+    pairs = ((key, old.get(key, NOT_THERE), new.get(key, NOT_THERE)) for key in {**new, **old})
+    return [Change(*pair) for pair in pairs if not _is_same(pair[1], pair[2])]
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values are, where true is not 1."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def concerning(params: Params, name: str) -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of all params that the scores of an experiment or a fusion depend on."""
+    for keys in (("seed",), ("scoring",), *dict.fromkeys(_entries(params, name))):
+        yield from _flat(keys, _value(params, keys))
+
+
+def branches(params: Params, name: str) -> list[str]:
+    """The experiments that a name stands for: itself, or all that a fusion is made of; none where it is not there."""
+    return [entry for section, entry in _entries(params, name) if section == "experiments"]
+
+
+def _entries(params: Params, name: str, above: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    """Section and name of each entry that it depends on; some several times."""
+    if name in above:  # a fusion of itself, which `ser graph` refuses
+        return
+    fusion = _value(params, ("fusions", name))
+    if isinstance(fusion, Mapping):
+        yield "fusions", name
+        for branch in _names(fusion.get("of")):
+            yield from _entries(params, branch, above | {name})
+    experiment = _value(params, ("experiments", name))
+    if isinstance(experiment, Mapping):
+        yield "experiments", name
+        yield from _inputs(params, experiment)
+
+
+def _inputs(params: Params, experiment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for field, section in (("corpus", "corpora"), ("protocol", "protocols"), ("copies", "copies")):
+        yield from ((section, entry) for entry in _names(experiment.get(field)))
+    for role in ROLES:
+        for entry in _names(experiment.get(role)):
+            yield from (("features", entry), ("embeddings", entry))
+    for corpus in _names(experiment.get("corpus")):
+        root = _value(params, ("corpora", corpus, "root"))
+        yield from (("demo", demo) for demo in _names(_value(params, ("demo",))) if str(paths.raw(demo)) == root)
+
+
+def _names(value: Any) -> Iterable[str]:
+    """A name as one of several; the texts of a list; the keys of a mapping; of anything else, none."""
+    items = [value] if isinstance(value, str) else value if isinstance(value, list | Mapping) else []
+    return [item for item in items if isinstance(item, str)]
+
+
+def _value(params: Any, keys: Iterable[str]) -> Any:
+    """What stands below these keys, or `NOT_THERE`."""
+    for key in keys:
+        if not isinstance(params, Mapping) or key not in params:
+            return NOT_THERE
+        params = params[key]
+    return params
+
+
+def _flat(keys: tuple[str, ...], value: Any) -> Iterator[tuple[str, Any]]:
+    """A value as dotted keys and what is no mapping; without what changes no score."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not (len(keys) == 2 and key in UNREAD):
+                yield from _flat((*keys, str(key)), item)
+    elif value is not NOT_THERE:
+        yield ".".join(keys), value
