@@ -70,7 +70,7 @@ def _git_init(folder: Path) -> bool:
 
 def _make_sources(folder: Path) -> int:
     """Make a tiny file for every dependency that no stage makes; returns the number of stages."""
-    from dvc.repo import Repo  # type: ignore[import-untyped]
+    from dvc.repo import Repo
 
     with Repo(str(folder)) as repo:
         stages = list(repo.index.stages)

@@ -9,22 +9,6 @@ LEFT_OUT = [
     *(".weba", ".raw", ".pcm", ".mp1", ".dsf", ".m4p", ".vox", ".paf", ".sf", ".ircam", ".adpcm", ".m4a"),
     *(".wav.gz", ".mp3.part", ".m4a.zip"),
 ]
-    ".weba",
-    ".raw",
-    ".pcm",
-    ".mp1",
-    ".dsf",
-    ".m4p",
-    ".vox",
-    ".paf",
-    ".sf",
-    ".ircam",
-    ".adpcm",
-    ".wav.gz",
-    ".mp3.part",
-    ".m4a.zip",
-    ".m4a",
-]
 
 
 def test_each_suffix_is_counted():
