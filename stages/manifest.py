@@ -17,7 +17,7 @@ def main(corpus: str) -> None:
     """Write the manifest of CORPUS."""
     settings = params_for(f"manifest-{corpus}").entry("corpora", corpus)
     listed = listing.read(corpus, settings)
-    groups = duplicates.find(listed.rows, [listed.examinations[row.key].fingerprint for row in listed.rows])
+    groups = duplicates.find_in(listed)
     rows = duplicates.resolve(listed.rows, groups, settings.duplicates, corpus, settings.root)
     counts = listing.counts(rows)
     outliers = health.find({row.key: listed.examinations[row.key].measures for row in rows})

@@ -5,12 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.audio.bad_recordings import SHOWN
 from pipeline.audio.fingerprint import Fingerprint
 from pipeline.audio.fingerprint_index import near_pairs
 from pipeline.corpora.base import DuplicatesPolicy
+from pipeline.corpora.listing import Listing
 from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 from pipeline.storage.source import counted
+
+Conflict = tuple[Row, Row, str]
+"""two rows of one recording that cannot both be right, and what differs"""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Duplicates:
     exact: bool
 
     @property
-    def conflict(self) -> tuple[Row, Row, str] | None:
+    def conflict(self) -> Conflict | None:
         """The first two rows that cannot both be right, and what differs; an unknown speaker differs from none."""
         known = next((row for row in self.rows if row.speaker), self.rows[0])
         for other in self.rows:
@@ -63,6 +68,14 @@ def find(rows: Sequence[Row], prints: Sequence[Fingerprint]) -> list[Duplicates]
     ]
 
 
+def find_in(listed: Listing) -> list[Duplicates]:
+    """The groups that a corpus's rows are in, by key: with the recordings whose label is not to be kept."""
+    rows = sorted([*listed.rows, *listed.others], key=lambda row: row.key)
+    kept = {row.key for row in listed.rows}
+    groups = find(rows, [listed.examinations[row.key].fingerprint for row in rows])
+    return [group for group in groups if any(row.key in kept for row in group.rows)]
+
+
 def _equal(prints: Sequence[Fingerprint]) -> bool:
     return len({each.digest for each in prints}) == 1 and not prints[0].constant
 
@@ -91,9 +104,7 @@ def resolve(
     """
     conflicting = [(group, conflict) for group in groups if (conflict := group.conflict)]
     if conflicting and policy == "fail":
-        more = f", and {len(conflicting) - 1} more are like this" if len(conflicting) > 1 else ""
-        cure = f"remove it, or set corpora.{corpus}.duplicates: keep_first (or drop, for neither)"
-        raise UserError(f"{corpus}: {_problem(*conflicting[0], root)}{more}, so one must be wrong; {cure}")
+        raise UserError(f"{corpus}: " + "\n".join(_problems(conflicting, corpus, root)))
     stays = {"keep_first": 1, "drop": 0, "fail": 0}[policy]
     left_out = {row.key for group, _ in conflicting for row in group.rows[stays:]}
     kept = [row for row in rows if row.key not in left_out]
@@ -105,10 +116,28 @@ def resolve(
     return [replace(row, twin=twins.get(row.key, row.twin)) for row in kept]
 
 
-def _problem(group: Duplicates, conflict: tuple[Row, Row, str], root: Path) -> str:
+def _problems(conflicting: Sequence[tuple[Duplicates, Conflict]], corpus: str, root: Path) -> list[str]:
+    """A line of each group, of the first `SHOWN` at most; the last says what to do."""
+    problems = [(_problem(group, conflict, root), _besides(group)) for group, conflict in conflicting]
+    cure = f"set corpora.{corpus}.duplicates: keep_first (or drop, for {{}})"
+    if len(problems) == 1:
+        problem, besides = problems[0]
+        return [f"{problem}, so one must be wrong{besides}; remove it, or {cure.format('neither')}"]
+    more = f", of which {SHOWN} are named above" if len(problems) > SHOWN else ""
+    what = f"{len(problems)} recordings are under several speakers or labels{more}, so some must be wrong"
+    lines = [problem + besides for problem, besides in problems[:SHOWN]]
+    return [*lines, f"{what}; remove those, or {cure.format('none')}"]
+
+
+def _problem(group: Duplicates, conflict: Conflict, root: Path) -> str:
+    """What is wrong with a group: its first two rows that cannot both be right."""
     one, other, difference = conflict
     same = "holds the same samples as" if group.exact else "is the same recording as"
     return f"{root / other.wav} {same} {root / one.wav}, under {difference}"
+
+
+def _besides(group: Duplicates) -> str:
+    return f" ({len(group.rows)} files are this recording)" if len(group.rows) > 2 else ""
 
 
 def report(groups: Sequence[Duplicates], rows: Sequence[Row]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class LeftOut:
     """files that are equal to one that is taken, and have its name"""
     other_emotions: int = 0
     """recordings whose label is not to be kept"""
+    bad_others: Mapping[str, str] = field(default_factory=dict)
+    """of those, path relative to the root -> why the recording cannot be used, so that it is no duplicate's twin"""
     unlisted: int = 0
     """audio files that the table does not list"""
     unread: Mapping[str, int] = field(default_factory=dict)
@@ -39,6 +41,10 @@ class LeftOut:
         lines = [*self.notes]
         if self.bad_audio:
             lines.append(f"left out: {_files(len(self.bad_audio))} that cannot be used, as `on_bad_audio` says")
+        if self.bad_others:
+            path, why = next(iter(self.bad_others.items()))
+            files = f"{_files(len(self.bad_others))} of other emotions cannot be used, as {path}: {why}"
+            lines.append(f"not compared with the others: {files}")
         if self.copies:
             lines.append(f"left out: {_files(self.copies)} equal to one that is taken, under the same name")
         if self.unlisted:

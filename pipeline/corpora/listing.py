@@ -28,11 +28,13 @@ class Listing:
 
     Attributes:
         rows: of its manifest, sorted by key.
-        examinations: key -> of each row's recording.
+        others: rows of recordings whose label is not to be kept, sorted by key: one may be the twin of a row.
+        examinations: key -> of each row's recording, and of each other's.
         left_out: what of the folder is no row.
     """
 
     rows: list[Row]
+    others: list[Row]
     examinations: dict[str, Examination]
     left_out: LeftOut
 
@@ -51,23 +53,27 @@ def read(name: str, params: CorpusParams) -> Listing:
         raise UserError(f"corpus folder {str(params.root)!r} has no recording that the {params.reader} reader takes")
     utterances = _without_copies(params.root, every)
     labels = _emotions(name, params.root, utterances, {**reader.emotions, **params.emotions})
-    wanted = keep(list(zip(utterances, labels, strict=True)), params.keep, params.root)
-    listed, bad = _listed(name, params.root, wanted)
-    if bad and (params.on_bad_audio == "fail" or not listed):
-        raise RecordingsError(bad, f"corpora.{name}.on_bad_audio: skip" if listed else "")
+    check_kept(labels, params.keep, params.root)
+    listed, unusable = _listed(name, params.root, list(zip(utterances, labels, strict=True)))
+    kept = {utterance.wav for utterance, label in zip(utterances, labels, strict=True) if is_kept(label, params.keep)}
+    bad = {wav: why for wav, why in unusable.items() if wav in kept}
+    if bad and (params.on_bad_audio == "fail" or bad.keys() == kept):
+        raise RecordingsError(bad, f"corpora.{name}.on_bad_audio: skip" if bad.keys() != kept else "")
     files = corpus_files(params.root)
     named = {utterance.wav for utterance in every}
     left_out = LeftOut(
         bad_audio={wav: _relative(why, params.root, wav) for wav, why in bad.items()},
         copies=len(every) - len(utterances),
-        other_emotions=len(utterances) - len(wanted),
+        other_emotions=len(utterances) - len(kept),
+        bad_others={wav: _relative(why, params.root, wav) for wav, why in unusable.items() if wav not in kept},
         unlisted=len({file for file in files if is_audio(file)} - named) if params.table else 0,
         unread=unread_suffixes(set(files) - named),
         notes=tuple(reader.notes(params.root, params)),
     )
     examinations = {row.key: examination for row, examination in listed}
     rows = _silent_apart(sorted((row for row, _ in listed), key=lambda row: row.key), examinations)
-    return Listing(rows, examinations, left_out)
+    parts = {part: [row for row in rows if is_kept(row.emotion, params.keep) == part] for part in (True, False)}
+    return Listing(parts[True], parts[False], examinations, left_out)
 
 
 def _silent_apart(rows: Sequence[Row], examinations: Mapping[str, Examination]) -> list[Row]:
@@ -79,18 +85,19 @@ def _silent_apart(rows: Sequence[Row], examinations: Mapping[str, Examination]) 
     ]
 
 
-def keep(
-    utterances: Sequence[tuple[Utterance, str]], emotions: Sequence[str], root: Path
-) -> list[tuple[Utterance, str]]:
-    """The utterances, each with its label, that have one of these; all when there are none.
+def check_kept(labels: Sequence[str], emotions: Sequence[str], root: Path) -> None:
+    """Refuse to keep labels that no recording has.
 
     Raises:
-        UserError: no recording has one of them.
+        UserError: there is one.
     """
-    missing = set(emotions) - {label for _, label in utterances}
-    if missing:
+    if missing := set(emotions) - set(labels):
         raise UserError(f"{root}: no recording is {min(missing)!r}; take it out of the corpus's `keep`")
-    return [(utterance, label) for utterance, label in utterances if not emotions or label in emotions]
+
+
+def is_kept(label: str, emotions: Sequence[str]) -> bool:
+    """Whether recordings of a label are to be kept, by the `keep` of the params: all when it names none."""
+    return not emotions or label in emotions
 
 
 def _listed(

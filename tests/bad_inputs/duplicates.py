@@ -75,6 +75,33 @@ def four_labels(folder: Path) -> list[str]:
     return MANIFEST
 
 
+@bad_input(
+    "duplicates: a file under four labels, of which one is kept",
+    says="under another label ('angry' and 'bored'), so one must be wrong (4 files are this recording)",
+)
+def one_kept_of_four(folder: Path) -> list[str]:
+    four_labels(folder)
+    (folder / "params.yaml").write_text(PARAMS.format(more=", keep: [sad, happy, bored]"), encoding="utf-8")
+    return MANIFEST
+
+
+@bad_input("duplicates: 25 files under two labels", says="25 recordings are under several speakers or labels, of which")
+def many_under_two_labels(folder: Path) -> list[str]:
+    corpus(folder)
+    for number in range(25):
+        for emotion in ("happy", "sad"):
+            add(folder, f"{emotion}/cleo_{number}.wav", speech(20 + number))
+    return MANIFEST
+
+
+@bad_input("duplicates: silence under two labels", says="recordings out of the ordinary: 2 silent", code=0)
+def silence(folder: Path) -> list[str]:
+    corpus(folder)
+    for emotion in ("happy", "sad"):
+        add(folder, f"{emotion}/cleo_1.wav", np.zeros(RATE))
+    return MANIFEST
+
+
 @bad_input("duplicates: WAV and FLAC of two speakers", says="flac holds the same samples as recordings/sad/anna_1.wav")
 def other_format(folder: Path) -> list[str]:
     corpus(folder)

@@ -90,11 +90,64 @@ def test_half_of_a_corpus_under_another_speaker_is_an_error(corpus):
     """With which a model scores far better on "new" speakers than on new speakers."""
     for path in sorted(Path("recordings").glob("*/anna_*")):
         path.with_name(path.name.replace("anna", "ben")).write_bytes(path.read_bytes())
-    assert failing_stage(corpus, "manifest", "mine") == (
-        "mine: recordings/angry/ben_1.wav holds the same samples as recordings/angry/anna_1.wav, under another speaker "
-        "('anna' and 'ben'), and 2 more are like this, so one must be wrong; remove it, or set "
-        "corpora.mine.duplicates: keep_first (or drop, for neither)"
-    )
+    done = stage("manifest", "mine")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        *(
+            f"error: {start}recordings/{label}/ben_1.wav holds the same samples as recordings/{label}/anna_1.wav, "
+            "under another speaker ('anna' and 'ben')"
+            for start, label in (("mine: ", "angry"), ("", "happy"), ("", "sad"))
+        ),
+        "error: 3 recordings are under several speakers or labels, so some must be wrong; remove those, or set "
+        "corpora.mine.duplicates: keep_first (or drop, for none)",
+    ]
+    assert not MANIFEST.exists()
+
+
+def test_of_many_conflicts_some_are_named_and_all_counted(corpus):
+    for number in range(25):
+        for emotion in ("happy", "sad"):
+            add(f"{emotion}/dan_{number}.wav", speech(100 + number, 0.5))
+    lines = stage("manifest", "mine").stderr.splitlines()
+    assert len(lines) == 21
+    assert lines[-1].startswith("error: 25 recordings are under several speakers or labels, of which 20 are named abov")
+
+
+FOUR = ("angry", "fearful", "happy", "sad")
+
+
+@pytest.mark.parametrize("keep", ["[happy, sad]", "[sad]", "[]"])
+def test_a_conflict_is_seen_with_labels_that_are_not_kept(corpus, keep):
+    """Such a recording's label is in doubt, whichever of its labels are kept."""
+    Path("recordings/fearful").mkdir()
+    for emotion in FOUR:
+        add(f"{emotion}/dan_1.wav", speech(60))
+    corpus.edit("root: recordings,", f"root: recordings, keep: {keep},")
+    line = failing_stage(corpus, "manifest", "mine")
+    assert "dan_1.wav, under another label ('angry' and 'fearful'), so one must be wrong (4 files are" in line
+    corpus.edit("root: recordings,", "root: recordings, duplicates: drop,")
+    assert stage("manifest", "mine").exit_code == 0
+    report = json.loads(REPORT.read_text())["duplicates"]
+    assert [group["emotions"] for group in report["groups"]] == [[*FOUR]]
+    assert report["left_out"] == [f"{emotion}/dan_1" for emotion in FOUR]
+    assert not any(row.key.endswith("dan_1") for row in manifest.read(MANIFEST))
+
+
+def test_a_conflict_of_labels_that_are_not_kept_is_none(corpus):
+    add("angry/ben_2.wav", speech(4))
+    add("happy/ben_2.wav", speech(4))
+    corpus.edit("root: recordings,", "root: recordings, keep: [sad],")
+    done = stage("manifest", "mine")
+    assert (done.exit_code, "more than once" in done.stderr) == (0, False), done.stderr
+
+
+def test_bad_recordings_of_labels_that_are_not_kept_are_only_said(corpus):
+    Path("recordings/angry/ben_1.wav").write_bytes(b"")
+    corpus.edit("root: recordings,", "root: recordings, keep: [happy, sad],")
+    done = stage("manifest", "mine")
+    assert done.exit_code == 0, done.stderr
+    assert "not compared with the others: 1 file of other emotions cannot be used, as angry/ben_1.wav: " in done.stderr
+    assert json.loads(REPORT.read_text())["utterances"] == 6
 
 
 def test_another_label_is_an_error(corpus):
