@@ -349,7 +349,9 @@ def test_a_file_has_what_standard_output_has(project):
 
 
 def test_unknown_revisions_suggest_the_nearest(project):
-    assert refused("secnd").startswith("secnd: no commit, branch, tag or experiment of DVC's (did you mean 'second'?)")
+    assert refused("seconds").startswith(
+        "seconds: no commit, branch, tag or experiment of DVC's (did you mean 'second'?)"
+    )
     assert "did you mean 'tried'" in refused("tired")
     assert "did you mean 'workspace'" in refused("worksapce")
     assert "no commit" in refused("--", "--output=x")
@@ -365,8 +367,8 @@ def test_an_experiments_name_that_stands_twice_needs_a_hash(project):
 
 
 def test_unknown_experiments_suggest_the_nearest(project):
-    assert "--experiment plian: no revision compared has scores of it (did you mean 'plain'?)" in refused(
-        "--experiment", "plian"
+    assert "--experiment plain_: no revision compared has scores of it (did you mean 'plain'?)" in refused(
+        "--experiment", "plain_"
     )
     assert "(did you mean 'steady'?); known: plain, steady, or both as workspace:plain" in refused("--against", "study")
     assert "did you mean 'second'" in refused("first", "second", "--against", "secondo")
@@ -393,7 +395,9 @@ def test_a_revision_without_metrics_is_named(project):
         ("[1]", "expected a mapping of scores"),
         ('{"plain": {"UA": "much"}}', "plain has no UA"),
         ('{"plain": 0.5}', "plain has no UA"),
-        ('{"pl\\u001bain": {}}', "pl\\x1bain has no UA"),
+        ('{"pl\\u001bain": {}}', "name 'pl\\x1bain' may hold only"),
+        ('{"\\ud800": {"UA": 0.5}}', "may hold only"),
+        ('{"plain": {"UA": 1' + "0" * 400 + "}}", "plain has no UA"),
     ],
 )
 def test_damaged_metrics_are_named(plain_folder, text, words):
@@ -417,6 +421,23 @@ def test_damaged_predictions_test_nothing(project, damage):
     plain = records("--against", "steady")["workspace", "plain"]
     assert (plain["UA_difference"], plain["p"]) == (0.1875, None)
     assert "data/predictions/plain" in plain["notes"][0]
+
+
+@pytest.mark.parametrize("card", ["[]", '{"corpus": "toy"}'])
+def test_predictions_of_an_older_program_test_nothing(project, card):
+    (project / "data/predictions/plain/card.json").write_text(card)
+    plain = records("--against", "steady")["workspace", "plain"]
+    assert plain["p"] is None
+    assert plain["notes"][0].endswith("data/predictions/plain of workspace is damaged, or of an older program")
+
+
+def test_params_of_any_kind_can_be_shown(project):
+    path = project / "params.yaml"
+    path.write_text(
+        path.read_text().replace("c: 0.5", 'c: 2024-01-01, a: "\\ud800|\\n", b: [{x: %}]'.replace("%", '"%"'))
+    )
+    for name in ("table", "csv", "json", "markdown", "latex"):
+        compared("first", "workspace", "--format", name)
 
 
 def test_the_same_inputs_are_the_same_bytes(project):

@@ -7,13 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline import paths
 from pipeline.config.params import FILE
+from pipeline.config.references import name_problem
 from pipeline.config.scoring import ScoringParams
 from pipeline.config.strict_yaml import parse
-from pipeline.errors import ParamsError, UserError, printable
+from pipeline.errors import ParamsError, UserError
 from pipeline.evaluation.bootstrap import units_of
 from pipeline.evaluation.evaluation import DIGITS
 from pipeline.evaluation.scores import intervals, scores
@@ -25,6 +24,9 @@ from pipeline.report.marks import NOTES, notes_of
 from pipeline.strict import validate
 
 MEASURES = ("UA", "WA", "macro_F1")
+LARGEST = 1e300
+"""what no score is above, and no infinity below"""
+
 Interval = tuple[float, float] | None
 
 
@@ -108,6 +110,7 @@ class Candidate:
         try:
             predictions = self.store.read(self.revision, self.name)
             ua = _mean_recall(predictions)
+            notes_of(predictions.card, set())
         except UserError as error:
             return str(error)
         except (ValueError, LookupError, TypeError, AttributeError):  # JSON and CSV, but with other things in them
@@ -191,8 +194,9 @@ def candidates(revision: Revision, store: PredictionStore) -> list[Candidate]:
             "params.yaml, dvc.yaml and dvc.lock"
         )
     for name, row in table.items():
-        if not isinstance(row, Mapping) or _number(row.get("UA")) is None:
-            raise UserError(f"{revision.name}: {paths.SCORES}: {printable(name)} has no UA; `dvc repro` makes it anew")
+        unread = name_problem(name) or (None if _has_score(row) else f"{name} has no UA")
+        if unread:
+            raise UserError(f"{revision.name}: {paths.SCORES}: {unread}; `dvc repro` makes it anew")
     params = _params(revision)
     return [Candidate(revision, name, row, params, store) for name, row in table.items()]
 
@@ -234,10 +238,15 @@ def _below(table: Any, *keys: str, missing: Any) -> Any:
     return table
 
 
+def _has_score(row: Any) -> bool:
+    return isinstance(row, Mapping) and _number(row.get("UA")) is not None
+
+
 def _number(value: Any) -> float | None:
     """A finite number; None for all else."""
-    real = isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
-    return float(value) if real else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < LARGEST else None
 
 
 def _mean_recall(predictions: Predictions) -> float:

@@ -7,6 +7,7 @@ from itertools import compress
 from textwrap import fill
 from typing import Any
 
+from pipeline.errors import printable
 from pipeline.experiments.predictions import csv_text
 from pipeline.report.comparison.candidate import MEASURES
 from pipeline.report.comparison.changes import NOT_THERE
@@ -137,7 +138,7 @@ def as_csv(rows: Rows, chosen: Reference) -> str:
 
 def as_json(rows: Rows, chosen: Reference) -> str:
     """The same as JSON, with changed params and notes as lists."""
-    return json.dumps([{**_figures(row), **_lists(row)} for row in rows], indent=2, ensure_ascii=False) + "\n"
+    return json.dumps([{**_figures(row), **_lists(row)} for row in rows], indent=2, default=str) + "\n"
 
 
 def _figures(row: Compared) -> dict[str, Any]:
@@ -179,7 +180,7 @@ def _lists(row: Compared) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else printable(str(value))
 
 
 FORMATS: dict[str, Callable[[Rows, Reference], str]] = {

@@ -67,7 +67,8 @@ class PredictionStore:
         from dvc.repo import Repo
 
         try:
-            cache: HashFileDB = Repo().cache.local
+            with Repo() as repo:
+                cache: HashFileDB = repo.cache.local
         except DvcException as error:
             raise UserError(f"DVC's cache cannot be opened ({' '.join(str(error).split())})") from error
         return cache
