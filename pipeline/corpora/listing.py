@@ -1,6 +1,5 @@
 """List a corpus: its recordings as manifest rows, by its reader and the files themselves; and count them."""
 
-import filecmp
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from pipeline.corpora.base import CorpusParams, Utterance, corpus_files, is_audi
 from pipeline.corpora.emotions import canonical
 from pipeline.corpora.left_out import LeftOut
 from pipeline.corpora.manifest import Row
+from pipeline.corpora.same_key import one_of_each_key
 from pipeline.corpora.unread import unread_suffixes
 from pipeline.errors import UserError
 from pipeline.jobs.executors import in_threads, worker_count
@@ -51,19 +51,21 @@ def read(name: str, params: CorpusParams) -> Listing:
     every = list(reader.read(params.root, params))
     if not every:
         raise UserError(f"corpus folder {str(params.root)!r} has no recording that the {params.reader} reader takes")
-    utterances = _without_copies(params.root, every)
+    of_each_key = one_of_each_key(params.root, every)
+    utterances = of_each_key.utterances
     labels = _emotions(name, params.root, utterances, {**reader.emotions, **params.emotions})
     check_kept(labels, params.keep, params.root)
     listed, unusable = _listed(name, params.root, list(zip(utterances, labels, strict=True)))
     kept = {utterance.wav for utterance, label in zip(utterances, labels, strict=True) if is_kept(label, params.keep)}
-    bad = {wav: why for wav, why in unusable.items() if wav in kept}
-    if bad and (params.on_bad_audio == "fail" or bad.keys() == kept):
-        raise RecordingsError(bad, f"corpora.{name}.on_bad_audio: skip" if bad.keys() != kept else "")
+    bad = {wav: why for wav, why in unusable.items() if wav in kept} | of_each_key.bad
+    some = not kept <= bad.keys()
+    if bad and (params.on_bad_audio == "fail" or not some):
+        raise RecordingsError(bad, f"corpora.{name}.on_bad_audio: skip" if some else "")
     files = corpus_files(params.root)
     named = {utterance.wav for utterance in every}
     left_out = LeftOut(
         bad_audio={wav: _relative(why, params.root, wav) for wav, why in bad.items()},
-        copies=len(every) - len(utterances),
+        copies=of_each_key.copies,
         other_emotions=len(utterances) - len(kept),
         bad_others={wav: _relative(why, params.root, wav) for wav, why in unusable.items() if wav not in kept},
         unlisted=len({file for file in files if is_audio(file)} - named) if params.table else 0,
@@ -123,35 +125,6 @@ def _listed(
                 listed.append(row)
             progress.update()
     return listed, bad
-
-
-def _without_copies(root: Path, utterances: Sequence[Utterance]) -> list[Utterance]:
-    """The first of each key; the others are the same recording, as where a corpus was unpacked twice.
-
-    Raises:
-        UserError: they differ.
-    """
-    first: dict[str, Utterance] = {}
-    for utterance in utterances:
-        other = first.setdefault(utterance.key, utterance)
-        if other is utterance:
-            continue
-        if replace(other, wav="") != replace(utterance, wav=""):
-            what = "and the corpus says different things of them"
-        elif not _equal(root / other.wav, root / utterance.wav):
-            what = "and differ"
-        else:
-            continue
-        both = f"{other.wav} and {utterance.wav} have the same key {utterance.key!r}"
-        raise UserError(f"{root}: {both}, {what}; rename or remove one")
-    return list(first.values())
-
-
-def _equal(path: Path, other: Path) -> bool:
-    try:
-        return filecmp.cmp(path, other, shallow=False)
-    except OSError as error:
-        raise UserError(f"{error.filename}: cannot be read ({error.strerror}); mend or remove the file") from error
 
 
 def _emotions(name: str, root: Path, utterances: Sequence[Utterance], table: dict[str, str]) -> list[str]:

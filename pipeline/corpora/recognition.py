@@ -1,8 +1,8 @@
-"""Which reader knows a folder, and what the folder holds, by file names and tables alone: no audio is decoded."""
+"""Which reader knows a folder, and what it holds, by file names and tables; of audio, only files of one key are read."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pipeline.corpora.base import (
     corpus_files,
 )
 from pipeline.corpora.emotions import EMOTIONS, canonical
+from pipeline.corpora.same_key import one_of_each_key
 from pipeline.corpora.table import columns
 from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError
@@ -71,6 +72,7 @@ class _Attempt:
     params: CorpusParams
     reader: CorpusReader
     utterances: list[Utterance]
+    """as the reader has them, several of one key too"""
     emotions: list[str]
     """canonical label of each utterance"""
     error: str
@@ -111,22 +113,13 @@ def _attempt(params: CorpusParams, files: Sequence[str]) -> _Attempt:
     fault = ""
     try:
         _check_known(reader, params.root, files)
-        for utterance in _first_of_each_key(reader.read(params.root, params)):
+        for utterance in reader.read(params.root, params):
             emotions.append(_emotion(params.root, utterance, reader))
             utterances.append(utterance)
         fault = "" if utterances else f"{params.root}: has no recording that the {reader.name} reader takes"
     except (UserError, ValueError, OSError) as error:
         fault = str(error)
     return _Attempt(params, reader, utterances, emotions, fault)
-
-
-def _first_of_each_key(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
-    """Without second copies of recordings, which the listing takes once."""
-    keys: set[str] = set()
-    for utterance in utterances:
-        if utterance.key not in keys:
-            yield utterance
-        keys.add(utterance.key)
 
 
 def _check_known(reader: CorpusReader, root: Path, files: Sequence[str]) -> None:
@@ -144,7 +137,9 @@ def _emotion(root: Path, utterance: Utterance, reader: CorpusReader) -> str:
 
 def _recognition(attempt: _Attempt, files: Sequence[str], notes: Iterable[str] = ()) -> Recognition:
     """What a reader that knows the folder found in it."""
-    utterances, counts = attempt.utterances, Counter(attempt.emotions)
+    utterances = one_of_each_key(attempt.params.root, attempt.utterances).utterances
+    label_of = dict(zip((utterance.key for utterance in attempt.utterances), attempt.emotions, strict=True))
+    counts = Counter(label_of[utterance.key] for utterance in utterances)
     return Recognition(
         reader=attempt.reader.name,
         title=attempt.reader.title,
@@ -155,13 +150,17 @@ def _recognition(attempt: _Attempt, files: Sequence[str], notes: Iterable[str] =
         emotions={emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]},
         table=attempt.params.table,
         speaker_pattern=attempt.params.speaker_pattern,
-        notes=(*notes, *attempt.reader.notes(attempt.params.root, attempt.params), *_left_out(attempt, files)),
+        notes=(
+            *notes,
+            *attempt.reader.notes(attempt.params.root, attempt.params),
+            *_left_out(attempt, utterances, files),
+        ),
     )
 
 
-def _left_out(attempt: _Attempt, files: Sequence[str]) -> list[str]:
+def _left_out(attempt: _Attempt, utterances: Sequence[Utterance], files: Sequence[str]) -> list[str]:
     """A note on audio files that are no recording of the corpus, and one on files that are not read, if there are."""
-    count = len(set(files) - {utterance.wav for utterance in attempt.utterances})
+    count = len(set(files) - {utterance.wav for utterance in utterances})
     table = attempt.params.table
     why = f"{table} does not list them" if table else "second copies, or no utterances of speech"
     unread = unread_suffixes(corpus_files(attempt.params.root))

@@ -146,6 +146,23 @@ def doubled(folder: Path, reader: str, names: tuple[str, ...], change: Callable[
     return MANIFEST
 
 
+def changed_copies(folder: Path, reader: str, names: tuple[str, ...], change: Callable[[Path], object]) -> list[str]:
+    """A corpus that lies twice in its folder; the change is made to all of its second copies."""
+    command = doubled(folder, reader, names, None)
+    for name in names:
+        change(folder / "recordings/again" / name)
+    return command
+
+
+def to_flac(path: Path) -> None:
+    soundfile.write(path.with_suffix(".flac"), *soundfile.read(path))
+    path.unlink()
+
+
+def add_chunk(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"LIST\x04\x00\x00\x00INFO")
+
+
 def other_samples(path: Path) -> None:
     soundfile.write(path, np.zeros(100), 16000)
 
@@ -160,6 +177,39 @@ for reader, names in (("savee", SAVEE), ("emodb", EMODB)):
     @bad_input(f"corpus: {reader} lies twice, and differs", says=f"have the same key '{key}', and differ; rename")
     def different(folder: Path, reader: str = reader, names: tuple[str, ...] = names) -> list[str]:
         return doubled(folder, reader, names, other_samples)
+
+    @bad_input(f"corpus: {reader} lies twice, as WAV and as FLAC", says="left out: 2 files equal to one that", code=0)
+    def as_flac(folder: Path, reader: str = reader, names: tuple[str, ...] = names) -> list[str]:
+        return changed_copies(folder, reader, names, to_flac)
+
+    @bad_input(f"corpus: {reader} lies twice, with more chunks", says="left out: 2 files equal to one that is", code=0)
+    def more_chunks(folder: Path, reader: str = reader, names: tuple[str, ...] = names) -> list[str]:
+        return changed_copies(folder, reader, names, add_chunk)
+
+    @bad_input(
+        f"corpus: {reader} lies twice, and all differ", says="2 files have the key of another, and are no copies of it"
+    )
+    def all_different(folder: Path, reader: str = reader, names: tuple[str, ...] = names) -> list[str]:
+        return changed_copies(folder, reader, names, other_samples)
+
+    @bad_input(f"corpus: {reader} lies twice, one a Git LFS pointer", says="is a Git LFS pointer")
+    def one_pointer(folder: Path, reader: str = reader, names: tuple[str, ...] = names) -> list[str]:
+        return doubled(folder, reader, names, lambda path: path.write_bytes(POINTER))
+
+    @bad_input(
+        f"corpus: {reader} lies twice, one a Git LFS pointer, skipped", says="left out: 1 file that cannot be", code=0
+    )
+    def pointer_skipped(folder: Path, reader: str = reader, names: tuple[str, ...] = names) -> list[str]:
+        command = one_pointer(folder, reader, names)
+        text = (folder / "params.yaml").read_text(encoding="utf-8")
+        (folder / "params.yaml").write_text(text.replace("root: recordings", "root: recordings, on_bad_audio: skip"))
+        return command
+
+    @bad_input(f"corpus: {reader} lies twice, and differs, in ser init", says="and differ; rename or remove one")
+    def different_in_init(folder: Path, reader: str = reader, names: tuple[str, ...] = names) -> list[str]:
+        doubled(folder, reader, names, other_samples)
+        (folder / "params.yaml").unlink()
+        return ["init", "--corpus", "mine=recordings"]
 
 
 @bad_input("corpus: iemocap lies twice, and differs in a label", says="and the corpus says different things of them")
