@@ -30,8 +30,8 @@ FRAMES = 25
 """compared at least, 0.2 s of speech"""
 NEIGHBOURS = 50
 """recordings with a word, in their order, that vote with one that has it too"""
-OFFSETS = 1 << 22
-"""more than there are offsets; 2^21 frames are 4.7 hours"""
+OFFSETS = 1 << 25
+"""more than there are offsets; 2^24 frames are 37 hours, and no recording is as long"""
 
 
 def near_pairs(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.audio.fingerprint import BITS, Fingerprinter, bit_errors, fingerprint
+from pipeline.audio.decoding import LONGEST
+from pipeline.audio.fingerprint import BITS, HOP, Fingerprint, Fingerprinter, bit_errors, fingerprint
+from pipeline.audio.fingerprint import RATE as FINGERPRINT_RATE
 from pipeline.audio.fingerprint_index import near_pairs
 
 RATE = 16000
@@ -112,3 +114,15 @@ def test_offsets_may_be_anything():
     assert bit_errors(one, one, len(one.words)) == bit_errors(one, one, -len(one.words)) == (1.0, 0)
     assert bit_errors(one, one, 0)[0] == 0
     assert bit_errors(one, one, 30)[0] > 0.35
+
+
+def test_the_longest_recordings_are_compared():
+    """One of 24 h whose end is the beginning of another."""
+    frames = round(LONGEST * 3600 * FINGERPRINT_RATE / HOP)
+    ends, words = np.zeros(frames, bool), np.arange(2 * frames, dtype=np.uint32)
+    ends[-30:] = True
+    one, other = words[:frames], words[frames:].copy()
+    other[:30] = one[-30:]
+    pair = [Fingerprint("a", one, ends), Fingerprint("b", other, ends[::-1])]
+    assert list(near_pairs(pair)) == [(0, 1)]
+    assert list(near_pairs(pair[::-1])) == [(0, 1)]
