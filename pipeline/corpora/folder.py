@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.corpora import table
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
 from pipeline.corpora.speaker_pattern import speakers
+from pipeline.corpora.spellings import complaint, spellings
 from pipeline.errors import UserError
 
 
@@ -56,7 +57,7 @@ def _speakers(root: Path, rows: Sequence[Mapping[str, str]], pattern: str) -> li
     """Each row's speaker: its own, else what the pattern finds in its path.
 
     Raises:
-        UserError: the pattern finds none, or does not come to an end.
+        UserError: the pattern finds none, or does not come to an end, or a speaker is written in several ways.
     """
     known = [row.get("speaker", "") for row in rows]
     asked = [row["path"] for row, speaker in zip(rows, known, strict=True) if not speaker] if pattern else []
@@ -65,7 +66,10 @@ def _speakers(root: Path, rows: Sequence[Mapping[str, str]], pattern: str) -> li
     for path, speaker in found.items():
         if not speaker:
             raise UserError(f"{root / path}: speaker_pattern {pattern!r} does not match")
-    return [speaker or found.get(row["path"], "") for row, speaker in zip(rows, known, strict=True)]
+    every = [speaker or found.get(row["path"], "") for row, speaker in zip(rows, known, strict=True)]
+    if ways := spellings(zip(every, (row["path"] for row in rows), strict=True)):
+        raise UserError("\n".join(f"{root}: {complaint(each)}" for each in ways[: table.SHOWN]))
+    return every
 
 
 def _from_folders(root: Path) -> Iterator[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Which reader knows a folder, and what it holds, by file names and tables; of audio, only files of one key are read."""
+"""Which reader knows a folder, and what it holds, by file names and tables; only files of one key are decoded."""
 
 import re
 from collections import Counter, defaultdict
@@ -202,12 +202,15 @@ def _by_folders(root: Path, files: Sequence[str], tables: Sequence[str]) -> Reco
     speakers = _speakers(files)
     pattern = SPEAKER_PATTERN if speakers else ""
     notes = [f"{table} lists recordings too; `table: {table}` takes them from there" for table in tables]
+    attempt = _attempt(_params(root, speaker_pattern=pattern), files)
+    if attempt.error:
+        raise UserError(attempt.error)
     if speakers:
         notes.append(
             f"speakers are taken from file names, up to the first _ or -: {_shown(speakers)}; "
             "if these are no speakers, take `speaker_pattern` out"
         )
-    return _recognition(_attempt(_params(root, speaker_pattern=pattern), files), files, notes)
+    return _recognition(attempt, files, notes)
 
 
 def _loose(files: Sequence[str]) -> int:

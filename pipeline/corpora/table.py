@@ -9,13 +9,13 @@ import io
 import os
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from errno import ENOENT
 from pathlib import Path, PurePosixPath
 
 from pipeline import paths
 from pipeline.audio.suffixes import AUDIO_SUFFIXES
+from pipeline.corpora.spellings import complaint, spellings
 from pipeline.corpora.text_encoding import CONTROL, decoded
 from pipeline.errors import UserError, nearest
 
@@ -246,24 +246,6 @@ def _twice(lines: Iterable[Line]) -> list[str]:
 
 
 def _spellings(lines: Iterable[Line]) -> list[str]:
-    """A complaint of each speaker who is written in several ways, as 1, 01 and 1.0."""
-    spellings: dict[str, dict[str, int]] = defaultdict(dict)
-    for line, row in lines:
-        if speaker := row.get("speaker", ""):
-            spellings[_plain(speaker)].setdefault(speaker, line)
-    return [
-        f"line {max(ways.values())}: speakers {_named(ways)} are one, or look it; write one person one way"
-        for ways in spellings.values()
-        if len(ways) > 1
-    ]
-
-
-def _plain(speaker: str) -> str:
-    """A speaker without what people and spreadsheets write differently: case, width, leading zeros, decimals."""
-    text = unicodedata.normalize("NFKC", speaker).casefold()
-    return re.sub(r"(?<![\d.])0+(?=\d)", "", re.sub(r"(?<=\d)\.0*$", "", text))
-
-
-def _named(ways: dict[str, int]) -> str:
-    named = [f"{speaker!r} (line {line})" for speaker, line in ways.items()]
-    return f"{', '.join(named[:-1])} and {named[-1]}"
+    """A complaint of each speaker who is written in several ways, at the last line where one is new."""
+    found = spellings((row.get("speaker", ""), f"line {line}") for line, row in lines)
+    return [f"{ways[-1][1]}: {complaint(ways)}" for ways in found]

@@ -133,6 +133,14 @@ def none_read_in_extract(folder: Path) -> list[str]:
     return ["extract", "mfcc", "recordings", "--out", "out.h5"]
 
 
+@bad_input(
+    "corpus: speakers 1 and 01 in file names", says="recordings: speakers '01' (sad/01_a.wav) and '1' (sad/1_a.wav)"
+)
+def two_spellings(folder: Path) -> list[str]:
+    corpus(folder, names=("sad/1_a.wav", "sad/01_a.wav"), more=", speaker_pattern: '/([0-9]+)_'")
+    return MANIFEST
+
+
 # Copies
 
 

@@ -84,6 +84,14 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     ),
     "speakers 1 and 1.0": ("path,emotion,speaker\na.wav,sad,1\nb.wav,sad,1.0\n", "'1' (line 2) and '1.0' (line 3)"),
     "speakers Anna and anna": ("path,emotion,speaker\na.wav,sad,Anna\nb.wav,sad,anna\n", "write one person one way"),
+    "speakers 1 and 1,0": (
+        "path;emotion;speaker\na.wav;sad;1\nb.wav;sad;1,0\n",
+        "speakers '1' (line 2) and '1,0' (line 3) are one",
+    ),
+    "a speaker with two spaces": (
+        "path,emotion,speaker\na.wav,sad,Anna B\nb.wav,sad,Anna  B\n",
+        "'Anna B' (line 2) and 'Anna  B' (line 3) are one",
+    ),
     "no emotion in a row": ("path,emotion\na.wav,\nb.wav,sad\n", "labels.csv, line 2: has no emotion"),
     "only spaces for an emotion": ("path,emotion\na.wav,  \n", "labels.csv, line 2: has no emotion"),
     "an emotion that is none": (
@@ -151,6 +159,17 @@ def other_encoding(folder: Path) -> list[str]:
 @bad_input("table: an encoding that is none", says="corpora.mine.encoding: 'cp1525' is no encoding of text", code=2)
 def no_encoding(folder: Path) -> list[str]:
     return listed(folder, "path,emotion\na.wav,sad\n", more=", encoding: cp1525")
+
+
+@bad_input(
+    "table: speaker 1 in the table and 01 by the pattern", says="speakers '1' (a.wav) and '01' (sub/01_b.wav) are one"
+)
+def column_and_pattern(folder: Path) -> list[str]:
+    command = listed(
+        folder, "path,emotion,speaker\na.wav,sad,1\nsub/01_b.wav,sad,\n", ", speaker_pattern: '/([0-9]+)_'"
+    )
+    (folder / "recordings/b.wav").rename(folder / "recordings/sub/01_b.wav")
+    return command
 
 
 @bad_input("table: a folder", says="recordings/labels.csv: cannot be read (Is a directory)")

@@ -25,7 +25,7 @@ def test_each_reader_is_found_in_its_own_file():
     modules = [entry.module for entry in READERS.values()]
     assert {module.rpartition(".")[2] for module in modules} == set(READERS)
     helpers = {"__init__", "base", "duplicates", "emotions", "health", "left_out", "listing", "manifest", "recognition"}
-    helpers |= {"same_key", "speaker_pattern", "table", "text_encoding", "unread"}
+    helpers |= {"same_key", "speaker_pattern", "spellings", "table", "text_encoding", "unread"}
     assert {path.stem for path in Path(corpora.__file__).parent.glob("*.py")} - helpers == set(READERS)
 
 
