@@ -19,10 +19,14 @@ def check_leaks(name: str, found: Predictions, rows: Sequence[Row]) -> None:
     Raises:
         UserError: an utterance, a copy of it or the same recording under another name is in the training part and in
             another, or a speaker is under a speaker-independent protocol, or an utterance is tested twice in one split
-            of the corpus, or is not predicted; the message names it.
+            of the corpus, or is not predicted; the message names it, and what to do.
     """
+    corpus = found.card["corpus"]
     for problem in _problems(found, rows):
-        raise UserError(f"{name}: {problem}")
+        raise UserError(
+            f"{name}: {problem}; run `dvc repro` if the manifest changed since, else choose another protocol, or take "
+            f"one of two equal recordings out (corpora.{corpus}.duplicates: keep_first does, where they conflict)"
+        )
 
 
 def _problems(found: Predictions, rows: Sequence[Row]) -> Iterator[str]:

@@ -12,6 +12,10 @@ from pipeline import paths
 from pipeline.corpora import manifest
 
 UPDATE = "; run `dvc repro` to bring predictions up to date"
+MEND = (
+    "; run `dvc repro` if the manifest changed since, else choose another protocol, or take one of two equal "
+    "recordings out (corpora.mine.duplicates: keep_first does, where they conflict)"
+)
 ONE = """\
   statistics: {system: pooled, corpus: mine, protocol: loso, logmel: mel, mfcc: cepstra, prosody: melody}
 """
@@ -48,15 +52,16 @@ def test_what_is_right_is_scored(scored):
     [
         (
             changed(s1_angry_0={"twin": "s0-sad-1"}),
-            "'s0-sad-1' of the test part of fold 0 is the recording 's1-angry-0', which is in its validation part",
+            "'s0-sad-1' of the test part of fold 0 is the recording 's1-angry-0', which is in its validation part"
+            + MEND,
         ),
         (
             changed(s3_angry_0={"twin": "s0-sad-1"}),
-            "'s0-sad-1' of the test part of fold 0 is the recording 's3-angry-0', which is trained on",
+            f"'s0-sad-1' of the test part of fold 0 is the recording 's3-angry-0', which is trained on{MEND}",
         ),
         (
             changed(s1_angry_0={"sha256": "5e"}, s3_sad_1={"sha256": "5e"}),
-            "'s1-angry-0' of the validation part of fold 0 is the recording 's3-sad-1', which is trained on",
+            f"'s1-angry-0' of the validation part of fold 0 is the recording 's3-sad-1', which is trained on{MEND}",
         ),
         (
             changed(s2_sad_0={"emotion": "angry"}),
