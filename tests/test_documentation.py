@@ -13,6 +13,7 @@ MODULES = (
     "pipeline.systems.cnn",
     "pipeline.systems.functionals",
     "pipeline.systems.pooled",
+    "pipeline.systems.probe",
     "pipeline.systems.view",
 )
 

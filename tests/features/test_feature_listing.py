@@ -97,7 +97,8 @@ def test_dims_frame_rates_defaults_and_choices():
         "  pad = zero [zero, repeat]: extend with zeros, or with copies of the utterance",
         "  sample_rate = 16000 [16000, 48000]: rate of the audio read (Hz)",
         "  clip = none: longer utterances are cut to this length (s)",
-        "  layers = [1, 9]: hidden states kept: 0 is the input of block 1, k the output of block k",
+        "  layers = [1, 9]: hidden states kept: 0 is the input of block 1, k the output of block k; all is each of "
+        "them",
         "  preset serct_waveform: {sample_rate: 16000, clip: 3.0}",
     ):
         assert line in lines
