@@ -172,6 +172,7 @@ def test_missing_encoder_tensor_is_an_error(whisper, tmp_path):
         ({"sampling_rate": 8000}, "wants audio at 8000 Hz"),
         ({"feature_size": 80}, "gives log-Mels of 80 bands x 500 frames, but its encoder takes 40 x 500"),
         ({"hop_length": 0}, "hop_length 0 is not a positive whole number"),
+        ({"n_fft": 2**40}, "n_fft 1099511627776 is longer than a second"),
     ],
 )
 def test_settings_that_do_not_fit_are_one_clear_line(whisper, tmp_path, settings, said):

@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError
+from pipeline.features.ssl.checkpoint import PICKLES, SAFETENSORS, SETTINGS, gist, held, read_settings
 from pipeline.features.ssl.streams import TINY
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ TINY_BLOCKS = 12
 MOST_BLOCKS = 1000
 """far more than any speech encoder has"""
 
-_SETTINGS = ["config.json", "preprocessor_config.json", "processor_config.json"]
-_SAFETENSORS = ["model.safetensors", "model-*.safetensors", "model.safetensors.index.json"]
-_PICKLES = ["pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json"]
+SPARE_TENSORS = 1 << 10
+SPARE_VALUES = 1 << 22
+SPARE_DECODER = 1 << 26
+"""values of a model beyond its weights': of Whisper, the decoder's tokens, which a checkpoint may leave out"""
 
 _CONFIG_THAT_MATTERS = (
     "adapter_attn_dim",
@@ -72,7 +74,7 @@ def load_backbone(model: str, seed: int = 0) -> "PreTrainedModel":
     import transformers
 
     try:
-        with _quiet():
+        with _quiet(), _filled_by(folder, model, family):
             backbone, info = getattr(transformers, name).from_pretrained(
                 folder,
                 dtype=torch.float32,  # else a half-precision checkpoint would be run in half precision
@@ -81,8 +83,10 @@ def load_backbone(model: str, seed: int = 0) -> "PreTrainedModel":
                 output_loading_info=True,
                 **({"decoder_layers": 0} if family == "whisper" else {}),
             )
+    except UserError:
+        raise
     except Exception as error:  # whatever the readers of a user's file raise: there are several formats
-        raise UserError(f"cannot read the weights of {model!r} in {folder}: {_gist(error)}") from error
+        raise UserError(f"cannot read the weights of {model!r} in {folder}: {gist(error)}") from error
     if family == "whisper":
         del backbone.decoder
     missing = sorted(
@@ -117,10 +121,12 @@ def feature_settings(model: str) -> dict[str, Any]:
     """
     folder = _folder(model)
     nested = folder / "processor_config.json"  # where processors saved by transformers 5 keep it
-    settings = (_read_json(nested, model).get("feature_extractor") or {}) if nested.is_file() else {}
+    settings = (read_settings(nested, model).get("feature_extractor") or {}) if nested.is_file() else {}
+    if not isinstance(settings, dict):
+        raise UserError(f"{model!r}: feature_extractor in {nested} is no mapping")
     path = folder / "preprocessor_config.json"
     if path.is_file():
-        return _read_json(path, model) | settings
+        return read_settings(path, model) | settings
     if settings:
         return dict(settings)
     if not Path(model).is_dir() and not _hub_lacks(model, path.name):
@@ -192,9 +198,9 @@ def hub_folder(model: str, download: bool = True) -> Path:
 
     try:
         only = not download
-        folder = Path(snapshot_download(model, allow_patterns=_SETTINGS + _SAFETENSORS, local_files_only=only))
+        folder = Path(snapshot_download(model, allow_patterns=[*SETTINGS, *SAFETENSORS], local_files_only=only))
         if not any(folder.glob("model*.safetensors")):
-            folder = Path(snapshot_download(model, allow_patterns=_SETTINGS + _PICKLES, local_files_only=only))
+            folder = Path(snapshot_download(model, allow_patterns=[*SETTINGS, *PICKLES], local_files_only=only))
     except HFValidationError as error:
         raise UserError(f"no model folder {model!r} here, and it cannot be a hub name (owner/name)") from error
     except Exception as error:  # the hub client raises its own, the HTTP library's and OSError
@@ -205,7 +211,7 @@ def hub_folder(model: str, download: bool = True) -> Path:
             ) from error
         raise UserError(
             f"cannot get the model {model!r}: it is not a folder here, not in the Hugging Face cache, and the hub did "
-            f"not give it ({_gist(error)}). Run `hf download {model}` with a network, give the path of a local "
+            f"not give it ({gist(error)}). Run `hf download {model}` with a network, give the path of a local "
             f"folder, or use {TINY!r} to try the pipeline out"
         ) from error
     return folder
@@ -235,30 +241,26 @@ def block_count(model: str) -> int:
         return TINY_BLOCKS
     folder = _folder(model)
     name = "encoder_layers" if _family(folder, model) == "whisper" else "num_hidden_layers"
-    count = _read_json(folder / "config.json", model).get(name)
+    count = read_settings(folder / "config.json", model).get(name)
     if type(count) is not int or not 0 < count <= MOST_BLOCKS:
         raise UserError(f"{model!r}: its config.json does not say how many blocks it has ({name}); list the layers")
     return count
 
 
-def _read_json(path: Path, model: str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{model!r} is not a model folder: cannot read {path}: {_gist(error)}") from error
-
-
 def _family(folder: Path, model: str) -> str:
-    family = _read_json(folder / "config.json", model).get("model_type")
-    if family not in FAMILIES:
-        raise UserError(f"{model!r} is a {family!r} model; supported: {', '.join(FAMILIES)}")
+    family = read_settings(folder / "config.json", model).get("model_type")
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise UserError(f"{model!r} is a {str(family)[:100]!r} model; supported: {', '.join(FAMILIES)}")
     return str(family)
 
 
-def _gist(error: Exception) -> str:
-    """The first sentence of an error: the libraries' own advice is long and not about this package."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return line.split(". ")[0].rstrip(".:")
+def _filled_by(folder: Path, model: str, family: str) -> AbstractContextManager[None]:
+    """Refuse to make a model that the weights of a folder cannot fill: its config may be a stranger's."""
+    from pipeline.jobs.network_size import largest_network
+
+    tensors, values = held(folder, model)
+    spare = SPARE_DECODER if family == "whisper" else SPARE_VALUES
+    return largest_network(2 * tensors + SPARE_TENSORS, 2 * values + spare)
 
 
 @contextmanager

@@ -81,6 +81,8 @@ def log_mel_of(model: str, config: Any) -> LogMel:
     if wrong:
         raise UserError(f"{model!r}: its preprocessor's {wrong[0]} is not a positive whole number")
     made = LogMel(**found)
+    if made.n_fft > RATE:
+        raise UserError(f"{model!r}: its preprocessor's n_fft {made.n_fft} is longer than a second")
     shape = (made.feature_size, made.samples // made.hop_length)
     wanted = (config.num_mel_bins, STRIDE * config.max_source_positions)
     if shape != wanted:

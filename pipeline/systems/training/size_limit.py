@@ -1,10 +1,11 @@
 """How large a network may become while it is made for weights that are there already: as large as these."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
-from torch import Tensor, nn
-from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch import Tensor
+
+from pipeline.jobs.network_size import largest_network
 
 SPARE_TENSORS = 1 << 10
 SPARE_VALUES = 1 << 22
@@ -15,8 +16,7 @@ PRETRAINED_VALUES = 1 << 30
 """of a pretrained model that a network takes parts of: the largest ones have about as many"""
 
 
-@contextmanager
-def filled_by(weights: Mapping[str, Tensor], pretrained: bool) -> Iterator[None]:
+def filled_by(weights: Mapping[str, Tensor], pretrained: bool) -> AbstractContextManager[None]:
     """Refuse to make a network that these weights cannot fill, before its memory is taken.
 
     The params of a network may come from a stranger, and say that it has a layer of any width, or any number of layers.
@@ -30,16 +30,4 @@ def filled_by(weights: Mapping[str, Tensor], pretrained: bool) -> Iterator[None]
     """
     tensors = 2 * len(weights) + SPARE_TENSORS + pretrained * PRETRAINED_TENSORS
     values = 2 * sum(weight.numel() for weight in weights.values()) + SPARE_VALUES + pretrained * PRETRAINED_VALUES
-
-    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        nonlocal tensors, values
-        tensors -= 1
-        values -= 0 if parameter is None else parameter.numel()
-        if tensors < 0 or values < 0:
-            raise ValueError("the params are of a much larger network")
-
-    hook = register_module_parameter_registration_hook(count)
-    try:
-        yield
-    finally:
-        hook.remove()
+    return largest_network(tensors, values)
