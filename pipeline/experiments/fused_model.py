@@ -43,6 +43,13 @@ from pipeline.strict import Strict
 
 BRANCHES = "branches"
 FORMAT: Final = "ser-fusion/2"
+NUMBERS_BYTES = 1 << 28
+"""of one fold's file, at most: a forest of 500 trees has a few MB"""
+
+
+def system_name(params: FusionParams) -> str:
+    """What a fusion is called among systems."""
+    return f"fusion ({params.label})"
 
 
 class FusionCard(Strict):
@@ -68,6 +75,12 @@ class FusionCard(Strict):
         if problem := next(problems, None):
             raise ValueError(problem)
         return params
+
+    @model_validator(mode="after")
+    def _system_is_its_method(self) -> "FusionCard":
+        if self.system != (wanted := system_name(self.params)):
+            raise ValueError(f"the system is {self.system!r}, and its params are of {wanted!r}")
+        return self
 
     @model_validator(mode="after")
     def _folds_are_of_its_classes(self) -> "FusionCard":
@@ -133,11 +146,10 @@ def _read_fold(card: FusionCard, fold: int, folder: Path) -> Combiner:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    data = checked_numbers(folder, fold, card.weights[fold])
+    path = checked_numbers(folder, fold, card.weights[fold], NUMBERS_BYTES)
     try:
-        return restored(card.params, load(data), card.layout(fold))
-    except (SafetensorError, LookupError, TypeError, ValueError) as error:
-        path = numbers_file(folder, fold)
+        return restored(card.params, load(path.read_bytes()), card.layout(fold))
+    except (SafetensorError, LookupError, OSError, TypeError, ValueError) as error:
         raise UserError(f"{path}: does not hold the numbers of {card.system} ({error}); {CURE}") from error
 
 

@@ -14,7 +14,7 @@ from pipeline.config.fusions import FusionParams
 from pipeline.errors import UserError
 from pipeline.experiments.combiner import Combiner, Examples, Probabilities
 from pipeline.experiments.cross_fitting import cross_fits
-from pipeline.experiments.fused_model import FORMAT, FittedFusion, FusionCard, encoded
+from pipeline.experiments.fused_model import FORMAT, FittedFusion, FusionCard, encoded, system_name
 from pipeline.experiments.fusion_fitting import fit
 from pipeline.experiments.model_folder import digest
 from pipeline.experiments.predictions import Predictions
@@ -223,7 +223,7 @@ class Fusion:
             "selected_on_validation": self.params.reads_validation
             or any(branch.card.get("selected_on_validation", False) for branch in self.members),
             "name": self.name,
-            "system": f"fusion ({self.params.label})",
+            "system": system_name(self.params),
             "params": {key: value for key, value in self.params.used().items() if key != "of"},
             "inputs": self.params.of,
         }

@@ -1,10 +1,11 @@
 """What an experiment's trained models say of themselves: the schema `ser-model/1` of their `card.json`."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.protocols import ProtocolParams
+from pipeline.config.experiments import ClassSet
+from pipeline.config.protocols import GroupedKFold, ProtocolParams, StratifiedSplit, repeats
 from pipeline.corpora.emotions import EMOTIONS
 from pipeline.experiments.model_folder import Classes, Digest, Name, check_folds
 from pipeline.features.ssl.streams import TINY
@@ -12,6 +13,9 @@ from pipeline.strict import Strict
 from pipeline.systems import find_system, systems
 
 FORMAT: Final = "ser-model/1"
+
+Count = Annotated[int, Field(ge=0)]
+Operations = Annotated[float, Field(ge=0)]
 
 
 class Recipe(Strict):
@@ -30,17 +34,17 @@ class FeatureCost(Strict):
 
     digest: str
     weights: str
-    parameters: int | None
-    operations: float | None
+    parameters: Count | None
+    operations: Operations | None
 
 
 class Cost(Strict):
     """What a prediction costs; nothing where that is not known."""
 
-    parameters: int
-    pretrained_parameters: int | None
-    operations: float | None
-    pretrained_operations: float | None
+    parameters: Count
+    pretrained_parameters: Count | None
+    operations: Operations | None
+    pretrained_operations: Operations | None
     features: list[FeatureCost]
 
 
@@ -51,7 +55,7 @@ class ModelCard(Strict):
     name: Name
     system: str
     corpus: Name
-    emotions: dict[str, list[str]] | None = Field(description="class -> the labels merged into it; nothing for labels")
+    emotions: ClassSet | None = Field(description="class -> the labels merged into it; nothing for labels")
     protocol: ProtocolParams
     speaker_dependent: bool
     selected_on_validation: bool
@@ -76,11 +80,19 @@ class ModelCard(Strict):
             if name not in (EMOTIONS if self.emotions is None else self.emotions):
                 raise ValueError(f"the class {name!r} is none of the emotions")
         check_folds(self.folds, self.classes, self.weights)
+        self._check_protocol()
         self._check_roles()
         models = [self.params.get("model"), *(recipe.params.get("model") for recipe in self.features.values())]
         if self.random_backbone != (TINY in models):
             raise ValueError(f"random_backbone is {self.random_backbone}, and the models are {models}")
         return self
+
+    def _check_protocol(self) -> None:
+        """Hold the folds that a protocol tells of against those that are there."""
+        if isinstance(self.protocol, GroupedKFold | StratifiedSplit):
+            wanted = repeats(self.protocol) * getattr(self.protocol, "folds", 1)
+            if wanted != len(self.folds):
+                raise ValueError(f"the protocol has {wanted} folds, and there are {len(self.folds)} models")
 
     def _check_roles(self) -> None:
         if self.system not in systems():

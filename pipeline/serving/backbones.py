@@ -6,8 +6,11 @@ from pathlib import Path
 
 from pipeline.config.params import Params
 from pipeline.errors import UserError
+from pipeline.experiments.model_folder import check_inside
 from pipeline.features.ssl.streams import TINY
 
+LONGEST_NAME = 1000
+"""characters of a model's path or name"""
 HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
@@ -25,16 +28,17 @@ class Backbones:
     download: bool = False
     own: frozenset[str] = frozenset()
 
-    def place(self, name: str, models: Path) -> str:
+    def place(self, name: str, models: Path, asker: str) -> str:
         """The folder of a self-supervised model, or `tiny`, which is made.
 
         Args:
             name: what the card calls it: `tiny`, a folder of the user's own project or below that of the card, or a
                 name of the hub.
             models: the folder of the card.
+            asker: the card and its key, for errors.
 
         Raises:
-            UserError: it is elsewhere, or the hub is not to be asked.
+            UserError: it is elsewhere, has links that lead elsewhere, or the hub is not to be asked.
         """
         if name == TINY:
             return name
@@ -42,17 +46,42 @@ class Backbones:
             return str(self.path)
         if name in self.own and Path(name).is_dir():
             return name
-        inside = (models / name).resolve()
-        if inside.is_relative_to(models.resolve()) and inside.is_dir():
+        if problem := _name_problem(name):
+            raise UserError(f"{asker}: {problem}; give the model's folder as --ssl-model PATH")
+        if (inside := _folder_inside(models, name)) is not None:
             return str(inside)
         if not HUB_NAME.fullmatch(name):
-            raise UserError(
-                f"{models}: its self-supervised model {name!r} lies outside the folder; give its place as "
-                "--ssl-model PATH"
-            )
+            raise UserError(f"{asker}: {name!r} lies outside the folder; give its place as --ssl-model PATH")
         from pipeline.features.ssl.loading import hub_folder
 
         return str(hub_folder(name, self.download))
+
+
+def _name_problem(name: str) -> str | None:
+    """Why a name is neither a path nor one of the hub; None when it could be."""
+    if len(name) > LONGEST_NAME:
+        return f"{name[:20]!r}... has {len(name)} characters, and {LONGEST_NAME} are the most"
+    if not name or not name.isprintable():
+        return f"{name!r} is no name of a model"
+    return None
+
+
+def _folder_inside(models: Path, name: str) -> Path | None:
+    """The folder of that name below the card's, with no link that leads out of it; None when there is none.
+
+    Raises:
+        UserError: something in it is a link out of the card's folder.
+    """
+    try:
+        folder = (models / name).resolve()
+        if not folder.is_relative_to(models.resolve()) or not folder.is_dir():
+            return None
+        files = sorted(folder.iterdir())
+    except (OSError, RuntimeError):  # a part that is too long, a link to itself
+        return None
+    for file in files:
+        check_inside(file, models)
+    return folder
 
 
 def named_models(params: Params) -> frozenset[str]:

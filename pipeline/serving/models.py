@@ -18,7 +18,7 @@ from pipeline import paths
 from pipeline.errors import ParamsError, UserError, nearest
 from pipeline.experiments.fused_model import BRANCHES, FittedFusion
 from pipeline.experiments.model_card import ModelCard
-from pipeline.experiments.model_folder import CARD, CURE, checked_numbers, numbers_file, read_card, validated_card
+from pipeline.experiments.model_folder import CARD, CURE, check_inside, checked_numbers, read_card, validated_card
 from pipeline.extraction.recipe import make_extractor
 from pipeline.features import find_extractor
 from pipeline.features.base import Extractor
@@ -96,8 +96,8 @@ class Model:
 
     def _extractor(self, role: str, workplace: Workplace, backbones: Backbones) -> Extractor[Any]:
         recipe = self.card.features[role]
-        kind = find_extractor(recipe.extractor)
-        params = self._validated(kind.Params, self._placed(recipe.params, backbones), f"features.{role}.params")
+        kind, key = find_extractor(recipe.extractor), f"features.{role}.params"
+        params = self._validated(kind.Params, self._placed(recipe.params, backbones, key), key)
         extractor = make_extractor(kind, params, workplace)
         for what, ours, theirs in (
             ("version", extractor.version, recipe.version),
@@ -110,10 +110,11 @@ class Model:
                 )
         return extractor
 
-    def _placed(self, params: Mapping[str, Any], backbones: Backbones) -> dict[str, Any]:
+    def _placed(self, params: Mapping[str, Any], backbones: Backbones, key: str) -> dict[str, Any]:
         """Params, with the folder of the self-supervised model that they name, if they do."""
         name = params.get("model")
-        return {**params, "model": backbones.place(name, self.folder)} if isinstance(name, str) else {**params}
+        asker = f"{self.folder / CARD}: {key}.model"
+        return {**params, "model": backbones.place(name, self.folder, asker)} if isinstance(name, str) else {**params}
 
     def _validated(self, kind: type[Params], params: Mapping[str, Any], key: str) -> Params:
         try:
@@ -137,11 +138,10 @@ class Model:
             UserError: the fold's file is missing or damaged.
         """
         kind, classes, own = find_system(self.card.system).load(), self.card.classes, self.card.folds[number]
-        settings = self._validated(kind.Params, self._placed(self.card.params, backbones), "params")
+        settings = self._validated(kind.Params, self._placed(self.card.params, backbones, "params"), "params")
         probabilities = np.zeros((len(X), len(classes)))
         model = kind(**dict(settings), seed=self.card.seed, device=device)
-        checked_numbers(self.folder, number, self.card.weights[number])
-        path = numbers_file(self.folder, number)
+        path = checked_numbers(self.folder, number, self.card.weights[number])
         probabilities[:, [classes.index(name) for name in own]] = _predicted(model, path, X, own)
         return _sound(probabilities, self.folder)
 
@@ -256,6 +256,7 @@ def _parts_below(folder: Path) -> dict[str, Part]:
         name, *ahead = ahead
         if name not in parts:
             place = folder / BRANCHES / name
+            check_inside(place, folder)
             parts[name] = _read(place)
             ahead = [*_branches(parts[name]), *ahead]
     return parts

@@ -215,9 +215,18 @@ edited("weights of an extractor that has none", "of weights 'abab", features__lo
 edited("a digest that is none", "weights.0", weights=["x", "y"])
 edited("a model that is not said to be random", "random_backbone", random_backbone=True)
 edited("a seed below 0", "seed", seed=-1)
-edited("a seed of 400 digits", "seed", seed=10**400)
+edited("a seed of 400 digits", "has more than 64 bits", seed=10**400)
 edited("an unknown key", "unknown key", sesame=1)
 edited("a missing key", "seed: is missing", seed=...)
+edited("parameters below 0", "cost.parameters", cost__parameters=-1)
+edited("parameters of 31 digits", "has more than 64 bits", cost__parameters=-(10**30))
+edited("a protocol of 10^30 folds", "has more than 64 bits", protocol__folds=10**30)
+edited("a protocol of other folds", "the protocol has 3 folds, and there are 2 models", protocol__folds=3)
+edited("operations that are NaN", "NaN is no number", cost__operations=float("nan"))
+edited("an emotion of unknown labels", "'zzz' is no label", emotions={"angry": ["zzz"], "happy": ["happy"]})
+edited("an emotion of escape codes", "'\\x1b[31m' is no label", emotions={"angry": ["\x1b[31m"], "sad": ["sad"]})
+edited("an emotion without labels", "'sad' has no labels", emotions={"angry": ["angry"], "sad": []})
+edited("emotions of one label", "the label 'angry' is in the classes", emotions={name: ["angry"] for name in CLASSES})
 
 SSL = {"params": {"model": "x/y", "layers": [1]}, "extractor": "ssl", "version": "2", "weights": "ab" * 32}
 
@@ -232,8 +241,13 @@ pretrained("a hub model that is not in the cache", "the hub is asked only with -
 pretrained("a self-supervised model at /etc", "lies outside the folder", "/etc")
 pretrained("a self-supervised model above the folder", "lies outside the folder", "../..")
 pretrained("a self-supervised model by address", "lies outside the folder", "https://example.org/model")
-pretrained("a self-supervised model by a name with escape codes", "lies outside the folder", "\x1b[31m")
+pretrained("a self-supervised model by a name with escape codes", "is no name of a model", "\x1b[31m")
 pretrained("a self-supervised model whose name is a number", "model", 3)
+pretrained("a self-supervised model whose name has a NUL", "features.ssl.params.model: 'a\\x00b' is no name", "a\0b")
+pretrained("a self-supervised model whose name is a surrogate", "features.ssl.params.model: '\\ud800' is no", "\ud800")
+pretrained("a self-supervised model without a name", "features.ssl.params.model: '' is no name", "")
+pretrained("a self-supervised model of 5000 characters", "features.ssl.params.model: 'aaaa", "a" * 5000)
+pretrained("a self-supervised model of 500 characters", "cannot be a hub name", "a" * 500)
 
 spoilt("numbers that are NaN", "bias has numbers that are not finite", lambda n: n["bias"].fill(np.nan))
 spoilt("numbers that are infinite", "mean has numbers that are not finite", lambda n: n["mean"].fill(np.inf))
@@ -291,6 +305,46 @@ def pickled(folder):
 
 
 replaced("a pickle in the place of a fold's file", NO_MODEL, pickled)
+
+
+def text_of(folder, change):
+    path = folder / "card.json"
+    path.write_text(change(path.read_text()))
+
+
+def holes(size):
+    return lambda folder: os.truncate(folder / "fold_00.safetensors", size)
+
+
+replaced("a key twice", "'name' stands twice", lambda f: text_of(f, lambda text: text[:-1] + ', "name": "other"}'))
+replaced(
+    "a key twice, deep in the card",
+    "'parameters' stands twice",
+    lambda f: text_of(f, lambda text: text.replace('"parameters": 9', '"parameters": 9, "parameters": 8')),
+)
+replaced("a fold's file of 3 GiB, of which nothing is on the disk", "are on the disk", holes(3 << 30))
+replaced("a fold's file of 8 TB, of which nothing is on the disk", "are the most", holes(1 << 43))
+replaced("a fold's file of 200 MB, of which nothing is on the disk", "its digest is another", holes(200 << 20))
+
+
+def moved(name):
+    """A link to what lies beside the folder."""
+
+    def change(folder):
+        (folder / name).rename(folder.parent / "outside")
+        (folder / name).symlink_to("../outside")
+
+    return change
+
+
+replaced("a card that is a link out of the folder", "is a link out of the folder", moved("card.json"))
+replaced("a fold's file that is a link out of the folder", "is a link out of the folder", moved("fold_00.safetensors"))
+replaced("a card that is a link to /etc/passwd", "is a link out of the folder", lambda f: linked(f, "/etc/passwd"))
+
+
+def linked(folder, place):
+    (folder / "card.json").unlink()
+    (folder / "card.json").symlink_to(place)
 
 
 def of_itself(folder):
