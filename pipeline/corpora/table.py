@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from errno import ENOENT
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from pipeline import paths
@@ -38,6 +39,9 @@ COMPARED = 500
 Line = tuple[int, dict[str, str]]
 """where a row begins, counted from 1, and column -> value"""
 
+Problem = tuple[int, str]
+"""where a row begins, and what is wrong with it"""
+
 
 def read_table(root: Path, name: str, encoding: str = "") -> list[dict[str, str]]:
     """The rows of a table, column -> value without spaces around; `path` is relative to the root, as on the disk.
@@ -49,27 +53,37 @@ def read_table(root: Path, name: str, encoding: str = "") -> list[dict[str, str]
     if not root.is_dir():
         raise UserError(f"corpus folder {str(root)!r} does not exist")
     path = root / name
-    lines = list(_rows(root, path, read_text(path, encoding)[0]))
+    text, read_as = read_text(path, encoding)
+    names = _Names()
+    lines: list[Line] = []
+    problems: list[Problem] = []
+    for line, row in _rows(root, path, text):
+        wrong = [row] if isinstance(row, str) else [*_wrong(root, row, names, suggest=len(problems) < SHOWN)]
+        problems += [(line, each) for each in wrong]
+        if not isinstance(row, str) and not wrong:
+            lines.append((line, row))
+    if problems := sorted([*problems, *_twice(lines), *_spellings(lines)], key=lambda problem: problem[0]):
+        more = [f"{path}, and {len(problems) - SHOWN} more mistakes"] if len(problems) > SHOWN else []
+        named = [f"{path}, line {line}: {problem}" for line, problem in problems[:SHOWN]]
+        guess = _guess(path, text) if read_as == LEGACY and not encoding else ""
+        raise UserError("\n".join([*named, *more, *([guess] if guess else [])]))
     if not lines:
         raise UserError(f"{path}: lists no recording")
-    names = _Names()
-    problems: list[str] = []
-    for line, row in lines:
-        try:
-            row["path"] = _wav(root, row["path"], names)
-            if not row["emotion"]:
-                raise ValueError("has no emotion; name one, or take the row out")
-        except ValueError as error:
-            problems.append(f"line {line}: {error}")
-        except FileNotFoundError as error:
-            near = names.near(Path(error.filename)) if len(problems) < SHOWN else ""
-            problems.append(f"line {line}: no such file: {error.filename}{near}")
-        except OSError as error:
-            problems.append(f"line {line}: path {row['path'][:60]!r}: {error.strerror}")
-    if problems := problems or [*_twice(lines), *_spellings(lines)]:
-        more = [f"and {len(problems) - SHOWN} more mistakes of this kind"] if len(problems) > SHOWN else []
-        raise UserError("\n".join(f"{path}, {problem}" for problem in problems[:SHOWN] + more))
     return [row for _, row in lines]
+
+
+def _wrong(root: Path, row: dict[str, str], names: "_Names", suggest: bool) -> Iterator[str]:
+    """What is wrong with a row's path and emotion; the path becomes that of the file, as on the disk."""
+    try:
+        row["path"] = _wav(root, row["path"], names)
+    except ValueError as error:
+        yield str(error)
+    except FileNotFoundError as error:
+        yield f"no such file: {error.filename}{names.near(Path(error.filename)) if suggest else ''}"
+    except OSError as error:
+        yield f"path {row['path'][:60]!r}: {error.strerror}"
+    if not row["emotion"]:
+        yield "has no emotion; name one, or take the row out"
 
 
 def read_text(path: Path, encoding: str = "") -> tuple[str, str]:
@@ -102,7 +116,8 @@ def columns(path: Path) -> list[str]:
     """The header of a CSV file; none where it cannot be read."""
     try:
         text = read_text(path)[0]
-        return _header(next(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)), []))
+        mark, before = _separator(text)
+        return _header(next(islice(csv.reader(io.StringIO(text, newline=""), delimiter=mark), before, None), []))
     except (UserError, csv.Error):
         return []
 
@@ -110,49 +125,60 @@ def columns(path: Path) -> list[str]:
 def encoding_note(path: Path) -> str:
     """What was decided on the encoding of a table that is no Unicode, and shows how it reads; "" where it is."""
     text, encoding = read_text(path)
-    if encoding != LEGACY:
-        return ""
+    return _guess(path, text) if encoding == LEGACY else ""
+
+
+def _guess(path: Path, text: str) -> str:
     word = next((word for word in re.findall(r"\w+", text) if not word.isascii()), "")
     example = f" ({word!r} is a word of it)" if word else ""
     return f"{path}: is no Unicode, and is read as {LEGACY}{example}; if it is another, name it in `encoding`"
 
 
-def _separator(text: str) -> str:
-    """What separates the most known columns of the header."""
-    header = text.replace("\r", "\n").partition("\n")[0]
-    return max(SEPARATORS, key=lambda mark: len({*COLUMNS} & {cell.strip(' "') for cell in header.split(mark)}))
+def _separator(text: str) -> tuple[str, int]:
+    """What separates columns, and how many lines are before the header: one where Excel's `sep=;` is.
+
+    Without it, it is what separates the most known columns of the header.
+    """
+    first = text.replace("\r", "\n").partition("\n")[0]
+    if first[:4].lower() == "sep=" and first[4:5] in (*SEPARATORS,):
+        return first[4], 1
+    cells = first.replace('"', "")
+    return max(SEPARATORS, key=lambda mark: len({*COLUMNS} & {*_header(cells.split(mark))})), 0
 
 
 def _header(names: Sequence[str]) -> list[str]:
-    return [name.strip() for name in names]
+    """The columns, in small letters; empty ones at the end, which spreadsheets leave, are none."""
+    return ",".join(name.strip().lower() for name in names).rstrip(",").split(",") if any(names) else []
 
 
-def _rows(root: Path, path: Path, text: str) -> Iterator[Line]:
-    mark = _separator(text)
+def _rows(root: Path, path: Path, text: str) -> Iterator[tuple[int, dict[str, str] | str]]:
+    """Where each row begins, and the row or what is wrong with it; empty rows are none."""
+    mark, before = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     begin = 1
     try:
-        names = _header(next(reader, []))
+        names = _header(next(islice(reader, before, None), []))
         _check_columns(path, names)
         begin = reader.line_num + 1
         for values in reader:
-            if values:
-                yield begin, _row(root, f"{path}, line {begin}", names, values, mark)
+            if any(value.strip() for value in values):
+                yield begin, _row(root, names, values, mark)
             begin = reader.line_num + 1
     except csv.Error as error:
         why = "a quote that opens there is not closed" if "unexpected end" in str(error) else str(error)
-        raise UserError(f"{path}, line {begin}: not CSV ({why}); mend the table") from error
+        yield begin, f"not CSV ({why}); mend the table"
 
 
-def _row(root: Path, where: str, names: Sequence[str], values: Sequence[str], mark: str) -> dict[str, str]:
-    if len(values) != len(names):
-        raise UserError(f"{where}: has not the {len(names)} columns of the header")
-    row = {name: value.strip() for name, value in zip(names, values, strict=True)}
+def _row(root: Path, names: Sequence[str], values: Sequence[str], mark: str) -> dict[str, str] | str:
+    """A row, or what is wrong with it."""
+    if len(values) < len(names) or any(value.strip() for value in values[len(names) :]):
+        return f"has not the {len(names)} columns of the header"
+    row = {name: value.strip() for name, value in zip(names, values, strict=False)}
     for name, value in row.items():
         if len(lines := value.splitlines()) > 1 and (
             name != "text" or any(_is_row(root, line, mark) for line in lines)
         ):
-            raise UserError(f"{where}: its {name} goes over {len(lines)} lines; take out the quote that opens there")
+            return f"its {name} goes over {len(lines)} lines; take out the quote that opens there"
     return row
 
 
@@ -232,7 +258,7 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _twice(lines: Iterable[Line]) -> list[str]:
+def _twice(lines: Iterable[Line]) -> list[Problem]:
     """A complaint of each row whose file an earlier row has."""
     first: dict[str, Line] = {}
     problems = []
@@ -241,11 +267,11 @@ def _twice(lines: Iterable[Line]) -> list[str]:
         if before is not row:
             labels = dict.fromkeys([before["emotion"], row["emotion"]])
             what = " and as ".join(repr(label) for label in labels)
-            problems.append(f"line {line}: lists {row['path']} as line {earlier} does, as {what}; take one out")
+            problems.append((line, f"lists {row['path']} as line {earlier} does, as {what}; take one out"))
     return problems
 
 
-def _spellings(lines: Iterable[Line]) -> list[str]:
+def _spellings(lines: Iterable[Line]) -> list[Problem]:
     """A complaint of each speaker who is written in several ways, at the last line where one is new."""
     found = spellings((row.get("speaker", ""), f"line {line}") for line, row in lines)
-    return [f"{ways[-1][1]}: {complaint(ways)}" for ways in found]
+    return [(int(ways[-1][1].removeprefix("line ")), complaint(ways)) for ways in found]

@@ -33,6 +33,12 @@ def listed(folder: Path, table: str | bytes, more: str = "") -> list[str]:
     return MANIFEST
 
 
+MIXED = (
+    "path,emotion,speaker,text\na.wav,happy,1\nzz.wav,sad,2,x\nb.wav,sad\nq.wav,,1,x\n"
+    'b.wav,sad,1,x\nb.wav,sad,1,x\na.wav,sad,1,"x\n'
+)
+"""rows too short, files that are not there, an emotion that is none, a file twice, and an open quote"""
+
 CASES: dict[str, tuple[str | bytes, str]] = {
     "a quote that opens and is not closed": (
         'path,emotion,speaker\na.wav,sad,"anna\nb.wav,sad,ben\n',
@@ -74,7 +80,8 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "no column emotion": ("path,label\na.wav,sad\n", "labels.csv: has no column 'emotion'"),
     "a column twice": ("path,emotion,emotion\na.wav,sad,sad\n", "labels.csv: column 'emotion' stands twice"),
     "a column that is misspelt": ("path,emotion,speeker\na.wav,sad,x\n", "unknown column 'speeker' (did you mean"),
-    "a column without a name": ("path,emotion,\na.wav,sad,\n", "labels.csv: unknown column ''"),
+    "a column without a name": ("path,,emotion\na.wav,,sad\n", "labels.csv: unknown column ''"),
+    "a value in a column without a header": ("path,emotion,\na.wav,sad,x\n", "line 2: has not the 2 columns"),
     "a path twice": ("path,emotion\na.wav,sad\na.wav,sad\n", "line 3: lists a.wav as line 2 does, as 'sad'; take"),
     "a path twice with two labels": ("path,emotion\na.wav,sad\na.wav,happy\n", "as 'sad' and as 'happy'; take one"),
     "a path twice, in two ways to write it": ("path,emotion\nsub/Zoë.wav,sad\nsub\\Zoe\u0308.wav,sad\n", "as line 2"),
@@ -115,7 +122,16 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "a path of 5000 characters": (f"path,emotion\n{'x' * 5000},sad\n", "labels.csv, line 2: path 'xxx"),
     "many files that are not there": (
         "path,emotion\n" + "".join(f"x{number}.wav,sad\n" for number in range(500)),
-        "labels.csv, and 480 more mistakes of this kind",
+        "labels.csv, and 480 more mistakes",
+    ),
+    "mistakes of several kinds": (MIXED, "labels.csv, line 7: lists b.wav as line 6 does"),
+    "mistakes of several kinds, the first": (MIXED, "labels.csv, line 2: has not the 4 columns of the header"),
+    "mistakes of several kinds, a file": (MIXED, "labels.csv, line 3: no such file: recordings/zz.wav"),
+    "mistakes of several kinds, two in a row": (MIXED, "labels.csv, line 5: has no emotion"),
+    "mistakes of several kinds, a quote at the end": (MIXED, "labels.csv, line 8: not CSV (a quote that opens"),
+    "a file that is not there, as the encoding was guessed": (
+        "path,emotion,text\nsub/Zoë.wav,sad,x\n".encode() + "a.wav,sad,für\n".encode("cp1252"),
+        "labels.csv: is no Unicode, and is read as cp1252 ('ZoÃ' is a word of it); if it is another, name it",
     ),
     "the table itself as a recording": ("path,emotion\nlabels.csv,sad\n", "labels.csv: cannot be read as audio"),
     "zero bytes": (b"path,emotion\na.wav,s\0\0d\n", "labels.csv: is no text in UTF-8, UTF-16, cp1252"),

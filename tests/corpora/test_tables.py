@@ -199,7 +199,7 @@ def test_all_mistakes_are_in_one_error(fails):
     lines = fails(f"path,emotion\na.wav,\n{rows}")
     assert lines[0] == "labels.csv, line 2: has no emotion; name one, or take the row out"
     assert lines[1] == "labels.csv, line 3: no such file: x0y.ogg"
-    assert lines[SHOWN:] == ["labels.csv, and 6 more mistakes of this kind"]
+    assert lines[SHOWN:] == ["labels.csv, and 6 more mistakes"]
 
 
 # Rows that contradict each other
@@ -247,3 +247,18 @@ def test_files_that_the_table_does_not_list_are_counted(read):
 def test_a_table_that_was_not_fetched(fails):
     (line,) = fails(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n")
     assert line == "labels.csv: is a Git LFS pointer, and not the file itself; fetch it with `git lfs pull`"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "sep=;\npath;emotion\na.wav;sad\n",
+        "SEP=\t\r\npath\temotion\r\na.wav\tsad\r\n",
+        "Path,EMOTION\na.wav,sad\n",
+        "path,emotion,,\na.wav,sad,,\n,,,\n",
+        "path,emotion\na.wav,sad,,\n\n",
+    ],
+)
+def test_what_spreadsheets_add_is_no_mistake(read, table):
+    rows, _ = read(table)
+    assert {wav: row.emotion for wav, row in rows.items()} == {"a.wav": "sad"}
