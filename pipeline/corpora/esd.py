@@ -15,13 +15,19 @@ from pipeline.corpora.text_encoding import decoded
 from pipeline.errors import UserError
 from pipeline.paths import check_fetched, read_bounded
 
-EMOTION_WORDS = (
-    "Angry Happy Neutral Sad Surprise 生气 愤怒 快乐 开心 高兴 中立 中性 伤心 悲伤 难过 惊喜 惊讶 吃惊 惊奇".split()  # noqa: SIM905
-)
-"""how the transcripts write the emotion, in English and in Mandarin"""
+WORDS = {
+    "Angry": "angry 生气 愤怒",
+    "Happy": "happy 快乐 开心 高兴",
+    "Neutral": "neutral 中立 中性",
+    "Sad": "sad 伤心 悲伤 难过",
+    "Surprise": "surprise 惊喜 惊讶 吃惊 惊奇",
+}
+"""emotion -> how the transcripts write it, in English and in Mandarin"""
 
-LINE = re.compile(rf"(\d{{4}}_\d{{6}})\s+(\S.*?)(?:\s*\t.*|\s+(?:{'|'.join(EMOTION_WORDS)}))?")
-"""name, text and, where it is there, emotion"""
+LINE = re.compile(r"(\d{4}_\d{6})(\s+\S.*)")
+"""name, and the text with the emotion, where that is there"""
+
+LAST_WORD = re.compile(r"(.*\S)\s+(\S+)")
 
 IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
 """Mandarin; English in Windows-1252 seems to have some when it is read as GB18030"""
@@ -60,12 +66,12 @@ class ESD(CorpusReader):
                 raw_emotion=emotion,
                 speaker=speaker,
                 language=language,
-                text=texts[folder].get(stem, ""),
+                text=_without_emotion(texts[folder].get(stem, ""), emotion),
             )
 
 
 def _texts(path: Path, language: str) -> dict[str, str]:
-    """File name -> text, of lines `name TAB text TAB emotion`; some releases have spaces for tabs.
+    """File name -> text and emotion, of lines `name TAB text TAB emotion`; some releases have spaces for tabs.
 
     Raises:
         UserError: the file is not text in an encoding that a release has.
@@ -81,3 +87,10 @@ def _texts(path: Path, language: str) -> dict[str, str]:
     if encoding == "gb18030" and language == "en" and IDEOGRAPH.search(text):
         text = data.decode("cp1252", errors="replace")
     return {match[1]: match[2] for line in text.splitlines() if (match := LINE.fullmatch(line.strip()))}
+
+
+def _without_emotion(line: str, emotion: str) -> str:
+    """The text of a line without its emotion: what stands after a tab, else a last word that is the recording's own."""
+    text, tab, _ = line.strip().partition("\t")
+    last = None if tab or "\t" in line else LAST_WORD.fullmatch(text)
+    return last[1] if last and last[2].lower() in WORDS.get(emotion, "").split() else text.strip()

@@ -149,6 +149,20 @@ def test_esd_has_its_texts_in_every_encoding_and_with_spaces(build, encoding, se
     assert [row.text for row in rows.values()] == ["打远一看，它们的确很是美丽。", "一 二 三", "It’s the nine, I keep."]
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("0011_000001 You look Angry", "You look Angry"),
+        ("0011_000001 You look Angry Sad", "You look Angry"),
+        ("0011_000001 So sad\tSad", "So sad"),
+        ("0011_000001\tHe was so Sad", "He was so Sad"),
+    ],
+)
+def test_esd_keeps_a_last_word_that_is_another_emotion(build, line, text):
+    rows = build("esd", "0011/Sad/0011_000001.wav", texts={"0011/0011.txt": line + "\n"})
+    assert rows["esd-0011_000001"].text == text
+
+
 def test_esd_in_english_is_not_taken_for_mandarin(build):
     texts = {name: text.encode("cp1252", errors="replace") for name, text in MANDARIN.items() if "0011" in name}
     rows = build("esd", "ESD/0011/Neutral/0011_000001.wav", texts=texts)
