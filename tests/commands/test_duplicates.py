@@ -110,7 +110,7 @@ def test_of_many_conflicts_some_are_named_and_all_counted(corpus):
             add(f"{emotion}/dan_{number}.wav", speech(100 + number, 0.5))
     lines = stage("manifest", "mine").stderr.splitlines()
     assert len(lines) == 21
-    assert lines[-1].startswith("error: 25 recordings are under several speakers or labels, of which 20 are named abov")
+    assert lines[-1].startswith("error: 25 recordings are under several speakers or labels, of which 20 are named ")
 
 
 FOUR = ("angry", "fearful", "happy", "sad")
