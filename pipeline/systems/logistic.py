@@ -28,16 +28,26 @@ def logistic_path(
     """
     from sklearn.linear_model import LogisticRegression
 
-    basis = None
-    if len(table) < table.shape[1]:
-        basis, triangle = np.linalg.qr(table.T)
-        table = np.ascontiguousarray(triangle.T)
+    table, basis = spanned(table)
     model = LogisticRegression(
         class_weight="balanced" if balanced else None, max_iter=10_000, tol=TOLERANCE, warm_start=True
     )
     for strength in strengths:
         model.set_params(C=strength).fit(table, codes)
-        weights, bias = model.coef_.copy(), model.intercept_.copy()
-        if len(weights) == 1:  # of two classes, the second's log odds
-            weights, bias = (np.concatenate([np.zeros_like(part), part]) for part in (weights, bias))
+        weights, bias = of_each_class(model.coef_.copy(), model.intercept_.copy())
         yield (weights if basis is None else weights @ basis.T), bias
+
+
+def spanned(table: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+    """Rows in an orthonormal basis of their own span, (N, N), and that basis (dims, N); of many rows, as they are."""
+    if len(table) >= table.shape[1]:
+        return table, None
+    basis, triangle = np.linalg.qr(table.T)
+    return np.ascontiguousarray(triangle.T), basis
+
+
+def of_each_class(weights: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A row for each class; scikit-learn's of two classes are the second's log odds."""
+    if len(weights) > 1:
+        return weights, bias
+    return np.concatenate([np.zeros_like(weights), weights]), np.concatenate([np.zeros_like(bias), bias])

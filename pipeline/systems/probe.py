@@ -1,4 +1,4 @@
-"""A linear probe: multinomial logistic regression of pooled hidden states, of one layer, of several, or of each.
+"""A probe: multinomial logistic regression of pooled hidden states, of one layer, of several, of each, or weighted.
 
 What a representation holds is read off with as little on top as can be (Alain & Bengio 2017, "Understanding
 intermediate layers using linear classifier probes"); how much it is regularised is chosen inside the training part.
@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, StrictInt, field_validator
+from pydantic import Field, StrictInt, field_validator, model_validator
 
 from pipeline.errors import DataError
 from pipeline.features.ssl.streams import layer_number, layer_stream
@@ -19,8 +19,8 @@ from pipeline.systems.arrays import Data, Labels
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
 from pipeline.systems.functionals import vectors
 from pipeline.systems.inner_folds import Split, inner_folds
-from pipeline.systems.logistic import logistic_path
 from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.probe_heads import Head, Linear, Perceptron, Weighted, scores
 from pipeline.systems.system import unreported
 from pipeline.systems.view import View
 
@@ -32,11 +32,15 @@ Columns = NDArray[np.int64]
 class ProbeParams(SystemParams):
     """Params of the probe."""
 
-    layers: Literal["all", "each"] | StrictInt | list[StrictInt] = Field(
+    layers: Literal["all", "each", "weighted"] | StrictInt | list[StrictInt] = Field(
         "all",
         description="hidden states that are read: one, several side by side, or all; with each, the one that inner "
-        "folds choose",
+        "folds choose; weighted, the sum of all with weights that are learned",
     )
+    classifier: Literal["linear", "mlp"] = Field(
+        "linear", description="what is fitted to them: a linear layer, or one with a hidden layer before it"
+    )
+    hidden: int = Field(64, ge=1, description="units of mlp's hidden layer")
     c: tuple[float, ...] = Field(
         (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
         min_length=1,
@@ -51,8 +55,8 @@ class ProbeParams(SystemParams):
     def _each_once(cls, layers: Any) -> Any:
         given = layers if isinstance(layers, list) else [layers]
         whole = [layer for layer in given if type(layer) is int and layer >= 0]
-        if layers not in ("all", "each") and (not given or given != sorted(set(whole))):
-            raise ValueError("must be a layer, several of them from 0 on, ascending, or all, or each")
+        if layers not in ("all", "each", "weighted") and (not given or given != sorted(set(whole))):
+            raise ValueError("must be a layer, several of them from 0 on, ascending, or all, each or weighted")
         return layers
 
     @field_validator("c")
@@ -62,25 +66,31 @@ class ProbeParams(SystemParams):
             raise ValueError(f"must ascend, above 0, each once; it is {list(strengths)}")
         return strengths
 
+    @model_validator(mode="after")
+    def _weighted_is_linear(self) -> "ProbeParams":
+        if self.layers == "weighted" and self.classifier == "mlp":
+            raise ValueError("classifier mlp does not go with layers weighted, whose classifier is linear")
+        return self
+
 
 @dataclass(frozen=True)
-class Linear:
-    """A fitted regression of some columns of a table."""
+class Fitted:
+    """What was fitted to some columns of a table, standardised."""
 
     columns: Columns
     mean: FloatArray
     scale: FloatArray
-    weight: FloatArray
-    bias: FloatArray
+    numbers: Numbers
 
     def probabilities(self, table: FloatArray) -> FloatArray:
         """Of the whole table (N, dims): (N, classes)."""
-        z = (table[:, self.columns] - self.mean) / self.scale
-        return softmax(z @ self.weight.T + self.bias)
+        return softmax(scores((table[:, self.columns] - self.mean) / self.scale, self.numbers))
 
 
 class Probe(Classical):
     """scikit-learn's logistic regression of standardised vectors; inner folds choose its strength, and the layer.
+
+    Or what `pipeline.systems.probe_heads` has in its place.
 
     Of hidden states it takes mean and standard deviation over the frames, of the layers that `layers` names; other
     features stand beside them as the vectors that `pipeline.systems.functionals` makes. The choice is that of
@@ -126,13 +136,11 @@ class Probe(Classical):
         candidates = self._candidates(view)
         chosen = self._chosen(table, codes, candidates, view)
         best = max(chosen, key=lambda layers: chosen[layers][0])
-        fitted = {layers: self._linear(table, codes, candidates[layers], chosen[layers][1]) for layers in chosen}
+        fitted = {layers: self._fitted(table, codes, candidates[layers], chosen[layers][1], view) for layers in chosen}
         self.variants_ = fitted if len(fitted) > 1 else {}
         self.layers_, (_, self.c_), own = best, chosen[best], fitted[best]
         layers = np.array(best, np.float64)
-        self.numbers_: Numbers = {
-            "mean": own.mean, "scale": own.scale, "weight": own.weight, "bias": own.bias, "layers": layers,
-        }  # fmt: skip
+        self.numbers_: Numbers = {"mean": own.mean, "scale": own.scale, "layers": layers, **own.numbers}
         return self
 
     def described(self, X: View) -> FloatArray:
@@ -146,7 +154,7 @@ class Probe(Classical):
         view, own = self.data(X), self.layers_
         self.layers_ = _every_layer(view)
         table, self.layers_ = self.table(view), own
-        return {str(layers[0]): linear.probabilities(table) for layers, linear in self.variants_.items()}
+        return {str(layers[0]): fitted.probabilities(table) for layers, fitted in self.variants_.items()}
 
     def chosen_variant(self) -> str:
         """The number of the layer that is read, where each was tried."""
@@ -172,26 +180,35 @@ class Probe(Classical):
         raise NotImplementedError
 
     def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:
-        """Of weights, biases and the layers' numbers."""
-        return {"weight": (classes, dims), "bias": (classes,), "layers": (None,)}
+        """Of the head's arrays and the layers' numbers."""
+        return {**self._head(0).shapes(dims, classes), "layers": (None,)}
 
     def parameter_count(self) -> int:
         """Number of fitted coefficients."""
-        return int(self.numbers_["weight"].size + self.numbers_["bias"].size)
+        return super().parameter_count() - len(self.numbers_["layers"])
 
     def probabilities(self, z: FloatArray) -> FloatArray:
-        """Softmax of the linear scores."""
-        return softmax(z @ self.numbers_["weight"].T + self.numbers_["bias"])
+        """Softmax of the head's scores."""
+        return softmax(scores(z, self.numbers_))
+
+    def _head(self, width: int) -> Head:
+        """What is fitted to the layers, of so many columns each."""
+        settings = self.settings()
+        if settings.layers == "weighted":
+            return Weighted(len(self.layers_), width, settings.balanced)
+        if settings.classifier == "mlp":
+            return Perceptron(settings.hidden, settings.balanced, self.seed)
+        return Linear(settings.balanced)
 
     def _candidates(self, X: View) -> dict[Layers, Columns]:
-        """What may be chosen: layers -> their columns in the vectors of X, those of other features too."""
+        """What may be chosen: layers -> their columns in the table of all layers, those of other features too."""
         wanted, every = self.settings().layers, _every_layer(X)
-        if wanted == "each" and not every:
-            raise DataError("layers: each needs hidden states; give the probe an embedding, or leave layers out")
+        if wanted in ("each", "weighted") and not every:
+            raise DataError(f"layers: {wanted} needs hidden states; give the probe an embedding, or leave layers out")
         if wanted == "each":
-            return {(layer,): _columns(X, (layer,)) for layer in every}
-        layers = every if wanted == "all" else (wanted,) if isinstance(wanted, int) else tuple(wanted)
-        return {layers: _columns(X, layers)}
+            return {(layer,): _among(X, every, (layer,)) for layer in every}
+        layers = every if wanted in ("all", "weighted") else (wanted,) if isinstance(wanted, int) else tuple(wanted)
+        return {layers: _among(X, every, layers)}
 
     def _chosen(
         self, table: FloatArray, codes: Codes, candidates: Mapping[Layers, Columns], X: View
@@ -203,25 +220,27 @@ class Probe(Classical):
         if not whole:
             middle = sorted(candidates)[len(candidates) // 2]
             return {layers: (float(layers == middle), settings.c[len(settings.c) // 2]) for layers in candidates}
-        found = {}
+        found, head = {}, self._head(_width(X))
         for layers, columns in candidates.items():
-            scores = np.mean([self._scores(table[:, columns], codes, fold) for fold in whole], axis=0)
-            found[layers] = float(scores.max()), settings.c[int(scores.argmax())]
+            recalls = [self._recalls(head, table[:, columns], codes, fold) for fold in whole]
+            mean = np.mean(recalls, axis=0)
+            found[layers] = float(mean.max()), settings.c[int(mean.argmax())]
         return found
 
-    def _scores(self, table: FloatArray, codes: Codes, fold: Split) -> FloatArray:
+    def _recalls(self, head: Head, table: FloatArray, codes: Codes, fold: Split) -> FloatArray:
         """Balanced accuracy in one fold, for each strength."""
         fitted, left_out = fold
         mean, scale = _standard(table[fitted])
         z, held = (table[fitted] - mean) / scale, (table[left_out] - mean) / scale
-        path = logistic_path(z, codes[fitted], self.settings().c, self.settings().balanced)
-        return np.array([_recall(codes[left_out], (held @ weight.T + bias).argmax(axis=1)) for weight, bias in path])
+        path = head.path(z, codes[fitted], self.settings().c)
+        return np.array([_recall(codes[left_out], scores(held, numbers).argmax(axis=1)) for numbers in path])
 
-    def _linear(self, table: FloatArray, codes: Codes, columns: Columns, strength: float) -> Linear:
-        own = table[:, columns]
+    def _fitted(self, table: FloatArray, codes: Codes, columns: Columns, strength: float, X: View) -> Fitted:
+        own, head = table[:, columns], self._head(_width(X))
         mean, scale = _standard(own)
-        ((weight, bias),) = logistic_path((own - mean) / scale, codes, [strength], self.settings().balanced)
-        return Linear(columns, mean, scale, np.ascontiguousarray(weight), bias)
+        before = [c for c in self.settings().c if c < strength] if head.goes_on else []
+        *_, numbers = head.path((own - mean) / scale, codes, [*before, strength])
+        return Fitted(columns, mean, scale, {name: np.ascontiguousarray(value) for name, value in numbers.items()})
 
 
 def _standard(table: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -244,8 +263,19 @@ def _has_layers(X: View) -> bool:
     return "ssl" in X.roles and X.source("ssl").header.extractor == "ssl"
 
 
+def _width(X: View) -> int:
+    """Columns of a layer; 0 where there are none."""
+    return vectors(X[[0]].only(["ssl"])).shape[1] // len(X.streams("ssl")) if _has_layers(X) else 0
+
+
+def _among(X: View, every: Layers, layers: Layers) -> Columns:
+    """Where the columns of some layers, and of the other features, are among those of all."""
+    places = np.argsort(_columns(X, every))
+    return np.asarray(places[_columns(X, layers)])
+
+
 def _columns(X: View, layers: Layers) -> Columns:
-    """Where the vectors of X have these layers, and the other features.
+    """Where the vectors of X have these layers, and after them the other features.
 
     Raises:
         UserError: X lacks a layer.
@@ -257,7 +287,8 @@ def _columns(X: View, layers: Layers) -> Columns:
         if role == "ssl" and _has_layers(X):
             streams = X.streams(role)
             blocks = dict(zip(streams, own.reshape(len(streams), -1), strict=True))
-            own = np.concatenate([own[:0], *(blocks[layer_stream(X.source(role), layer)] for layer in layers)])
-        found.append(own)
+            found.insert(0, np.concatenate([own[:0], *(blocks[layer_stream(X.source(role), k)] for k in layers)]))
+        else:
+            found.append(own)
         start += width
     return np.concatenate(found)

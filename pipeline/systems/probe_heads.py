@@ -1,0 +1,177 @@
+"""What a probe fits to standardised vectors: a linear layer, a weighting of layers before it, or a hidden layer.
+
+Each minimises the sum of cross-entropies, weighted by class where asked for, plus half the squared norm of its weights
+over C, biases left out: scikit-learn's logistic regression. Each starts from the same weights every time.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.systems.classical import FloatArray, Numbers, softmax
+from pipeline.systems.logistic import logistic_path, of_each_class, spanned
+
+Codes = NDArray[np.int64]
+Shapes = dict[str, tuple[int | None, ...]]
+
+STEPS = 1000
+"""of the optimiser, at most"""
+
+
+class Head(Protocol):
+    """A classifier of standardised vectors."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a fit depends on those of the lower strengths before it, and not only starts from them."""
+
+    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+        """What is fitted to vectors z (N, dims) of the classes `codes` (N,), from 0 on, for each C in turn."""
+
+    def shapes(self, dims: int, classes: int) -> Shapes:
+        """Of the arrays that `path` gives; None for any length."""
+
+
+def scores(z: FloatArray, numbers: Numbers) -> FloatArray:
+    """Logits (N, classes) of vectors (N, dims), by the arrays of any head."""
+    if "layer_weights" in numbers:
+        z = mixed(z, numbers["layer_weights"], numbers["weight"].shape[1])
+    if "hidden_weight" in numbers:
+        z = np.maximum(z @ numbers["hidden_weight"].T + numbers["hidden_bias"], 0)
+    return np.asarray(z @ numbers["weight"].T + numbers["bias"])
+
+
+def mixed(z: FloatArray, shares: FloatArray, dims: int) -> FloatArray:
+    """Layers side by side, (N, layers x width + others), as their weighted sum, (N, dims = width + others)."""
+    count = len(shares)
+    width = (z.shape[1] - dims) // (count - 1) if count > 1 else dims
+    layers = z[:, : count * width].reshape(len(z), count, width)
+    return np.hstack([np.einsum("nlw,l->nw", layers, shares), z[:, count * width :]])
+
+
+def utterance_weights(codes: Codes, balanced: bool) -> FloatArray:
+    """(N,): 1, or inversely to how often the utterance's class is there, 1 on average."""
+    counts = np.bincount(codes)
+    return len(codes) / (len(counts) * counts[codes]) if balanced else np.ones(len(codes))
+
+
+@dataclass(frozen=True)
+class Linear:
+    """scikit-learn's multinomial logistic regression.
+
+    Attributes:
+        balanced: whether classes are weighted inversely to their frequency.
+    """
+
+    balanced: bool
+    goes_on: ClassVar[bool] = False
+
+    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+        """See `Head`."""
+        for weight, bias in logistic_path(z, codes, strengths, self.balanced):
+            yield {"weight": weight, "bias": bias}
+
+    def shapes(self, dims: int, classes: int) -> Shapes:
+        """Of weights and biases."""
+        return {"weight": (classes, dims), "bias": (classes,)}
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """One weight a layer, whose softmax sums to 1, and a linear layer on the weighted sum, fitted together.
+
+    SUPERB's way to read all layers (Yang et al. 2021, arXiv:2105.01051, section 3), here by L-BFGS on the whole
+    training part. It is not convex: the layers start with equal weights, and each C from the optimum of the one before.
+
+    Attributes:
+        layers: how many there are, of equal width, before the other columns.
+        width: columns of a layer.
+        balanced: whether classes are weighted inversely to their frequency.
+    """
+
+    layers: int
+    width: int
+    balanced: bool
+    goes_on: ClassVar[bool] = True
+
+    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+        """See `Head`."""
+        from scipy.optimize import minimize
+
+        dims, classes = z.shape[1] - (self.layers - 1) * self.width, int(codes.max()) + 1
+        at, weights = np.zeros(self.layers + classes * dims + classes), utterance_weights(codes, self.balanced)
+        for strength in strengths:
+            options = {"maxiter": STEPS, "gtol": 1e-5, "ftol": 1e-12}
+            at = minimize(self.loss, at, (z, codes, weights, strength), "L-BFGS-B", jac=True, options=options).x
+            logits, weight, bias = self.parts(at, classes)
+            yield {"layer_weights": softmax(logits), "weight": weight, "bias": bias}
+
+    def shapes(self, dims: int, classes: int) -> Shapes:
+        """Of the layers' shares, weights and biases."""
+        return {"layer_weights": (None,), "weight": (classes, None), "bias": (classes,)}
+
+    def parts(self, at: FloatArray, classes: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Logits of the layers (layers,), weights (classes, width + others) and biases (classes,)."""
+        weight = at[self.layers : len(at) - classes].reshape(classes, -1)
+        return at[: self.layers], weight, at[len(at) - classes :]
+
+    def loss(
+        self, at: FloatArray, z: FloatArray, codes: Codes, weights: FloatArray, strength: float
+    ) -> tuple[float, FloatArray]:
+        """What is minimised, over the sum of the utterances' weights, and its gradient."""
+        logits, weight, bias = self.parts(at, int(codes.max()) + 1)
+        shares, rows, total = softmax(logits), np.arange(len(codes)), weights.sum()
+        sums = mixed(z, shares, weight.shape[1])
+        p = softmax(sums @ weight.T + bias)
+        entropy = -np.log(np.maximum(p[rows, codes], 1e-300)) @ weights / total
+        p[rows, codes] -= 1
+        slope = p * (weights / total)[:, None]
+        layers = z[:, : self.layers * self.width].reshape(len(z), self.layers, self.width)
+        of_shares = np.einsum("nlw,nw->l", layers, slope @ weight[:, : self.width])
+        gradient = [
+            shares * (of_shares - shares @ of_shares),
+            (slope.T @ sums + weight / (strength * total)).ravel(),
+            slope.sum(axis=0),
+        ]
+        return float(entropy + np.square(weight).sum() / (2 * strength * total)), np.concatenate(gradient)
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """scikit-learn's perceptron with a hidden layer of rectified linear units, by L-BFGS.
+
+    Attributes:
+        hidden: units of the hidden layer.
+        balanced: whether classes are weighted inversely to their frequency.
+        seed: of the weights that it starts from.
+    """
+
+    hidden: int
+    balanced: bool
+    seed: int
+    goes_on: ClassVar[bool] = False
+
+    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+        """See `Head`."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.neural_network import MLPClassifier
+
+        rows, basis = spanned(z)
+        options = {"solver": "lbfgs", "random_state": self.seed, "max_iter": STEPS, "max_fun": 2 * STEPS}
+        for strength in strengths:
+            model = MLPClassifier((self.hidden,), alpha=1 / strength, **options)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # so many steps are what is asked for
+                model.fit(rows, codes, sample_weight=utterance_weights(codes, self.balanced))
+            hidden = model.coefs_[0] if basis is None else basis @ model.coefs_[0]
+            weight, bias = of_each_class(model.coefs_[1].T, model.intercepts_[1])
+            yield {"hidden_weight": hidden.T, "hidden_bias": model.intercepts_[0], "weight": weight, "bias": bias}
+
+    def shapes(self, dims: int, classes: int) -> Shapes:
+        """Of the hidden layer's weights and biases, and of those after it."""
+        hidden: Shapes = {"hidden_weight": (self.hidden, dims), "hidden_bias": (self.hidden,)}
+        return {**hidden, "weight": (classes, self.hidden), "bias": (classes,)}
