@@ -280,7 +280,8 @@ def _columns(X: View, layers: Layers) -> Columns:
     Raises:
         UserError: X lacks a layer.
     """
-    start, found = 0, []
+    start = 0
+    found: list[Columns] = []
     for role in X.roles:
         width = vectors(X[[0]].only([role])).shape[1]
         own = np.arange(start, start + width)
