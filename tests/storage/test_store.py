@@ -371,13 +371,6 @@ def test_a_feature_file_cut_short_may_be_replaced_and_another_program_s_may_not(
     assert "delete" not in refuses(path)
 
 
-def test_a_key_that_ends_in_a_nul_is_not_written(tmp_path):
-    with pytest.raises(UserError, match=r"the key 'a\\x00' ends in a NUL character"):
-        write(tmp_path / "f.h5", ["a\0", "b"], [1, 1])
-    write(tmp_path / "f.h5", ["a\0b", "b"], [1, 1])
-    assert FeatureFile(tmp_path / "f.h5").keys == ["a\0b", "b"]
-
-
 def test_a_pipe_is_no_feature_file(tmp_path):
     os.mkfifo(tmp_path / "f.h5")
     assert "is no regular file" in refuses(tmp_path / "f.h5")
