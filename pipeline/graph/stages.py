@@ -219,7 +219,7 @@ class _Graph:
         files = ["summary.md", "comparisons.csv", "cost.csv", *(["conditions.csv"] if tested(params) else [])]
         layers = any(e.params.get("layers") == "each" for e in params.experiments.values())
         asked = {"curves": curves, "layers": layers, "weights": bool(params.fusions)}
-        folders = ["details", "confusion", "calibration", *(name for name, wanted in asked.items() if wanted)]
+        folders = ["details", "confusion", "calibration", "groups", *(name for name, wanted in asked.items() if wanted)]
         return Stage(
             "evaluate",
             "check for leaks and score every experiment and fusion",

@@ -164,7 +164,7 @@ fusions:
     folders = [f"data/{what}/{branch}" for branch in ("pair", "three") for what in ("models", "predictions")]
     assert fuse.deps == [*folders, "data/code/fuse.txt"]
     assert fuse.outs == ["data/models/all", "data/predictions/all"]
-    assert {"metrics/curves", "metrics/weights", "metrics/calibration"} <= {*evaluate.paths()}
+    assert {"metrics/curves", "metrics/weights", "metrics/calibration", "metrics/groups"} <= {*evaluate.paths()}
 
 
 def test_a_validation_part_is_held_out_where_training_or_a_fusion_reads_it():
