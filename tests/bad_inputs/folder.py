@@ -116,7 +116,7 @@ def empty(folder):
     return extracted(folder)
 
 
-@bad_input("folder: a manifest whose keys end in a NUL", says="NUL")
+@bad_input("folder: a manifest whose keys end in a NUL", says="holds a control character")
 def nul(folder):
     recording(folder / "a.wav")
     row = '{"key": "a\\u0000", "dataset": "mine", "wav": "a.wav", "speaker": "", "emo": "happy", "raw_emo": "happy", '

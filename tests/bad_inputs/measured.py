@@ -1,7 +1,7 @@
 """Run a command in a small process of its own, so that its peak memory is measured and not that of what called it.
 
 `python measured.py SECONDS COMMAND...` prints JSON: exit code (null: killed after so long), output, errors, seconds,
-MB.
+seconds of the processor, MB.
 """
 
 import json
@@ -25,13 +25,14 @@ def measured(limit, command):
             os.killpg(child.pid, signal.SIGKILL)
             output, errors = child.communicate()
             code = None
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "code": code,
         "output": output.decode(errors="replace"),
         "errors": errors.decode(errors="replace"),
         "seconds": time.monotonic() - begin,
-        "megabytes": peak / (1 << 20 if sys.platform == "darwin" else 1 << 10),
+        "processor": used.ru_utime + used.ru_stime,
+        "megabytes": used.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10),
     }
 
 

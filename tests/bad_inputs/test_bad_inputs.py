@@ -70,7 +70,8 @@ def test_a_bad_input_is_one_line(given, tmp_path, record_property):
     assert lines or given.code in (0, 3) or "Usage: " in errors, errors
     assert any(given.says in line for line in lines or errors.splitlines()), errors
     assert all(character.isprintable() or character in "\n\r\t" for character in errors), errors
-    assert result["seconds"] < PATIENCE * SECONDS
+    # Of the processor, too, as other tests run at the same time; what waits for ever is killed, and has no code.
+    assert min(result["seconds"], result["processor"]) < PATIENCE * SECONDS
     assert result["megabytes"] < MEGABYTES
     assert not given.code or given.code == 3 or left(folder) == before
 
