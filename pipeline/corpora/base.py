@@ -40,6 +40,8 @@ class Utterance:
     language: str = ""
     text: str = ""
     session: str = ""
+    part: str = ""
+    """of the corpus's own split: train, validation or test"""
 
 
 class CorpusParams(Strict):
@@ -143,6 +145,14 @@ class CorpusReader(ABC):
     def notes(self, root: Path, params: CorpusParams) -> list[str]:
         """What the user should know of how the corpus was read, a line each."""
         return []
+
+    def named(self, wav: str) -> Utterance | None:
+        """What a file's name alone says of it, for lists of others; None where it says nothing, or is no such name.
+
+        Args:
+            wav: path of the file, with forward slashes; the file need not be there.
+        """
+        return None
 
     def knows(self, wav: str) -> bool:
         """Whether a file may be this corpus's, for recognition; to be said only where `read` passes over others.

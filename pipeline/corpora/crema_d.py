@@ -7,7 +7,7 @@ folders are both there, the WAV files are taken.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
@@ -53,13 +53,21 @@ class CREMAD(CorpusReader):
         """
         found = [*named_files(root, NAME, "a CREMA-D file name (actor, sentence, emotion, level, as 1001_DFA_ANG_XX)")]
         waves = [(wav, match) for wav, match in found if wav.lower().endswith(".wav")]
-        for wav, match in waves or found:
-            actor, sentence, emotion, _ = match.groups()
-            yield Utterance(
-                wav=wav,
-                key=f"crema_d-{match[0]}",
-                raw_emotion=emotion,
-                speaker=actor,
-                language="en",
-                text=SENTENCES.get(sentence, ""),
-            )
+        yield from (_utterance(wav, match) for wav, match in waves or found)
+
+    def named(self, wav: str) -> Utterance | None:
+        """The recording that a file's name tells."""
+        match = NAME.fullmatch(PurePosixPath(wav).stem)
+        return _utterance(wav, match) if match else None
+
+
+def _utterance(wav: str, match: re.Match[str]) -> Utterance:
+    actor, sentence, emotion, _ = match.groups()
+    return Utterance(
+        wav=wav,
+        key=f"crema_d-{match[0]}",
+        raw_emotion=emotion,
+        speaker=actor,
+        language="en",
+        text=SENTENCES.get(sentence, ""),
+    )

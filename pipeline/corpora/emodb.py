@@ -6,7 +6,7 @@ File names are `SSTTTEV`: speaker (two digits), text (a letter and two digits), 
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
@@ -51,14 +51,23 @@ class EmoDB(CorpusReader):
         Raises:
             UserError: a file name does not follow the rule above.
         """
-        for wav, match in named_files(root, NAME, "an EmoDB file name (speaker, text, emotion, version, as 03a01Fa)"):
-            speaker, text, emotion, _ = match.groups()
-            yield Utterance(
-                wav=wav,
-                key=f"emodb-{match[0]}",
-                raw_emotion=emotion,
-                speaker=speaker,
-                gender="male" if speaker in MALE else "female",
-                language="de",
-                text=TEXTS.get(text, ""),
-            )
+        rule = "an EmoDB file name (speaker, text, emotion, version, as 03a01Fa)"
+        yield from (_utterance(wav, match) for wav, match in named_files(root, NAME, rule))
+
+    def named(self, wav: str) -> Utterance | None:
+        """The recording that a file's name tells."""
+        match = NAME.fullmatch(PurePosixPath(wav).stem)
+        return _utterance(wav, match) if match else None
+
+
+def _utterance(wav: str, match: re.Match[str]) -> Utterance:
+    speaker, text, emotion, _ = match.groups()
+    return Utterance(
+        wav=wav,
+        key=f"emodb-{match[0]}",
+        raw_emotion=emotion,
+        speaker=speaker,
+        gender="male" if speaker in MALE else "female",
+        language="de",
+        text=TEXTS.get(text, ""),
+    )

@@ -5,7 +5,7 @@ File names are `EMOTION-SPEAKER-SENTENCE`: `rab-m2-l3` is anger (rabbia), speake
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
@@ -35,13 +35,22 @@ class EMOVO(CorpusReader):
         Raises:
             UserError: a file name does not follow the rule above.
         """
-        for wav, match in named_files(root, NAME, "an EMOVO file name (emotion, speaker, sentence, as rab-m2-l3)"):
-            emotion, speaker, _ = match.groups()
-            yield Utterance(
-                wav=wav,
-                key=f"emovo-{match[0]}",
-                raw_emotion=emotion,
-                speaker=speaker,
-                gender="female" if speaker[0] == "f" else "male",
-                language="it",
-            )
+        rule = "an EMOVO file name (emotion, speaker, sentence, as rab-m2-l3)"
+        yield from (_utterance(wav, match) for wav, match in named_files(root, NAME, rule))
+
+    def named(self, wav: str) -> Utterance | None:
+        """The recording that a file's name tells."""
+        match = NAME.fullmatch(PurePosixPath(wav).stem)
+        return _utterance(wav, match) if match else None
+
+
+def _utterance(wav: str, match: re.Match[str]) -> Utterance:
+    emotion, speaker, _ = match.groups()
+    return Utterance(
+        wav=wav,
+        key=f"emovo-{match[0]}",
+        raw_emotion=emotion,
+        speaker=speaker,
+        gender="female" if speaker[0] == "f" else "male",
+        language="it",
+    )

@@ -3,11 +3,13 @@
 Files are `SPEAKER/EMOTION/SPEAKER_NUMBER`, in some releases with `train`, `evaluation` or `test` before the file:
 `0011/Angry/0011_000351`. Speakers 0001 to 0010 speak Mandarin, 0011 to 0020 English; for one half, give a folder with
 its ten speakers. Texts are in `SPEAKER/SPEAKER.txt`, where it is there. The same 350 sentences stand in every emotion,
-and the release's own split has every speaker in all parts.
+and the release's own split has every speaker in all parts: of an emotion's 350, numbers 1 to 20 are its evaluation
+part, for validation, 21 to 50 the test part, and the rest the training part.
 """
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
@@ -32,7 +34,9 @@ LAST_WORD = re.compile(r"(.*\S)\s+(\S+)")
 IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
 """Mandarin; English in Windows-1252 seems to have some when it is read as GB18030"""
 
-PATH = re.compile(r"(?:.*/)?(\d{4})/([A-Za-z]+)/(?:(?:train|evaluation|test)/)?(\1_\d{6})\.\w+")
+PATH = re.compile(r"(?:.*/)?(\d{4})/([A-Za-z]+)/(?:(train|evaluation|test)/)?(\1_(\d{6}))\.\w+")
+SENTENCES = 350
+"""of an emotion; files are numbered on from one emotion to the next"""
 
 
 class ESD(CorpusReader):
@@ -52,22 +56,37 @@ class ESD(CorpusReader):
         """
         texts: dict[PurePosixPath, dict[str, str]] = {}
         for wav in audio_files(root):
-            match = PATH.fullmatch(wav)
-            if not match:
+            utterance = self.named(wav)
+            if utterance is None:
                 raise UserError(f"{root / wav}: not a file of ESD (as 0011/Angry/0011_000351.wav)")
-            speaker, emotion, stem = match.groups()
-            language = "zh" if int(speaker) <= 10 else "en"
-            folder = PurePosixPath(wav[: match.start(2) - 1])
+            folder = next(path for path in PurePosixPath(wav).parents if path.name == utterance.speaker)
             if folder not in texts:
-                texts[folder] = _texts(root / folder / f"{speaker}.txt", language)
-            yield Utterance(
-                wav=wav,
-                key=f"esd-{stem}",
-                raw_emotion=emotion,
-                speaker=speaker,
-                language=language,
-                text=_without_emotion(texts[folder].get(stem, ""), emotion),
-            )
+                texts[folder] = _texts(root / folder / f"{utterance.speaker}.txt", utterance.language)
+            line = texts[folder].get(PurePosixPath(wav).stem, "")
+            yield replace(utterance, text=_without_emotion(line, utterance.raw_emotion))
+
+    def named(self, wav: str) -> Utterance | None:
+        """The recording that a file's path tells, without its text."""
+        match = PATH.fullmatch(wav)
+        if not match:
+            return None
+        speaker, emotion, folder, stem, number = match.groups()
+        return Utterance(
+            wav=wav,
+            key=f"esd-{stem}",
+            raw_emotion=emotion,
+            speaker=speaker,
+            language="zh" if int(speaker) <= 10 else "en",
+            part=_part(int(number), folder),
+        )
+
+
+def _part(number: int, folder: str | None) -> str:
+    """The part of the release's own split, by the folder that a file lies in, else by its number."""
+    if folder:
+        return "validation" if folder == "evaluation" else folder
+    sentence = (number - 1) % SENTENCES + 1
+    return "validation" if sentence <= 20 else "test" if sentence <= 50 else "train"
 
 
 def _texts(path: Path, language: str) -> dict[str, str]:

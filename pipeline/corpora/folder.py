@@ -2,8 +2,9 @@
 
 Without a table, the emotion is the name of the first folder below the root (`happy/anna/take_1.wav` is happy).
 With `table: labels.csv`, each row names a file (column `path`, relative to the root) and its `emotion`; the columns
-`speaker`, `gender`, `language`, `text` and `session` are optional. `speaker_pattern`, a regular expression searched
-in the relative path, finds the speaker where no column says it: `speaker_pattern: '/([^/]+)/'` takes the second folder.
+`speaker`, `gender`, `language`, `text`, `session` and `part` (train, validation, test) are optional. `speaker_pattern`,
+a regular expression searched in the relative path, finds the speaker where no column says it: `speaker_pattern:
+'/([^/]+)/'` takes the second folder.
 """
 
 import unicodedata
@@ -43,6 +44,7 @@ class Folder(CorpusReader):
                 language=row.get("language", "") or params.language,
                 text=row.get("text", ""),
                 session=row.get("session", ""),
+                part=row.get("part", ""),
             )
 
     def notes(self, root: Path, params: CorpusParams) -> list[str]:

@@ -11,13 +11,15 @@ classes, 5531 turns in which excitement counts as happiness, are the class set o
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
 from pipeline.errors import UserError
 from pipeline.paths import check_fetched, read_bounded
 
 WAV = re.compile(r"((?:.*/)?Session\d/)sentences/wav/[^/]+/((Ses0(\d)[FM]_\w+)_([FM])\d+)\.\w+")
+TURN = re.compile(r"Ses0(\d)[FM]_\w+_([FM])\d+")
 INSIDE = re.compile(r"(?:.*/)?Session\d/(?:sentences|dialog)/.*")
 EVALUATION = re.compile(r"^\[[^\]]*\]\t(\S+)\t(\w+)\t", re.MULTILINE)
 TRANSCRIPT = re.compile(r"^(\S+) \[[^\]]*\]:\s*(.*?)\s*$", re.MULTILINE)
@@ -66,20 +68,29 @@ class IEMOCAP(CorpusReader):
                 raise UserError(
                     f"{root / match[0]}: its emotion should be in {evaluation}, and is not; restore that file"
                 )
-            yield Utterance(
-                wav=match[0],
-                key=f"iemocap-{turn}",
-                raw_emotion=labels[evaluation][turn],
-                speaker=f"Ses0{number}{speaker}",
-                gender="female" if speaker == "F" else "male",
-                language="en",
-                text=texts[transcript].get(turn, ""),
-                session=f"Session{number}",
-            )
+            told = _turn(match[0], turn, number, speaker)
+            yield replace(told, raw_emotion=labels[evaluation][turn], text=texts[transcript].get(turn, ""))
+
+    def named(self, wav: str) -> Utterance | None:
+        """The turn that a file's name tells, without its emotion and text."""
+        match = TURN.fullmatch(PurePosixPath(wav).stem)
+        return _turn(wav, match[0], match[1], match[2]) if match else None
 
     def knows(self, wav: str) -> bool:
         """Whether a file lies among those of a session."""
         return bool(INSIDE.fullmatch(wav))
+
+
+def _turn(wav: str, turn: str, session: str, speaker: str) -> Utterance:
+    return Utterance(
+        wav=wav,
+        key=f"iemocap-{turn}",
+        raw_emotion="",
+        speaker=f"Ses0{session}{speaker}",
+        gender="female" if speaker == "F" else "male",
+        language="en",
+        session=f"Session{session}",
+    )
 
 
 def _lines(path: Path, rule: re.Pattern[str]) -> dict[str, str]:

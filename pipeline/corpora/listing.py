@@ -165,6 +165,7 @@ def _row(name: str, root: Path, utterance: Utterance, emotion: str) -> tuple[Row
         sample_rate=measures.rate,
         channel=measures.channels,
         sha256=sha256,
+        part=utterance.part,
     )
     return row, examination
 

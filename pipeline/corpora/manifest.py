@@ -42,6 +42,8 @@ class Row:
     twin: str = ""
     """key of the first row whose recording has the same content; "" for that row itself, and where there is none; its
     own key for one of several silent files that are equal, and yet not one recording"""
+    part: str = ""
+    """of the corpus's own split: train, validation or test; "" where it has none"""
 
     @property
     def content(self) -> str:
@@ -52,13 +54,16 @@ class Row:
 KEYS = {field: {"emotion": "emo", "raw_emotion": "raw_emo"}.get(field, field) for field in Row.__annotations__}
 """field -> its key in the file"""
 
+OPTIONAL = ("twin", "part")
+"""keys that are left out of the file where they are \"\""""
+
 KINDS: dict[str, type] = {KEYS[field]: kind for field, kind in Row.__annotations__.items()}
 """key -> the type of its value"""
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """A row as the file has it: key -> value, with a `twin` where there is one."""
-    return {KEYS[field]: value for field, value in asdict(row).items() if field != "twin" or value}
+    """A row as the file has it: key -> value, with a `twin` and a `part` where there is one."""
+    return {KEYS[field]: value for field, value in asdict(row).items() if field not in OPTIONAL or value}
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:
@@ -105,7 +110,7 @@ def _parse(line: str) -> Row:
     values = json.loads(line, object_pairs_hook=_object)
     if not isinstance(values, dict):
         raise ValueError("it is no JSON object")
-    values.setdefault("twin", "")
+    values = {**dict.fromkeys(OPTIONAL, ""), **values}
     for name, kind in KINDS.items():
         if name not in values:
             raise ValueError(f"it has no {name!r}")

@@ -7,7 +7,7 @@ are unknown, and only speaker-dependent protocols can be used.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
@@ -38,15 +38,22 @@ class MESD(CorpusReader):
         Raises:
             UserError: a file name does not follow the rule above.
         """
-        for wav, match in named_files(
-            root, NAME, "a MESD file name (emotion, voice, corpus, word, as Anger_C_A_abajo)"
-        ):
-            emotion, voice, _, word = match.groups()
-            yield Utterance(
-                wav=wav,
-                key=f"mesd-{match[0]}",
-                raw_emotion=emotion,
-                gender=GENDERS[voice],
-                language="es",
-                text=word.replace("_", " "),
-            )
+        rule = "a MESD file name (emotion, voice, corpus, word, as Anger_C_A_abajo)"
+        yield from (_utterance(wav, match) for wav, match in named_files(root, NAME, rule))
+
+    def named(self, wav: str) -> Utterance | None:
+        """The recording that a file's name tells."""
+        match = NAME.fullmatch(PurePosixPath(wav).stem)
+        return _utterance(wav, match) if match else None
+
+
+def _utterance(wav: str, match: re.Match[str]) -> Utterance:
+    emotion, voice, _, word = match.groups()
+    return Utterance(
+        wav=wav,
+        key=f"mesd-{match[0]}",
+        raw_emotion=emotion,
+        gender=GENDERS[voice],
+        language="es",
+        text=word.replace("_", " "),
+    )

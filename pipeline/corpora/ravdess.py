@@ -8,13 +8,17 @@ are left out, and so are the zip's copies in `audio_speech_actors_01-24/`, as al
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
 NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+
+
+SPEECH = ("03", "01")
+"""modality and channel of audio alone, spoken and not sung"""
 
 
 class RAVDESS(CorpusReader):
@@ -41,19 +45,26 @@ class RAVDESS(CorpusReader):
         Raises:
             UserError: a file name does not follow the rule above.
         """
-        for wav, match in named_files(
-            root, NAME, "a RAVDESS file name (seven two-digit codes, as 03-01-05-01-02-01-18)"
-        ):
-            modality, channel, emotion, _, statement, repetition, actor = match.groups()
-            if (modality, channel) != ("03", "01"):
-                continue
-            yield Utterance(
-                wav=wav,
-                key=f"ravdess-{match[0]}",
-                raw_emotion=emotion,
-                speaker=f"actor_{actor}",
-                gender="male" if int(actor) % 2 else "female",
-                language="en",
-                text=STATEMENTS.get(statement, ""),
-                session=repetition,
-            )
+        rule = "a RAVDESS file name (seven two-digit codes, as 03-01-05-01-02-01-18)"
+        for wav, match in named_files(root, NAME, rule):
+            if (match[1], match[2]) == SPEECH:
+                yield _utterance(wav, match)
+
+    def named(self, wav: str) -> Utterance | None:
+        """The recording that a file's name tells."""
+        match = NAME.fullmatch(PurePosixPath(wav).stem)
+        return _utterance(wav, match) if match else None
+
+
+def _utterance(wav: str, match: re.Match[str]) -> Utterance:
+    _, _, emotion, _, statement, repetition, actor = match.groups()
+    return Utterance(
+        wav=wav,
+        key=f"ravdess-{match[0]}",
+        raw_emotion=emotion,
+        speaker=f"actor_{actor}",
+        gender="male" if int(actor) % 2 else "female",
+        language="en",
+        text=STATEMENTS.get(statement, ""),
+        session=repetition,
+    )

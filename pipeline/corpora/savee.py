@@ -38,18 +38,25 @@ class SAVEE(CorpusReader):
             UserError: a file name does not follow the rule above.
         """
         for wav in audio_files(root):
-            path = PurePosixPath(wav)
-            match = NAME.fullmatch(path.stem) or NAME.fullmatch(f"{path.parent.name}/{path.stem}")
-            if not match:
+            utterance = self.named(wav)
+            if utterance is None:
                 raise UserError(
                     f"{root / wav}: not a SAVEE file name (speaker, emotion, number, as DC/sa03 or DC_sa03)"
                 )
-            speaker, emotion, number = match.groups()
-            yield Utterance(
-                wav=wav,
-                key=f"savee-{speaker}_{emotion}{number}",
-                raw_emotion=emotion,
-                speaker=speaker,
-                gender="male",
-                language="en",
-            )
+            yield utterance
+
+    def named(self, wav: str) -> Utterance | None:
+        """The recording that a file's name tells, maybe with its folder's."""
+        path = PurePosixPath(wav)
+        match = NAME.fullmatch(path.stem) or NAME.fullmatch(f"{path.parent.name}/{path.stem}")
+        if not match:
+            return None
+        speaker, emotion, number = match.groups()
+        return Utterance(
+            wav=wav,
+            key=f"savee-{speaker}_{emotion}{number}",
+            raw_emotion=emotion,
+            speaker=speaker,
+            gender="male",
+            language="en",
+        )

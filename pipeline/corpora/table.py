@@ -20,7 +20,7 @@ from pipeline.corpora.spellings import complaint, spellings
 from pipeline.corpora.text_encoding import CONTROL, decoded
 from pipeline.errors import UserError, nearest
 
-COLUMNS = ("path", "emotion", "speaker", "gender", "language", "text", "session")
+COLUMNS = ("path", "emotion", "speaker", "gender", "language", "text", "session", "part")
 
 SEPARATORS = ",;\t"
 

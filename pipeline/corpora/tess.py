@@ -7,7 +7,7 @@ in other folders, as some downloads have, are left out where they are equal.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
 
@@ -38,13 +38,22 @@ class TESS(CorpusReader):
             UserError: a file name does not follow the rule above.
         """
         for wav, match in named_files(root, NAME, "a TESS file name (speaker, word, emotion, as OAF_back_angry)"):
-            speaker, word, emotion = match.groups()
-            yield Utterance(
-                wav=wav,
-                key=f"tess-{match[0]}",
-                raw_emotion=emotion.lower(),
-                speaker=f"{speaker.upper()}F",
-                gender="female",
-                language="en",
-                text=f"Say the word {word.lower()}",
-            )
+            yield _utterance(wav, match)
+
+    def named(self, wav: str) -> Utterance | None:
+        """The recording that a file's name tells."""
+        match = NAME.fullmatch(PurePosixPath(wav).stem)
+        return _utterance(wav, match) if match else None
+
+
+def _utterance(wav: str, match: re.Match[str]) -> Utterance:
+    speaker, word, emotion = match.groups()
+    return Utterance(
+        wav=wav,
+        key=f"tess-{match[0]}",
+        raw_emotion=emotion.lower(),
+        speaker=f"{speaker.upper()}F",
+        gender="female",
+        language="en",
+        text=f"Say the word {word.lower()}",
+    )
