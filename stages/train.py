@@ -7,9 +7,9 @@ from pipeline.commands.command import Command
 from pipeline.commands.options import worker_options
 from pipeline.config.system_params import system_params
 from pipeline.corpora import manifest
-from pipeline.experiments.classes import class_set
 from pipeline.experiments.cross_validation import cross_validate
 from pipeline.experiments.experiment import Experiment
+from pipeline.experiments.selection import chosen as chosen_rows
 from pipeline.graph.current import params_for
 from pipeline.jobs.devices import torch_devices
 from pipeline.storage.feature_file import FeatureFile
@@ -32,16 +32,19 @@ def main(name: str, hold_out: bool, workers: int | None, cluster: str | None) ->
             for role, feature in chosen.inputs.items()
         }
 
+    rows, left_out = chosen_rows(manifest.read(paths.manifest(chosen.corpus)), chosen.only, chosen.emotions)
     experiment = Experiment(
         name=name,
         system=chosen.system,
         classifier=system.load(),
         settings=system_params(name, chosen),
         protocol=params.protocols[chosen.protocol],
-        rows=class_set(manifest.read(paths.manifest(chosen.corpus)), chosen.emotions),
+        rows=rows,
+        left_out=left_out,
         clean=files(chosen.corpus),
         copied=files(chosen.copies) if chosen.copies else {},
         emotions=chosen.emotions,
+        only=chosen.only,
         seed=params.seed,
         device=torch_devices(cluster=cluster)[0],
         trainings=chosen.trainings,

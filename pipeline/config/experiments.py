@@ -82,6 +82,23 @@ TestOn = Annotated[
     AfterValidator(_check_once),
     Field(description="entries of conditions, under which the trained models are tested too; see README.md"),
 ]
+FILTERS = ("language", "gender")
+
+
+def _as_lists(given: Any) -> Any:
+    """Filters as field -> values, of which one may stand alone."""
+    if not isinstance(given, Mapping):
+        raise ValueError("should map language or gender to those that are wanted, as {language: en, gender: female}")
+    for field, wanted in given.items():
+        if field not in FILTERS:
+            raise ValueError(f"{field!r} is no filter{nearest(str(field), FILTERS)}; filters are {', '.join(FILTERS)}")
+        if wanted in ("", []):
+            raise ValueError(f"{field} names nothing; leave it out for all")
+    return {field: [wanted] if isinstance(wanted, str) else wanted for field, wanted in given.items()}
+
+
+Only = Annotated[dict[str, list[str]], BeforeValidator(_as_lists)]
+"""language or gender -> those that are wanted"""
 
 
 class ExperimentParams(Strict):
@@ -97,6 +114,7 @@ class ExperimentParams(Strict):
         description="the class set: labels, of which several may be merged, as [angry, {happy: [happy, excited]}]; "
         "recordings of others are left out; all that the corpus has where this is",
     )
+    only: Only = Field({}, description="recordings of these alone, as {language: en, gender: female}; all without")
     logmel: str = ""
     mfcc: str = ""
     prosody: str = ""

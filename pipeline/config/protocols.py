@@ -1,9 +1,11 @@
 """Params of protocols: who is trained on, validated on and tested on."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pipeline.corpora.fold_lists import has_emobox_validation, has_table_validation
 from pipeline.strict import Strict
 
 
@@ -66,8 +68,56 @@ class StratifiedSplit(Strict):
         return self
 
 
+def _given(path: Path) -> Path:
+    if path == Path():
+        raise ValueError("should name what holds the folds")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path.parts[0]!r} is no user's home folder") from error
+
+
+ListPath = Annotated[Path, Field(strict=False), AfterValidator(_given)]
+
+
+class _Listed(Strict):
+    """Folds that others made; whether they share speakers is looked at, and said."""
+
+    validation: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="share of each training part to validate on, by whole speakers where the folds share none; 0 for "
+        "no validation part; the lists' own, or none, where left out",
+    )
+    inner_folds: InnerFolds = Field(
+        0, description="folds inside the training part, along speakers where the folds share none"
+    )
+    missing: Literal["fail", "leave_out"] = Field(
+        "fail",
+        description="recordings that a list has and the corpus lacks, or that no list has: an error, or left out",
+    )
+
+
+class Predefined(_Listed):
+    """Parts or folds by a table (`pipeline.corpora.fold_lists`), or a corpus's own parts, as its manifest has them."""
+
+    scheme: Literal["predefined"]
+    file: ListPath | None = Field(
+        None, description="CSV with a column key or path, and with part, fold or both; the corpus's own parts without"
+    )
+
+
+class EmoBox(_Listed):
+    """The folds of EmoBox, from its lists."""
+
+    scheme: Literal["emobox"]
+    folder: ListPath = Field(description="a corpus's folder of EmoBox's data, as EmoBox/data/ravdess")
+
+
 ProtocolParams = Annotated[
-    LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold | StratifiedSplit, Field(discriminator="scheme")
+    LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold | StratifiedSplit | Predefined | EmoBox,
+    Field(discriminator="scheme"),
 ]
 
 
@@ -78,10 +128,21 @@ def repeats(protocol: ProtocolParams) -> int:
 
 def without_validation(protocol: ProtocolParams) -> ProtocolParams:
     """The protocol with the same test parts, whose validation parts are trained on."""
-    name = "validation" if isinstance(protocol, StratifiedSplit) else "validation_speakers"
+    name = "validation_speakers" if isinstance(protocol, _Grouped) else "validation"
     return protocol.model_copy(update={name: 0})
 
 
 def has_validation(protocol: ProtocolParams) -> bool:
     """Whether folds have a validation part."""
-    return bool(protocol.validation if isinstance(protocol, StratifiedSplit) else protocol.validation_speakers)
+    if isinstance(protocol, _Grouped):
+        return bool(protocol.validation_speakers)
+    if protocol.validation is not None or isinstance(protocol, StratifiedSplit):
+        return bool(protocol.validation)
+    if isinstance(protocol, EmoBox):
+        return has_emobox_validation(protocol.folder)
+    return protocol.file is None or has_table_validation(protocol.file)
+
+
+def list_of(protocol: ProtocolParams) -> Path | None:
+    """The file or folder that a protocol takes its folds from; None for one that makes them."""
+    return protocol.folder if isinstance(protocol, EmoBox) else getattr(protocol, "file", None)

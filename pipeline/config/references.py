@@ -16,6 +16,9 @@ Names = Mapping[str, Collection[str]]
 LONGEST_NAME = 100
 """characters: names become parts of file names"""
 
+SHARED_BY_BRANCHES = {"corpus": "corpora", "protocol": "protocols", "emotions": "", "only": "", "trainings": ""}
+"""what the branches of a fusion have in common -> the section that it names an entry of; \"\" for a value"""
+
 
 def reference_problems(params: Params, names: Names) -> list[str]:
     """What does not fit between sections, as `key: problem`."""
@@ -120,7 +123,7 @@ def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
         return
     leaves = list(filter(None, (_leaf(params, branch) for branch in fusion.of)))
     for leaf in dict.fromkeys(leaves[1:]):
-        for field, section in (("corpus", "corpora"), ("protocol", "protocols"), ("emotions", ""), ("trainings", "")):
+        for field, section in SHARED_BY_BRANCHES.items():
             one, other = (getattr(params.experiments[each], field) for each in (leaves[0], leaf))
             known = not section or (one in names[section] and other in names[section])
             if known and one != other:

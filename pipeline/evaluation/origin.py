@@ -7,6 +7,10 @@ from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 from pipeline.experiments.classes import class_set
 from pipeline.experiments.predictions import Predictions
+from pipeline.experiments.selection import selected
+
+LISTED = ("predefined", "emobox")
+"""schemes whose lists need not have every recording"""
 
 
 def check_origin(name: str, found: Predictions, rows: Sequence[Row]) -> None:
@@ -27,9 +31,11 @@ def check_origin(name: str, found: Predictions, rows: Sequence[Row]) -> None:
 def _problems(found: Predictions, rows: Sequence[Row]) -> Iterator[str]:
     used = {source_key(key) for key in found.keys}.union(*(_keys(fold) for fold in found.folds))
     yield from (f"{key!r} is in no manifest" for key in sorted(used - {row.key for row in rows}))
-    chosen = {row.key: row for row in class_set(rows, found.card.get("emotions"))}
+    own = class_set(selected(rows, found.card.get("only")), found.card.get("emotions"))
+    chosen = {row.key: row for row in own}
     yield from (f"{key!r} has none of its classes in the manifest" for key in sorted(used - {*chosen}))
-    yield from (f"{key!r} is in the manifest, and in none of its folds" for key in chosen if key not in used)
+    if found.card["protocol"]["scheme"] not in LISTED:
+        yield from (f"{key!r} is in the manifest, and in none of its folds" for key in chosen if key not in used)
     for key, emotion, speaker in zip(found.keys, found.emotions, found.speakers, strict=True):
         row = chosen[source_key(key)]
         for what, here, there in (("label", emotion, row.emotion), ("speaker", speaker, row.speaker)):

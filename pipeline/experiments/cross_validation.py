@@ -19,10 +19,11 @@ from pipeline.config.protocols import has_validation
 from pipeline.experiments.cost import Cost
 from pipeline.experiments.experiment import Experiment
 from pipeline.experiments.fold_result import PARTS, FoldResult, Predicted
+from pipeline.experiments.labelled import Fold
 from pipeline.experiments.model_card import FORMAT
 from pipeline.experiments.model_folder import CARD, digest, numbers_file
 from pipeline.experiments.predictions import Predictions, write_json
-from pipeline.experiments.protocols import Fold, inner_folds, is_speaker_dependent
+from pipeline.experiments.shared_speakers import shared_speakers
 from pipeline.jobs.executors import open_executor, run_all, single_thread, worker_count
 from pipeline.jobs.progress import Progress
 from pipeline.storage.journal import Journal, save_piece
@@ -70,7 +71,7 @@ def cross_validate(
         weights = [digest(numbers_file(models, number).read_bytes()) for number in range(len(folds))]
         known = {"classes": experiment.classes, "folds": trained, "features": _features(experiment), "weights": weights}
         write_json(models / CARD, {"format": FORMAT, **predictions.card, **known})
-        predictions.card.update(_twins(experiment))
+        predictions.card.update(_findings(experiment, folds))
         journal.remove()
         return predictions, cost
 
@@ -139,7 +140,7 @@ def _predict(experiment: Experiment, model: "System", indices: Indices) -> Predi
 def _predict_training(experiment: Experiment, fold: Fold, on_epoch: Callable[[], None]) -> Predicted:
     """The training part, by models of inner folds that did not see it; nothing without inner folds."""
     pieces = []
-    for fitted, predicted in inner_folds(experiment.rows, fold.train, experiment.protocol, experiment.seed):
+    for fitted, predicted in experiment.inner_folds(fold):
         model = _fit(experiment, fitted, fold.validation, on_epoch)
         pieces.append(_predict(experiment, model, predicted))
     return Predicted.joined(pieces, len(experiment.classes))
@@ -178,7 +179,7 @@ def _moved(journal: Journal, number: int, models: Path) -> FoldResult:
 
 def _collected(experiment: Experiment, folds: Sequence[Fold], results: Sequence[FoldResult]) -> Predictions:
     """The predictions of all folds."""
-    predictions = Predictions(experiment.classes, card=_card(experiment))
+    predictions = Predictions(experiment.classes, card=_card(experiment, folds))
     for number, (fold, result) in enumerate(zip(folds, results, strict=True)):
         for name in PARTS:
             part = result.parts[name]
@@ -207,13 +208,19 @@ def _features(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _twins(experiment: Experiment) -> dict[str, dict[str, str]]:
-    """`twins` of a card, where there are any: the keys of recordings that are another's too, and of which."""
+def _findings(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:
+    """What of a card is about the corpus and no model: which recordings were chosen, twins, speakers in two parts."""
+    sharing = shared_speakers(experiment.rows, folds)
     twins = {row.key: row.twin for row in experiment.rows if row.content != row.key}
-    return {"twins": twins} if twins else {}
+    findings = {
+        "only": {name: [*wanted] for name, wanted in experiment.only.items()},
+        "speakers_shared": str(sharing) if sharing.dependent else "",
+        "twins": twins,
+    }
+    return {name: value for name, value in findings.items() if value}
 
 
-def _card(experiment: Experiment) -> dict[str, Any]:
+def _card(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:
     params, emotions, validated = experiment.params, experiment.emotions, has_validation(experiment.protocol)
     models = [file.header.params.get("model") for file in experiment.clean.values()]
     return {
@@ -222,7 +229,7 @@ def _card(experiment: Experiment) -> dict[str, Any]:
         "corpus": experiment.rows[0].dataset,
         "emotions": None if emotions is None else {name: list(labels) for name, labels in emotions.items()},
         "protocol": experiment.protocol.model_dump(mode="json"),
-        "speaker_dependent": is_speaker_dependent(experiment.protocol),
+        "speaker_dependent": shared_speakers(experiment.rows, folds).dependent,
         "selected_on_validation": validated and experiment.holds_out and bool(params.get("stop")),
         "trained_on_validation": validated and not experiment.holds_out,
         "random_backbone": "tiny" in [*models, params.get("model")],

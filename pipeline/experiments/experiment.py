@@ -14,7 +14,9 @@ from pipeline.audio.keys import source_key
 from pipeline.config.protocols import ProtocolParams, without_validation
 from pipeline.corpora.manifest import Row
 from pipeline.experiments.classes import ClassSet
-from pipeline.experiments.protocols import Fold, split
+from pipeline.experiments.labelled import Fold
+from pipeline.experiments.protocols import inner_folds, split
+from pipeline.experiments.selection import Only
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
 from pipeline.storage.source import counted, described
@@ -53,6 +55,8 @@ class Experiment:
         device: torch device.
         emotions: the class set that the rows have been mapped by, for the card; None for all of the corpus's labels.
         trainings: how often each fold is trained, with seeds of its own each time.
+        only: the languages and genders that the rows were chosen by, for the card.
+        left_out: the corpus's other rows, which lists of folds may have.
         holds_out: whether the validation parts of the protocol are held out; if not, they are trained on.
     """
 
@@ -67,6 +71,8 @@ class Experiment:
     seed: int = 0
     device: str = "cpu"
     emotions: ClassSet | None = None
+    only: Only = field(default_factory=dict)
+    left_out: Sequence[Row] = ()
     holds_out: bool = True
     trainings: int = 1
 
@@ -104,7 +110,7 @@ class Experiment:
         """
         protocol = self.protocol if self.holds_out else without_validation(self.protocol)
         splits: dict[int, list[Fold]] = {}
-        for fold in split(self.rows, protocol, self.seed):
+        for fold in split(self.rows, protocol, self.seed, self.left_out):
             splits.setdefault(fold.repeat, []).append(fold)
         return [
             replace(fold, repeat=number * self.trainings + training)
@@ -112,6 +118,10 @@ class Experiment:
             for training in range(self.trainings)
             for fold in own
         ]
+
+    def inner_folds(self, fold: Fold) -> list[tuple[Indices, Indices]]:
+        """The training part of a fold cut again, into (fitted on, predicted) parts, as the protocol asks."""
+        return inner_folds(self.rows, fold.train, self.protocol, self.seed, fold.test)
 
     def copies(self) -> dict[str, list[str]]:
         """Source key -> keys of its copies, which every role has."""

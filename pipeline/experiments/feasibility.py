@@ -7,7 +7,8 @@ from pipeline.config.protocols import ProtocolParams
 from pipeline.corpora.base import Utterance
 from pipeline.corpora.emotions import canonical
 from pipeline.errors import UserError
-from pipeline.experiments.protocols import Labelled, inner_folds, split
+from pipeline.experiments.labelled import Labelled
+from pipeline.experiments.protocols import inner_folds, split
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class ListedRow:
     session: str
     emotion: str
     """canonical label, or the class of an experiment"""
+    wav: str = ""
+    part: str = ""
+    gender: str = ""
+    language: str = ""
 
     @property
     def content(self) -> str:
@@ -47,22 +52,26 @@ def _listed_row(dataset: str, utterance: Utterance, emotions: dict[str, str]) ->
         emotion = canonical(utterance.raw_emotion, emotions)
     except ValueError as error:
         raise UserError(f"{dataset}: {utterance.wav}: {error}; map it in corpora.{dataset}.emotions") from error
-    return ListedRow(utterance.key, dataset, utterance.speaker, utterance.session, emotion)
+    about = utterance.wav, utterance.part, utterance.gender, utterance.language
+    return ListedRow(utterance.key, dataset, utterance.speaker, utterance.session, emotion, *about)
 
 
-def protocol_problem(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> str | None:
+def protocol_problem(
+    rows: Sequence[Labelled], protocol: ProtocolParams, seed: int, left_out: Sequence[Labelled] = ()
+) -> str | None:
     """Why these utterances cannot be split as a protocol asks, in one line; None where they can.
 
     Args:
         rows: a manifest's, or `listed_rows`, in the manifest's order; with the classes of the experiment.
         protocol: who would be trained on and tested on.
         seed: of the split.
+        left_out: utterances of the corpus that the experiment does without.
     """
     if not rows:
         return "there is no recording"
     try:
-        for fold in split(rows, protocol, seed):
-            inner_folds(rows, fold.train, protocol, seed)
+        for fold in split(rows, protocol, seed, left_out):
+            inner_folds(rows, fold.train, protocol, seed, fold.test)
     except UserError as error:
         return str(error)
     return None

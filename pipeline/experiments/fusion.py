@@ -218,7 +218,7 @@ class Fusion:
         return {
             **{key: first[key] for key in ("corpus", "protocol", "seed")},
             "emotions": first.get("emotions"),
-            **{key: first[key] for key in ("twins", "trainings") if key in first},
+            **{key: first[key] for key in ("only", "speakers_shared", "twins", "trainings") if key in first},
             **{mark: any(branch.card.get(mark, False) for branch in self.members) for mark in MARKS},
             "selected_on_validation": self.params.reads_validation
             or any(branch.card.get("selected_on_validation", False) for branch in self.members),

@@ -11,7 +11,9 @@ A folder `data/predictions/NAME/` with
 - `layers.csv`, where a probe tried each layer: fold, layer, whether it was chosen, key, and the probabilities of that
   test utterance by the layer.
 - `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores; where
-  recordings have two names, `twins`: key -> the first key of the same recording.
+  recordings have two names, `twins`: key -> the first key of the same recording; where not all of the corpus was
+  wanted, `only`: language or gender -> those that were; where speakers are in two parts, `speakers_shared`: how many of
+  those tested.
 """
 
 import csv

@@ -1,75 +1,63 @@
 """Protocols: who is trained on, validated on and tested on; and the checks that nothing leaks."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.protocols import (
+    EmoBox,
     GroupedKFold,
     LeaveOneSessionOut,
     LeaveOneSpeakerOut,
+    Predefined,
     ProtocolParams,
     StratifiedSplit,
     has_validation,
     repeats,
 )
 from pipeline.errors import UserError
+from pipeline.experiments.labelled import Fold, Indices, Labelled
+from pipeline.experiments.listed_folds import listed_folds
 from pipeline.experiments.quiet_sklearn import quiet_sklearn
+from pipeline.experiments.shared_speakers import shared_speakers
 from pipeline.experiments.speaker_folds import deals
-
-Indices = NDArray[np.int64]
-
-
-class Labelled(Protocol):
-    """What protocols need to know of an utterance; a manifest's row says it."""
-
-    @property
-    def key(self) -> str: ...  # noqa: D102
-    @property
-    def dataset(self) -> str: ...  # noqa: D102
-    @property
-    def speaker(self) -> str: ...  # noqa: D102
-    @property
-    def session(self) -> str: ...  # noqa: D102
-    @property
-    def emotion(self) -> str: ...  # noqa: D102
-    @property
-    def content(self) -> str: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Row numbers of one fold's parts, each ascending, and of which split or training it is, counted from 0."""
-
-    train: Indices
-    validation: Indices
-    test: Indices
-    repeat: int = 0
 
 
 def is_speaker_dependent(protocol: ProtocolParams) -> bool:
-    """Whether test speakers may have been trained on."""
-    return isinstance(protocol, StratifiedSplit)
+    """Whether test speakers may have been trained on; `shared_speakers` looks whether they were."""
+    return isinstance(protocol, StratifiedSplit | Predefined | EmoBox)
 
 
-def split(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> list[Fold]:
+def split(
+    rows: Sequence[Labelled], protocol: ProtocolParams, seed: int, left_out: Sequence[Labelled] = ()
+) -> list[Fold]:
     """Cut a corpus into folds; again with the next seed, where the protocol is repeated, and so on.
 
+    Args:
+        rows: the utterances of an experiment, with its classes.
+        protocol: who is trained on and tested on.
+        seed: of the split.
+        left_out: utterances of the corpus that the experiment does without, which lists of others may have.
+
     Raises:
-        UserError: speakers are unknown or too few, or a part would lack utterances.
+        UserError: speakers are unknown or too few, a part would lack utterances, or lists and corpus do not fit.
     """
     folds: list[Fold] = []
-    for number, own in enumerate(_splits(rows, protocol, seed)):
+    for number, own in enumerate(_splits(rows, protocol, seed, left_out)):
         check(rows, own, protocol, first=len(folds))
         folds += [replace(fold, repeat=number) for fold in own]
     return folds
 
 
-def _splits(rows: Sequence[Labelled], protocol: ProtocolParams, seed: int) -> Iterator[list[Fold]]:
+def _splits(
+    rows: Sequence[Labelled], protocol: ProtocolParams, seed: int, left_out: Sequence[Labelled]
+) -> Iterator[list[Fold]]:
     """The folds of each split of the corpus."""
+    if isinstance(protocol, Predefined | EmoBox):
+        yield listed_folds(rows, protocol, seed, left_out)
+        return
     if isinstance(protocol, StratifiedSplit):
         yield from ([_stratified(rows, protocol, seed + number)] for number in range(repeats(protocol)))
         return
@@ -175,11 +163,18 @@ def _with_twins(rows: Sequence[Labelled], among: Indices, chosen: Indices) -> In
 
 
 def inner_folds(
-    rows: Sequence[Labelled], train: Indices, protocol: ProtocolParams, seed: int
+    rows: Sequence[Labelled], train: Indices, protocol: ProtocolParams, seed: int, test: Indices | None = None
 ) -> list[tuple[Indices, Indices]]:
     """Cut a training part again, into (fitted on, predicted) parts, along speakers unless the protocol ignores them.
 
     Recordings with the same content stay together.
+
+    Args:
+        rows: the utterances of an experiment.
+        train: the training part.
+        protocol: says how many.
+        seed: of the cut.
+        test: the test part, by which folds that others made are seen to ignore speakers, or not.
 
     Raises:
         UserError: there are too few speakers or utterances for `inner_folds`.
@@ -189,6 +184,8 @@ def inner_folds(
     if not protocol.inner_folds:
         return []
     dependent = is_speaker_dependent(protocol)
+    if isinstance(protocol, Predefined | EmoBox) and test is not None:
+        dependent = shared_speakers(rows, [Fold(train, train[:0], test)]).dependent
     once = _once(rows, train)
     emotions = np.array([rows[i].emotion for i in once])
     speakers = np.array([rows[i].speaker for i in once])

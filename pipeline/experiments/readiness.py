@@ -10,8 +10,8 @@ from pipeline.config.protocols import without_validation
 from pipeline.corpora import READERS, find_reader
 from pipeline.corpora.base import CorpusParams
 from pipeline.errors import UserError
-from pipeline.experiments.classes import class_set
 from pipeline.experiments.feasibility import ListedRow, listed_rows, protocol_problem
+from pipeline.experiments.selection import chosen, selected
 from pipeline.graph import dvc_lock
 from pipeline.graph.wanted import held_out
 from pipeline.systems import find_system, systems
@@ -52,14 +52,19 @@ def _corpus(params: Params, name: str, corpus: CorpusParams, experiments: dict[s
     needed = held_out(params)
     for key, experiment in experiments.items():
         try:
-            chosen = class_set(rows, experiment.emotions)
+            selected(rows, experiment.only)
+        except UserError as error:
+            yield f"experiments.{key}.only: {error}"
+            continue
+        try:
+            own, others = chosen(rows, experiment.only, experiment.emotions)
         except UserError as error:
             yield f"experiments.{key}.emotions: {error}"
             continue
         protocol = params.protocols.get(experiment.protocol)
         if protocol and key not in needed and not uses_validation(experiment):
             protocol = without_validation(protocol)
-        if protocol and (problem := protocol_problem(chosen, protocol, params.seed)):
+        if protocol and (problem := protocol_problem(own, protocol, params.seed, others)):
             yield f"experiments.{key}.protocol: {problem}"
 
 

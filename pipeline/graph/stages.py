@@ -7,6 +7,7 @@ from typing import Any
 from pipeline import paths
 from pipeline.audio.samples import RATES
 from pipeline.config.params import Params
+from pipeline.config.protocols import list_of
 from pipeline.graph.code import code_command, code_path, code_sources
 from pipeline.graph.stage import Stage, in_git, kept
 from pipeline.graph.wanted import Wanted, held_out, skipping, tested, wanted
@@ -155,13 +156,19 @@ class _Graph:
         experiment = self.params.experiments[name]
         sources = [experiment.corpus, *([experiment.copies] if experiment.copies else [])]
         files = [str(self.feature_file(s, feature)) for s in sources for feature in experiment.inputs.values()]
+        lists = list_of(self.params.protocols[experiment.protocol])
         hold_out = name in held_out(self.params) and not find_system(experiment.system).uses_validation
         return Stage(
             f"train-{name}",
             f"cross-validate {experiment.system} on {experiment.corpus}",
             f"python -m stages.train {name}{' --hold-out' if hold_out else ''}",
             [*self.given("seed"), *self.keys("experiments", name), f"protocols.{experiment.protocol}"],
-            [str(paths.manifest(experiment.corpus)), *dict.fromkeys(files), code_path("train", experiment.system)],
+            [
+                str(paths.manifest(experiment.corpus)),
+                *dict.fromkeys(files),
+                *([str(lists)] if lists else []),
+                code_path("train", experiment.system),
+            ],
             [str(paths.models(name)), str(paths.predictions(name))],
         )
 

@@ -7,7 +7,8 @@ NOTES = {
     "synthetic": "synthetic speech: the corpus was made by a speech synthesiser; it shows that the pipeline runs, "
     "and says nothing about emotions in real speech",
     "random": "random backbone: the self-supervised model `tiny` has random weights; it is for plumbing only",
-    "dependent": "speaker-dependent: test speakers were also trained on, so the score is no estimate for new speakers",
+    "dependent": "speaker-dependent: test speakers were also trained on (the protocol says how many), or it is unknown "
+    "who speaks, so the score is no estimate for new speakers",
     "transductive": "transductive: features were standardised by all unlabelled recordings of each speaker or corpus, "
     "those of the test part too, so several recordings of a new speaker must be had",
     "validation": "trained on the validation part too: the system has no use for one, and no fusion reads it; others "

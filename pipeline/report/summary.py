@@ -8,6 +8,7 @@ from pipeline.atomic import atomic_path
 from pipeline.config.scoring import Published
 from pipeline.evaluation.cost import costs
 from pipeline.experiments.predictions import Predictions
+from pipeline.experiments.selection import described
 from pipeline.report.calibration import calibration_section
 from pipeline.report.conditions import conditions_section
 from pipeline.report.cost import cost_section
@@ -47,7 +48,7 @@ def _cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval:
     return {
         "experiment": name,
         "corpus": card["corpus"] + _classes(card),
-        "protocol": f"{card['protocol']['scheme']}, {_folds(row)}",
+        "protocol": f"{card['protocol']['scheme']}, {_folds(row)}{_shared(card)}",
         **{f"{metric} {interval}": f"{scores[metric]} {ends[metric]}" for metric in ("WA", "UA")},
         "macro-F1": scores["macro_F1"],
         "weighted-F1": scores["weighted_F1"],
@@ -64,9 +65,15 @@ def _folds(row: Mapping[str, Any]) -> str:
     return f"{f'{splits} splits x ' * (splits > 1)}{folds}{f' x {seeds} seeds' * (seeds > 1)}"
 
 
+def _shared(card: Mapping[str, Any]) -> str:
+    """How many of the speakers that are tested were trained on, where any were."""
+    return f"; speakers shared between parts: {card['speakers_shared']}" if card.get("speakers_shared") else ""
+
+
 def _classes(card: Mapping[str, Any]) -> str:
-    """How many classes there are, where they are not all that the corpus has."""
-    return f", {len(card['emotions'])} classes" if card.get("emotions") else ""
+    """How many classes there are, where they are not all that the corpus has, and which recordings, likewise."""
+    classes = f", {len(card['emotions'])} classes" if card.get("emotions") else ""
+    return classes + (f", {described(card['only'])}" if card.get("only") else "")
 
 
 def _over_folds(row: Mapping[str, Any]) -> str:

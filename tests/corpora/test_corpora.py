@@ -24,8 +24,9 @@ def test_every_reader_says_what_it_reads():
 def test_each_reader_is_found_in_its_own_file():
     modules = [entry.module for entry in READERS.values()]
     assert {module.rpartition(".")[2] for module in modules} == set(READERS)
-    helpers = {"__init__", "base", "duplicates", "emotions", "health", "left_out", "listing", "manifest", "recognition"}
-    helpers |= {"same_key", "speaker_pattern", "spellings", "table", "text_encoding", "unread"}
+    helpers = {"__init__", "base", "duplicates", "emotions", "fold_lists", "health", "left_out", "listing", "manifest"}
+    helpers |= {"name_rules", "recognition", "recording_names", "same_key", "speaker_pattern", "spellings", "table"}
+    helpers |= {"text_encoding", "unread"}
     assert {path.stem for path in Path(corpora.__file__).parent.glob("*.py")} - helpers == set(READERS)
 
 

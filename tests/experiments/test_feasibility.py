@@ -54,7 +54,10 @@ def test_problems(rows, protocol, says):
 def test_what_a_reader_lists_is_labelled_and_in_the_manifests_order():
     utterances = [Utterance("b.wav", "b", "W", "s1", session="2"), Utterance("a.wav", "a", "Happiness")]
     rows = listed_rows("mine", utterances, {"W": "angry"})
-    assert rows == [ListedRow("a", "mine", "", "", "happy"), ListedRow("b", "mine", "s1", "2", "angry")]
-    assert class_set(rows, {"loud": ["angry"]}) == [ListedRow("b", "mine", "s1", "2", "loud")]
+    assert rows == [
+        ListedRow("a", "mine", "", "", "happy", "a.wav"),
+        ListedRow("b", "mine", "s1", "2", "angry", "b.wav"),
+    ]
+    assert class_set(rows, {"loud": ["angry"]}) == [ListedRow("b", "mine", "s1", "2", "loud", "b.wav")]
     with pytest.raises(UserError, match=r"mine: b.wav: unknown emotion code 'W'.*; map it in corpora.mine.emotions"):
         listed_rows("mine", utterances, {})
