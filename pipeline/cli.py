@@ -14,6 +14,7 @@ COMMANDS = {
     "extract": "Extract a feature of files, folders or a manifest, outside DVC.",
     "inspect": "Say what a feature file holds.",
     "compare": "Set experiments and revisions side by side: scores, differences, tests, changed params.",
+    "audit": "Say what the training and test parts of any folds share: speakers, recordings, texts.",
     "predict": "Predict emotions of new recordings with a trained model.",
     "bench": "Measure speed, beside peers.",
 }
