@@ -7,6 +7,9 @@ convolution and the blocks below are frozen, in evaluation mode. With the projec
 The waveform feature fixes the length. With `clip: 3.0` utterances are cut to 3 s, padded batch by batch, and masked, so
 that padding changes nothing: what we recommend. With `pad_to: 3.0` as well, short ones end in zeros that count as
 speech, which is the paper's. Pretraining's layer drop is not used.
+
+`model` may be a Whisper too: its blocks attend to the silence up to 30 s, as they were trained to, and the mean is over
+the utterance's frames. It has no feature projection, so that only blocks train.
 """
 
 from contextlib import nullcontext
@@ -18,10 +21,13 @@ from torch import Tensor, nn
 
 from pipeline.audio.samples import FULL_SCALE
 from pipeline.errors import DataError, UserError
+from pipeline.features.ssl.batches import Encoder, Piece
 from pipeline.features.ssl.loading import load_backbone, wants_normalised
 from pipeline.features.ssl.streams import TINY
-from pipeline.features.ssl.wav2vec import hidden_states, normalise
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks, set_dropout
+from pipeline.features.ssl.wav2vec import Wav2vecEncoder, check_samples
+from pipeline.features.ssl.whisper import RATE, LogMel, WhisperEncoder, log_mel_of
+from pipeline.systems.layers.pooling import masked_mean
+from pipeline.systems.layers.ssl_top_blocks import WHISPER, TopBlocks, set_dropout
 from pipeline.systems.neural import Inputs, NeuralSystem, Ragged
 from pipeline.systems.view import View
 from pipeline.systems.wav2vec import BranchParams, Wav2vecNetwork
@@ -34,7 +40,9 @@ class EndToEndParams(BranchParams):
     model_seed: int = Field(0, ge=0, description="seed of the random weights of tiny; ignored for other models")
     unfreeze_blocks: int = Field(3, ge=0, description="how many of the last blocks train: 0 to 12 of a base model")
     train_projection: bool = Field(
-        True, description="train the feature projection too (the paper's); false gives the training of `wav2vec`"
+        True,
+        description="train the feature projection too (the paper's; Whisper has none); false gives the training of "
+        "`wav2vec`",
     )
 
 
@@ -45,50 +53,86 @@ class Frontend(nn.Module):
         backbone: from `load_backbone`; its blocks after `first` are taken away.
         first: index of the hidden state it ends with.
         normalised: whether each waveform is brought to zero mean and unit variance first.
-        train_projection: whether the feature projection trains; all else never does.
+        train_projection: whether the feature projection trains, where there is one; all else never does.
         dropout: of the projection; None for the model's own.
+        log_mel: what a Whisper takes in place of waveforms; None for other models.
     """
 
     def __init__(
-        self, backbone: Any, first: int, normalised: bool, train_projection: bool, dropout: float | None = None
+        self,
+        backbone: Any,
+        first: int,
+        normalised: bool,
+        train_projection: bool,
+        dropout: float | None = None,
+        log_mel: LogMel | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone.requires_grad_(False)
         self.backbone.encoder.layers = backbone.encoder.layers[:first]
         self.first = first
         self.normalised = normalised
-        self.train_projection = train_projection
-        projection: nn.Module = self.backbone.feature_projection
-        projection.requires_grad_(train_projection)
-        if dropout is not None:
-            set_dropout(projection, dropout)
+        self.log_mel = log_mel
+        self.train_projection = train_projection and hasattr(backbone, "feature_projection")
+        if self.train_projection:
+            backbone.feature_projection.requires_grad_(True)
+            if dropout is not None:
+                set_dropout(backbone.feature_projection, dropout)
 
     def train(self, mode: bool = True) -> "Frontend":
         """What is frozen stays in evaluation mode."""
         super().train(False)
         self.training = mode
-        self.backbone.feature_projection.train(mode and self.train_projection)
+        if self.train_projection:
+            self.backbone.feature_projection.train(mode)
         return self
 
-    def forward(self, waveform: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Hidden states (batch, frames, hidden size) and which frames are real (batch, frames).
+    @property
+    def encoder(self) -> Encoder:
+        """The backbone as a map from waveforms to hidden states."""
+        if self.log_mel is not None:
+            return WhisperEncoder(self.backbone, self.log_mel)
+        return Wav2vecEncoder(self.backbone, self.normalised)
+
+    def forward(self, waveform: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Hidden states (batch, frames, hidden size), which frames blocks attend to, and which are the utterance's.
+
+        The last two are (batch, frames) and the same, but for Whisper, which attends to the silence up to 30 s too.
 
         Args:
             waveform: 16-bit samples, (batch, samples, 1).
             valid: (batch, samples), true for real samples, which come first.
+
+        Raises:
+            DataError: an utterance has no samples, or more than the model takes at once.
         """
-        waves = []
-        for row, samples in zip((waveform[..., 0] / FULL_SCALE).cpu().numpy(), valid.sum(dim=1).tolist(), strict=True):
-            waves.append(normalise(row[:samples]) if self.normalised else row[:samples])
+        encoder, counts = self.encoder, valid.sum(dim=1).tolist()
+        rows = (waveform[..., 0] / FULL_SCALE).cpu().numpy()
+        waves = [encoder.prepare(row[:samples]) for row, samples in zip(rows, counts, strict=True)]
+        check_samples(waves)
+        _check_length(max(counts), encoder.longest)
+        pieces = [Piece(wave[: len(wave)], encoder.measure(wave)) for wave in waves]
         with nullcontext() if self.train_projection else torch.no_grad():
-            found = [state[self.first] for state in hidden_states(self.backbone, waves, (self.first,))]
-        hidden = nn.utils.rnn.pad_sequence(found, batch_first=True)
-        counts = torch.tensor([len(state) for state in found], device=hidden.device)
-        return hidden, torch.arange(hidden.shape[1], device=hidden.device) < counts[:, None]
+            states, counts = encoder.states(pieces, (self.first,))
+        hidden = states[self.first]
+        frames = torch.arange(hidden.shape[1], device=hidden.device)
+        own = frames < torch.tensor(counts, device=hidden.device)[:, None]
+        attended = own if encoder.longest is None else torch.ones_like(own)
+        return hidden.masked_fill(~attended[..., None], 0), attended, own
+
+
+def _check_length(samples: int, most: int | None) -> None:
+    """Refuse utterances of more samples than a model takes at once."""
+    if most is not None and samples > most:
+        seconds = f"{most / RATE:g} s"
+        raise DataError(
+            f"an utterance of {samples / RATE:.1f} s, and the model takes {seconds} at most; give the waveform "
+            f"feature `clip: {most / RATE:g}`"
+        )
 
 
 class EndToEndNetwork(Wav2vecNetwork):
-    """Frontend, top blocks, mean over valid frames, width -> width -> C."""
+    """Frontend, top blocks, mean over the utterance's frames, width -> width -> C."""
 
     def __init__(self, frontend: Frontend, top: TopBlocks, ssl_dim: int, classes: int, params: BranchParams) -> None:
         super().__init__(top, ssl_dim, classes, params)
@@ -96,7 +140,9 @@ class EndToEndNetwork(Wav2vecNetwork):
 
     def forward(self, waveform: Tensor, waveform_valid: Tensor) -> Tensor:
         """Logits (batch, classes) of 16-bit samples (batch, samples, 1), valid where `waveform_valid`."""
-        return super().forward(*self.frontend(waveform, waveform_valid))
+        hidden, attended, own = self.frontend(waveform, waveform_valid)
+        logits: Tensor = self.classifier(masked_mean(self.top(hidden, attended), own))
+        return logits
 
 
 class Wav2vecEndToEnd(NeuralSystem):
@@ -132,6 +178,13 @@ class Wav2vecEndToEnd(NeuralSystem):
         if first < 0:
             raise UserError(f"unfreeze_blocks: {settings.unfreeze_blocks}, but {settings.model!r} has {depth} blocks")
         top = TopBlocks(backbone, first, settings.backbone_dropout, none_allowed=True)
-        normalised = wants_normalised(settings.model)
-        frontend = Frontend(backbone, first, normalised, settings.train_projection, settings.backbone_dropout)
+        log_mel = log_mel_of(settings.model, backbone.config) if backbone.config.model_type == WHISPER else None
+        frontend = Frontend(
+            backbone,
+            first,
+            log_mel is None and wants_normalised(settings.model),
+            settings.train_projection,
+            settings.backbone_dropout,
+            log_mel,
+        )
         return EndToEndNetwork(frontend, top, dims, classes, settings)

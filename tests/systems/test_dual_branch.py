@@ -184,7 +184,8 @@ def test_without_trained_blocks_it_is_a_classifier_of_the_last_layer(files):
     network = model.network(view(files), 4).eval()
     batch, _ = model._batches(view(files), np.zeros(16, np.int64)).__getitems__([0, 1, 2])
     with torch.inference_mode():
-        hidden, valid = network.frontend(batch["waveform"], batch["waveform_valid"])
+        hidden, valid, own = network.frontend(batch["waveform"], batch["waveform_valid"])
+        assert torch.equal(valid, own)
         assert torch.equal(network.top(hidden, valid), hidden)
     model.fit(view(files), LABELS)
     assert model.parameter_count() == 65 * 256 + 257 * 256 + 257 * 4
@@ -198,7 +199,7 @@ def test_other_families_are_whole_too(files, tmp_path, name):
     batch, _ = whole()._batches(view(files), np.zeros(16, np.int64)).__getitems__([0, 1, 2])
     reference = load_backbone(model)
     with torch.inference_mode():
-        found = network.top(*network.frontend(batch["waveform"], batch["waveform_valid"]))
+        found = network.top(*network.frontend(batch["waveform"], batch["waveform_valid"])[:2])
         for row, i in zip(found, [0, 1, 2], strict=True):
             wave = torch.from_numpy(to_float(files["waveform"].row(i)))[None]
             wanted = reference(wave).last_hidden_state[0]

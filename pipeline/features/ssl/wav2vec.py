@@ -255,7 +255,8 @@ def run_blocks(
     """
     if not len(blocks):
         return
-    if hasattr(blocks[0].attention, "gru_rel_pos_const"):
+    attention: Any = attention_of(blocks[0])
+    if hasattr(attention, "gru_rel_pos_const"):
         mask = None if bool(valid.all()) else valid
         for block in blocks:
             with warnings.catch_warnings():  # torch: a boolean mask beside a float bias is deprecated
@@ -266,11 +267,17 @@ def run_blocks(
 
     from transformers.masking_utils import create_bidirectional_mask
 
-    attention: Any = blocks[0].attention
     attended = create_bidirectional_mask(config=attention.config, inputs_embeds=hidden, attention_mask=valid)
     for block in blocks:
-        hidden = block(hidden, attention_mask=attended)
+        output = block(hidden, attention_mask=attended)
+        hidden = output[0] if isinstance(output, tuple) else output
         yield hidden
+
+
+def attention_of(block: nn.Module) -> nn.Module | None:
+    """The self-attention of an encoder block of `transformers`, Whisper's too; None where it is called otherwise."""
+    attention: nn.Module | None = getattr(block, "attention", getattr(block, "self_attn", None))
+    return attention
 
 
 def _embed(encoder: Any, hidden: Tensor, valid: Tensor, stable: bool, flat: Tensor | None) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pipeline.errors import UserError
 from pipeline.features.ssl.loading import load_backbone
 from pipeline.features.ssl.streams import layer_stream
-from pipeline.features.ssl.wav2vec import run_blocks
+from pipeline.features.ssl.wav2vec import attention_of, run_blocks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -16,13 +16,28 @@ if TYPE_CHECKING:
     from pipeline.storage.source import Source
 
 
+WHISPER = "whisper"
+"""its `model_type`"""
+
+
 def set_dropout(module: nn.Module, probability: float) -> None:
-    """Set every dropout inside a module of `transformers`: its layers, and the attentions' own probability."""
+    """Set every dropout inside a module of `transformers`: its layers, and the probabilities that modules hold."""
     for part in module.modules():
         if isinstance(part, nn.Dropout):
             part.p = probability
-        elif isinstance(getattr(part, "dropout", None), float | int):
-            setattr(part, "dropout", probability)  # noqa: B010 - which modules have one is not in the types
+        for name in ("dropout", "activation_dropout"):
+            if isinstance(getattr(part, name, None), float | int):
+                setattr(part, name, probability)
+
+
+def _norm_follows(backbone: "PreTrainedModel", first: int) -> bool:
+    """Whether a layer norm comes between the state of a layer and the last hidden state, beside the blocks.
+
+    Whisper's state of the last layer has passed it already.
+    """
+    if backbone.config.model_type == WHISPER:
+        return first < len(backbone.encoder.layers)  # type: ignore[arg-type, union-attr]
+    return bool(getattr(backbone.config, "do_stable_layer_norm", False))
 
 
 class TopBlocks(nn.Module):
@@ -30,7 +45,11 @@ class TopBlocks(nn.Module):
 
     With the blocks below frozen their output never changes, so fine-tuning the top ones can start from the cached
     states: the same training as through the whole model, several times cheaper. Only the blocks train; the final
-    layer norm of pre-norm (large) models and WavLM's relative position embedding are kept as pretrained.
+    layer norm of pre-norm (large) models and of Whisper, and WavLM's relative position embedding, are kept as
+    pretrained.
+
+    Whisper's blocks attend to the silence after an utterance too, whose states are cached where the embedding has it:
+    with `pad_to: 30` the last hidden state is the model's own, and else that of the blocks on the utterance's frames.
 
     Args:
         backbone: from `load_backbone`; copied from, never changed.
@@ -48,18 +67,17 @@ class TopBlocks(nn.Module):
         super().__init__()
         encoder: Any = backbone.encoder
         depth = len(encoder.layers)
-        if not hasattr(encoder.layers[0], "attention"):
+        if depth and attention_of(encoder.layers[0]) is None:
             raise UserError(f"the top blocks of a {backbone.config.model_type!r} model cannot be trained here")
         if not 0 <= first < depth + none_allowed:
             raise UserError(f"no blocks to train after layer {first}: the model has {depth}, so 0 to {depth - 1}")
         self.blocks: nn.ModuleList = copy.deepcopy(encoder.layers[first:]).requires_grad_(True)
         if dropout is not None:
             set_dropout(self.blocks, dropout)
-        stable = getattr(backbone.config, "do_stable_layer_norm", False)
-        self.norm: nn.Module = copy.deepcopy(encoder.layer_norm) if stable else nn.Identity()
+        self.norm: nn.Module = copy.deepcopy(encoder.layer_norm) if _norm_follows(backbone, first) else nn.Identity()
         self.norm.requires_grad_(False)
         self.position: nn.Module | None = None
-        if 0 < first < depth and hasattr(encoder.layers[0].attention, "compute_bias"):
+        if 0 < first < depth and hasattr(attention_of(encoder.layers[0]), "compute_bias"):
             # WavLM: block 1 makes the bias that all blocks share. Of its attention only the embedding is kept.
             self.position = copy.deepcopy(encoder.layers[0].attention).requires_grad_(False)
             for name in ("q_proj", "k_proj", "v_proj", "out_proj", "gru_rel_pos_linear", "gru_rel_pos_const"):
