@@ -113,14 +113,14 @@ def _distinct(folds: Sequence[FoldList]) -> list[Listed]:
 
 
 def _identities(folds: Sequence[FoldList], rows: Sequence[Row], twins: Mapping[str, str]) -> dict[Listed, _Identity]:
-    listed, contents = _distinct(folds), contents(rows)
+    listed, content_of = _distinct(folds), contents(rows)
     found = matches([(one.key, one.wav) for one in listed], [(row.key, row.wav) for row in rows])
     identities = {}
     for one, number, told in zip(listed, found, named_utterances(listed), strict=True):
         row = None if number is None else rows[number]
         about = [each for each in (one, row, told) if each is not None]
         identities[one] = _Identity(
-            contents[row.key] if row else twins.get(one.key, one.name),
+            content_of[row.key] if row else twins.get(one.key, one.name),
             next((each.speaker for each in about if each.speaker), ""),
             next((each.text for each in about if each.text), ""),
         )

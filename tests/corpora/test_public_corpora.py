@@ -7,6 +7,7 @@ from conftest import tone
 from pipeline.config.protocols import LeaveOneSessionOut
 from pipeline.corpora import listing
 from pipeline.corpora.base import CorpusParams
+from pipeline.corpora.manifest import as_json
 from pipeline.errors import UserError
 from pipeline.experiments.protocols import split
 from pipeline.strict import validate
@@ -172,6 +173,25 @@ def test_esd_in_english_is_not_taken_for_mandarin(build):
 def test_an_esd_transcript_in_no_known_encoding_is_named(build):
     with pytest.raises(UserError, match=r"0001\.txt: is no text in UTF-8, UTF-16, gb18030.*; save it as UTF-8"):
         build("esd", "0001/Sad/0001_000001.wav", texts={"0001/0001.txt": b"0001_000001\t\xff\xff\n"})
+
+
+@pytest.mark.parametrize(
+    ("wav", "part"),
+    [
+        ("0011/Angry/0011_000351.wav", "validation"),
+        ("0011/Angry/0011_000370.wav", "validation"),
+        ("0011/Angry/0011_000371.wav", "test"),
+        ("0011/Neutral/0011_000050.wav", "test"),
+        ("0011/Neutral/0011_000051.wav", "train"),
+        ("0011/Surprise/0011_001750.wav", "train"),
+        ("0003/Surprise/test/0003_001421.wav", "test"),
+        ("0003/Surprise/evaluation/0003_001401.wav", "validation"),
+    ],
+)
+def test_esds_own_split_goes_by_an_utterances_number_or_folder(build, wav, part):
+    (row,) = build("esd", wav).values()
+    assert row.part == part
+    assert as_json(row)["part"] == part
 
 
 def turns(session, *codes):
