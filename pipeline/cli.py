@@ -15,6 +15,7 @@ COMMANDS = {
     "inspect": "Say what a feature file holds.",
     "compare": "Set experiments and revisions side by side: scores, differences, tests, changed params.",
     "audit": "Say what the training and test parts of any folds share: speakers, recordings, texts.",
+    "report": "Write one HTML page of all that was measured.",
     "predict": "Predict emotions of new recordings with a trained model.",
     "bench": "Measure speed, beside peers.",
 }

@@ -14,6 +14,7 @@ CODE = DATA / "code"
 MISTAKES = DATA / "mistakes"
 SCORES = METRICS / "scores.json"
 PLOTS = METRICS / "plots"
+REPORT = DATA / "report.html"
 
 MOST_TEXT = 1 << 28
 """bytes of a table: some hundred for each of a million recordings"""
@@ -62,6 +63,11 @@ def condition(corpus: str, name: str) -> str:
 def tested(experiment: str) -> Path:
     """The folder with the probabilities of an experiment's test parts under other conditions."""
     return DATA / "conditions" / experiment
+
+
+def details(experiment: str) -> Path:
+    """The scores of an experiment or a fusion, all of them."""
+    return METRICS / "details" / f"{experiment}.json"
 
 
 def models(experiment: str) -> Path:

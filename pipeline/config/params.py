@@ -12,6 +12,7 @@ from pipeline.audio.copies import CopiesParams
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.fusions import FusionParams
 from pipeline.config.protocols import ProtocolParams
+from pipeline.config.report import ReportParams
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.synthesis.speech import DemoParams
@@ -59,6 +60,7 @@ class Params(Strict):
     fusions: dict[str, FusionParams] = {}
     keep: dict[str, list[str]] = Field({}, description="corpus or copies -> features wanted though no experiment reads")
     scoring: ScoringParams = ScoringParams()
+    report: ReportParams = ReportParams()
 
     _features: dict[str, Feature] = PrivateAttr(default_factory=dict)
 

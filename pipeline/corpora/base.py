@@ -131,6 +131,8 @@ class CorpusReader(ABC):
     """terms of use, in a few words; the corpus's own text is what holds"""
     source: ClassVar[str]
     """where to get it: an address or a DOI"""
+    shareable: ClassVar[bool] = False
+    """whether its terms let a few recordings be passed on, cut and encoded anew, as a report does that plays them"""
     emotions: ClassVar[Mapping[str, str]]
     """emotion code of the corpus -> canonical label; common spellings need no entry"""
 

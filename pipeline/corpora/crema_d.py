@@ -36,6 +36,7 @@ class CREMAD(CorpusReader):
     title = "CREMA-D, crowd-sourced emotional multimodal actors"
     licence = "ODbL 1.0 and DbCL 1.0"
     source = "https://github.com/CheyneyComputerScience/CREMA-D"
+    shareable = True
     emotions = {
         "ANG": "angry",
         "DIS": "disgusted",

@@ -15,6 +15,7 @@ class Demo(CorpusReader):
     title = "Demo corpus, read by a speech synthesiser"
     licence = "none needed: it is made on your machine"
     source = "the params `demo`, from which it is synthesised"
+    shareable = True
     emotions = {emotion: emotion for emotion in EMOTIONS}
 
     def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:

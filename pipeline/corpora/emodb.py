@@ -35,6 +35,7 @@ class EmoDB(CorpusReader):
     title = "EmoDB, the Berlin database of emotional speech"
     licence = "CC0 1.0"
     source = "http://emodb.bilderbar.info"
+    shareable = True
     emotions = {
         "W": "angry",
         "L": "bored",

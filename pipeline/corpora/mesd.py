@@ -23,6 +23,7 @@ class MESD(CorpusReader):
     title = "MESD, the Mexican emotional speech database"
     licence = "CC BY 4.0"
     source = "https://doi.org/10.17632/cy34mh68j9"
+    shareable = True
     emotions = {
         "Anger": "angry",
         "Disgust": "disgusted",

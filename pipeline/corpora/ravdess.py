@@ -28,6 +28,7 @@ class RAVDESS(CorpusReader):
     title = "RAVDESS, the Ryerson audio-visual database, speech only"
     licence = "CC BY-NC-SA 4.0"
     source = "https://doi.org/10.5281/zenodo.1188976"
+    shareable = True
     emotions = {
         "01": "neutral",
         "02": "calm",

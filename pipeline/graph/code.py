@@ -1,6 +1,7 @@
 """What of the code a result depends on: for each kind of stage, the modules it imports, each with its digest.
 
-`data/code/NAME.txt` has a line for each module: the SHA-256 of its code without comments and docstrings, and its path.
+`data/code/NAME.txt` has a line for each module: the SHA-256 of its code without comments and docstrings, and its path;
+and one for each file in a folder `templates` beside a module.
 DVC hashes that small file, so a changed comment runs nothing, and a changed layer runs what imports it.
 """
 
@@ -67,7 +68,8 @@ def code_command() -> str:
 
 def package_digest() -> str:
     """12 hex digits of all files of the two packages' code."""
-    files = [file for folder in (PACKAGE, ROOT / "stages") for file in sorted(folder.rglob("*.py"))]
+    modules = [file for folder in (PACKAGE, ROOT / "stages") for file in sorted(folder.rglob("*.py"))]
+    files = [*modules, *templates(modules)]
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:12]
 
@@ -75,7 +77,8 @@ def package_digest() -> str:
 def code_text(file: str) -> str:
     """The contents of a file that `code_path` names."""
     kind, _, name = Path(file).stem.partition("-")
-    return "\n".join([*_lines(closure(_roots(kind, name))), ""])
+    modules = closure(_roots(kind, name))
+    return "\n".join([*_lines([*modules, *templates(modules)]), ""])
 
 
 def _roots(kind: str, name: str) -> list[Path]:
@@ -100,6 +103,12 @@ def closure(roots: Iterable[Path]) -> list[Path]:
             seen.add(path)
             ahead += imports(path)
     return sorted(seen)
+
+
+def templates(modules: Iterable[Path]) -> list[Path]:
+    """The files that modules fill in: those of a folder `templates` beside them."""
+    folders = sorted({module.parent / "templates" for module in modules})
+    return [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir()) if file.is_file()]
 
 
 def is_neutral(path: Path) -> bool:
@@ -143,5 +152,6 @@ def _lines(files: Iterable[Path]) -> list[str]:
 
 @cache
 def module_digest(path: Path) -> str:
-    """Hex SHA-256 of a module's code."""
-    return hashlib.sha256(code_tokens(path.read_text(encoding="utf-8")).encode()).hexdigest()
+    """Hex SHA-256 of a module's code, or of a template as it is."""
+    text = path.read_text(encoding="utf-8")
+    return hashlib.sha256((code_tokens(text) if path.suffix == ".py" else text).encode()).hexdigest()

@@ -19,7 +19,20 @@ HEAD = """\
 # Written by `ser graph` from params.yaml: change that file, and run `ser graph` again. Stages of your own, with
 # commands of your own, can stand here too: they are kept as they are.
 """
-KINDS = ("code", "demo", "manifest", "audio", "copies", "condition", "features", "train", "fuse", "test", "evaluate")
+KINDS = (
+    "code",
+    "demo",
+    "manifest",
+    "audio",
+    "copies",
+    "condition",
+    "features",
+    "train",
+    "fuse",
+    "test",
+    "evaluate",
+    "report",
+)
 """modules of `stages` whose commands are the program's own; other commands are the user's"""
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -8,6 +8,7 @@ from pipeline import paths
 from pipeline.audio.samples import RATES
 from pipeline.config.params import Params
 from pipeline.config.protocols import list_of
+from pipeline.graph import report_inputs
 from pipeline.graph.code import code_command, code_path, code_sources
 from pipeline.graph.stage import Stage, in_git, kept
 from pipeline.graph.wanted import Wanted, held_out, skipping, tested, wanted
@@ -18,6 +19,9 @@ UNREAD = ("published", "test_on")
 
 EVALUATED = ("seed", "experiments", "fusions", "scoring")
 """sections that `evaluate` depends on whole, so that a change of any of them is held against dvc.yaml"""
+
+REPORTED = (*EVALUATED, "protocols", "features", "embeddings", "report")
+"""sections that `report` shows or follows"""
 
 
 def graph_stages(params: Params, data: Mapping[str, Any]) -> list[Stage]:
@@ -55,7 +59,8 @@ class _Graph:
         yield from map(self.fusion, self.params.fusions)
         yield from (self.fused_test(n) if n in self.params.fusions else self.test(n) for n in tested(self.params))
         if self.params.experiments:
-            yield self.evaluation()
+            yield (evaluation := self.evaluation())
+            yield self.report(evaluation)
 
     def given(self, section: str, *inner: str) -> list[str]:
         """The key, as a list, if params.yaml has it."""
@@ -244,6 +249,29 @@ class _Graph:
                 *(in_git(str(paths.METRICS / name)) for name in (*files, *folders, paths.PLOTS.name)),
             ],
             [in_git(str(paths.SCORES))],
+        )
+
+    def report(self, evaluation: Stage) -> Stage:
+        """The stage that shows what the evaluation left; its page may hold audio, so it is cached, and not in git."""
+        corpora = list(dict.fromkeys(experiment.corpus for experiment in self.params.experiments.values()))
+        inputs = (report_inputs.pictured_feature, report_inputs.played_audio)
+        files = [find(self.params, corpus) for find in inputs for corpus in corpora]
+        return Stage(
+            "report",
+            "one page of all that was measured",
+            "python -m stages.report",
+            [
+                *(key for section in REPORTED for key in self.given(section)),
+                *(f"corpora.{corpus}.reader" for corpus in corpora),
+            ],
+            [
+                *(str(path) for corpus in corpora for path in (paths.manifest(corpus), paths.corpus_report(corpus))),
+                *(str(paths.predictions(name)) for name in (*self.params.experiments, *self.params.fusions)),
+                *evaluation.paths(),
+                *dict.fromkeys(str(path) for path in files if path),
+                code_path("report"),
+            ],
+            [str(paths.REPORT)],
         )
 
 

@@ -26,7 +26,7 @@ def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic:
     used = list(dict.fromkeys(mark for row in marks.values() for mark in row))
     rows = []
     for name, row in table.items():
-        cells = _cells(name, row, cards[name], f"[{confidence:.0%} interval]")
+        cells = score_cells(name, row, cards[name], f"[{confidence:.0%} interval]")
         rows.append({**cells, "notes": " ".join(f"[{used.index(mark) + 1}]" for mark in marks[name])})
         rows[-1]["corpus"] += " (synthetic)" if "synthetic" in marks[name] else ""
     titles = [title for title in rows[0] if title not in OPTIONAL or any(row[title] for row in rows)]
@@ -41,7 +41,7 @@ def _left_out(mark: str, cards: Mapping[str, Any]) -> str:
     return f" ({', '.join(f'{corpus}: {count}' for corpus, count in counts.items())})" if mark == "left_out" else ""
 
 
-def _cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval: str) -> dict[str, str]:
+def score_cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], interval: str) -> dict[str, str]:
     """Title -> cell of one experiment or fusion."""
     scores = {metric: f"{100 * value:.1f}" for metric, value in row["scores"].items()}
     ends = {metric: f"[{100 * low:.1f}, {100 * high:.1f}]" for metric, (low, high) in row["interval"].items()}

@@ -40,7 +40,7 @@ def write_pictures(
     """
     marks = {name: notes_of(one.card, synthetic) for name, one in predictions.items()}
     for name, one in predictions.items():
-        about = [_tested_on(one), ", ".join(map(short_note, marks[name]))]
+        about = [tested_on(one), ", ".join(map(short_note, marks[name]))]
         texts = [_scores(results[name], confidence), *about, _counting(one)]
         counts = np.array(results[name]["confusion"])
         _write(out / "confusion" / f"{name}.svg", svg(partial(draw_confusion, name, texts, one.classes, counts)))
@@ -63,7 +63,7 @@ def _scores(row: Mapping[str, Any], confidence: float) -> str:
     return f"UA {ua:.1f} % [{confidence:.0%} interval {100 * low:.1f}, {100 * high:.1f}], WA {wa:.1f} %"
 
 
-def _tested_on(one: Predictions) -> str:
+def tested_on(one: Predictions) -> str:
     """Corpus, protocol, folds and test utterances; of a repeated protocol, of each split."""
     splits = one.splits // one.trainings
     folds = f"{f'{splits} splits x ' * (splits > 1)}{_count(one.folds_of_a_split, 'fold')}"

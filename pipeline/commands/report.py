@@ -1,0 +1,39 @@
+"""`ser report`: one page of all that was measured."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.command import Command
+
+if TYPE_CHECKING:
+    from pipeline.config.report import Audio
+
+
+@click.command(cls=Command)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
+)
+@click.option(
+    "--audio",
+    type=click.Choice(["shareable", "none", "all"]),
+    help="Recordings that the page plays: of corpora whose licence lets them be passed on, none, or all.",
+)
+def report(out: Path, audio: "Audio | None") -> None:
+    """Write one HTML page of all that was measured in this project; it loads nothing, so it can be sent or archived.
+
+    It shows what there is: scores with intervals and what to beware of, corpora, confusions, curves, mistakes, and
+    where all came from, the commit too. `dvc repro` writes the same page, without the commit, to data/report.html.
+    """
+    from pipeline import paths
+    from pipeline.config.document import load, read_text
+    from pipeline.config.params import FILE
+    from pipeline.config.strict_yaml import parse
+    from pipeline.report.page.page import write_report
+    from pipeline.report.page.provenance import current_commit
+
+    paths.check_writable("--out", out, [FILE], example="report.html")
+    params = load()
+    write_report(out, params, parse(read_text(FILE), str(FILE)), current_commit(), audio)
+    click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB; open it in any browser")

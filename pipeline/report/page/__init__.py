@@ -1,0 +1,1 @@
+"""The report: one HTML page of all that was measured, which needs no network."""

@@ -1,0 +1,172 @@
+"""All that there is of one experiment or fusion, part by part; what has no file is no part."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline import paths
+from pipeline.config.params import Params
+from pipeline.evaluation.mistakes import MISTAKES
+from pipeline.report.page.charts import LayerCurve, Reliability, layer_curve, reliability
+from pipeline.report.page.scored import Scored
+from pipeline.report.page.tables import Row, read_table
+from pipeline.report.pictures.pictures import tested_on
+
+Settings = Mapping[str, Any]
+"""params.yaml as plain data"""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix: classes, and of each actual class how often it was taken for which (count, share)."""
+
+    classes: Sequence[str]
+    rows: Sequence[tuple[str, int, Sequence[tuple[int, float]]]]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What each branch's probability counts, by class or for all: (class, the branches' weights), and the largest."""
+
+    branches: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Row | None]]]
+    largest: float
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Figures of each speaker, gender, language or text, and the value with the lowest UA."""
+
+    name: str
+    rows: Sequence[Row]
+
+    @property
+    def worst(self) -> Row:
+        """The first of those with the lowest UA."""
+        return min(self.rows, key=lambda row: row["UA"])
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The parts of an experiment's section; None, or nothing in it, is a part that is not there."""
+
+    scored: Scored
+    about: str
+    matrix: Matrix
+    curves: str | None
+    layers: LayerCurve | None
+    calibration: Reliability | None
+    groups: Sequence[Grouping]
+    weights: Weights | None
+    mistakes: Sequence[Row]
+    settings: str
+
+
+def experiment(one: Scored, mistakes: Sequence[Row], settings: Settings) -> Experiment:
+    """The section of what was scored.
+
+    Args:
+        one: what was scored.
+        mistakes: those that are listed.
+        settings: params.yaml as plain data.
+
+    Raises:
+        UserError: a file of metrics/ is damaged.
+    """
+    name = one.name
+    return Experiment(
+        one,
+        tested_on(one.predictions),
+        _matrix(one),
+        picture(paths.PLOTS / "curves" / f"{name}.svg"),
+        layer_curve(_table("layers", name, ("layer", "UA"), ("UA", "low", "high"))),
+        reliability(_table("calibration", name, ("n", "confidence", "accuracy"), CALIBRATION)),
+        _groups(_table("groups", name, ("group", "value", "UA"), ("n", "WA", "UA", "low", "high"))),
+        _weights(_table("weights", name, WEIGHTS, ("weight", "std"))),
+        mistakes,
+        yaml.safe_dump(_settings(name, settings), sort_keys=False, allow_unicode=True, width=100),
+    )
+
+
+CALIBRATION = ("n", "confidence", "accuracy", "low", "high")
+WEIGHTS = ("class", "branch", "probability_of", "weight", "std")
+
+
+def _table(folder: str, name: str, columns: Sequence[str], numbers: Sequence[str]) -> list[Row]:
+    return read_table(paths.METRICS / folder / f"{name}.csv", columns, numbers)
+
+
+def mistakes_of(name: str, params: Params, texts: Mapping[str, str]) -> list[Row]:
+    """The surest mistakes of an experiment, as many as params allow, with what was spoken where that is known.
+
+    Args:
+        name: the experiment's.
+        params: of the project.
+        texts: key -> what was spoken.
+
+    Raises:
+        UserError: the table is damaged.
+    """
+    rows = read_table(paths.MISTAKES / f"{name}.csv", MISTAKES, ("p_predicted", "p_emotion"))
+    return [{**row, "text": texts.get(row["key"], "")} for row in rows[: params.report.mistakes]]
+
+
+def picture(path: Path) -> str | None:
+    """An SVG file as a `data:` address, which no script in it can leave; None where there is none."""
+    if not path.is_file():
+        return None
+    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+
+
+def _matrix(one: Scored) -> Matrix:
+    classes, rows = one.predictions.classes, []
+    for actual, counts in zip(classes, one.details.confusion, strict=False):
+        total = sum(counts)
+        rows.append((actual, total, [(count, count / total if total else 0.0) for count in counts]))
+    return Matrix(classes, rows)
+
+
+def _groups(rows: Sequence[Row]) -> list[Grouping]:
+    known = [row for row in rows if row["UA"] is not None]
+    names = dict.fromkeys(row["group"] for row in known)
+    return [Grouping(name, [row for row in known if row["group"] == name]) for name in names]
+
+
+def _weights(rows: Sequence[Row]) -> Weights | None:
+    """Of each class, what each branch's probability of that class itself counts."""
+    own = {(row["class"], row["branch"]): row for row in rows if row["class"] == row["probability_of"]}
+    if not own:
+        return None
+    classes, branches = (list(dict.fromkeys(key[i] for key in own)) for i in range(2))
+    table = [(name or "all classes", [own.get((name, branch)) for branch in branches]) for name in classes]
+    return Weights(branches, table, max(abs(row["weight"] or 0) for row in own.values()) or 1)
+
+
+def _settings(name: str, settings: Settings) -> dict[str, Any]:
+    """The entries of params.yaml that an experiment or a fusion is made of."""
+    for section in ("fusions", "experiments"):
+        if name in (settings.get(section) or {}):
+            entry = settings[section][name]
+            break
+    else:
+        return {}
+    shown: dict[str, Any] = {section: {name: entry}}
+    protocols = settings.get("protocols") or {}
+    if (protocol := entry.get("protocol")) in protocols:
+        shown["protocols"] = {protocol: protocols[protocol]}
+    for section in ("features", "embeddings"):
+        table = settings.get(section) or {}
+        if used := {value: table[value] for value in entry.values() if isinstance(value, str) and value in table}:
+            shown[section] = {feature: _without_folder(values) for feature, values in used.items()}
+    return shown
+
+
+def _without_folder(values: Any) -> Any:
+    """A feature's params; of a model in a local folder, the folder's own name: where it lies is not for all to see."""
+    if isinstance(values, Mapping) and "model" in values and Path(str(values["model"])).is_absolute():
+        return {**values, "model": Path(str(values["model"])).name}
+    return values

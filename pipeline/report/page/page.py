@@ -1,0 +1,129 @@
+"""The page: everything that was measured as one HTML file that loads nothing, the same bytes on every run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import paths
+from pipeline.atomic import atomic_path
+from pipeline.config.params import Params
+from pipeline.config.report import Audio
+from pipeline.errors import UserError
+from pipeline.evaluation.cost import costs, is_fusion
+from pipeline.graph.report_inputs import is_played
+from pipeline.report.cost import TITLES as COST_TITLES
+from pipeline.report.cost import short_number
+from pipeline.report.marks import NOTES, short_note
+from pipeline.report.page.clips import LONGEST, clips
+from pipeline.report.page.corpora import corpora
+from pipeline.report.page.experiments import Settings, experiment, mistakes_of
+from pipeline.report.page.headline import headlines
+from pipeline.report.page.projection import COLOURS, MOST, SHAPES, projection
+from pipeline.report.page.provenance import provenance
+from pipeline.report.page.scored import Scored, by_group, scored
+from pipeline.report.page.tables import Row, read_table
+from pipeline.report.summary import OPTIONAL, score_cells
+
+COMPARISON_NUMBERS = ("utterances", "p_mcnemar", "UA_difference", "low", "high", "p", "p_holm")
+CONDITION_NUMBERS = ("n", "WA", "UA", "low", "high", "difference", "difference_low", "difference_high")
+
+
+def write_report(path: Path, params: Params, settings: Settings, commit: str = "", audio: Audio | None = None) -> None:
+    """Write the page of the project in the working folder.
+
+    Args:
+        path: the file.
+        params: what params.yaml asks for.
+        settings: params.yaml as plain data.
+        commit: the project's, to be said; "" where it is not.
+        audio: whose recordings it plays, in the place of what params say.
+
+    Raises:
+        UserError: nothing was scored yet, or a file of the project is missing or damaged.
+    """
+    if audio is not None:
+        params = params.model_copy(update={"report": params.report.model_copy(update={"audio": audio})})
+    text = render(context(params, settings, commit))
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def render(values: Mapping[str, Any]) -> str:
+    """The page of what `context` gives; every text in it is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("pipeline.report.page", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(values) + "\n"
+
+
+def context(params: Params, settings: Settings, commit: str) -> dict[str, Any]:
+    """What the templates show, by name.
+
+    Raises:
+        UserError: nothing was scored yet, or a file of the project is missing or damaged.
+    """
+    found = scored(params)
+    if not found:
+        raise UserError(f"{paths.METRICS / 'details'}: nothing was scored yet; run `dvc repro evaluate` first")
+    used = corpora(params, list(dict.fromkeys(one.corpus for one in found)))
+    texts = {corpus.name: {row.key: row.text for row in corpus.rows} for corpus in used}
+    mistakes = {one.name: mistakes_of(one.name, params, texts.get(one.corpus, {})) for one in found}
+    compared = read_table(paths.METRICS / "comparisons.csv", ("first", "second", "p_mcnemar"), COMPARISON_NUMBERS)
+    known = {one.name for one in found}
+    comparisons = [row for row in compared if {row["first"], row["second"]} <= known]
+    pictures = [projection(params, corpus.name, corpus.rows) for corpus in used]
+    return {
+        "headlines": headlines(found, comparisons),
+        "groups": by_group(found),
+        "scores": _score_table(found, params.scoring.confidence),
+        "confidence": f"{params.scoring.confidence:.0%}",
+        "comparisons": comparisons,
+        "corpora": used,
+        "experiments": [experiment(one, mistakes[one.name], settings) for one in found],
+        "missing": [name for name in (*params.experiments, *params.fusions) if name not in known],
+        "clips": clips(params, found, mistakes),
+        "silent": [corpus for corpus in used if not is_played(params, corpus.name)],
+        "longest": LONGEST,
+        "conditions": _conditions(found),
+        "projections": [picture for picture in pictures if picture is not None],
+        "most_dots": MOST,
+        "shapes": SHAPES,
+        "colours": COLOURS,
+        "costs": _cost_table(found),
+        "marks": {mark: (short_note(mark), NOTES[mark]) for mark in NOTES if any(mark in one.marks for one in found)},
+        "provenance": provenance(found, commit),
+    }
+
+
+Table = tuple[list[str], list[list[str]]]
+"""titles and rows; the first cell of a row is its header"""
+
+
+def _score_table(found: list[Scored], confidence: float) -> Table:
+    """The columns of the summary, but for its notes."""
+    interval = f"[{confidence:.0%} interval]"
+    rows = [score_cells(one.name, one.details.model_dump(exclude_unset=True), one.card, interval) for one in found]
+    titles = [title for title in rows[0] if title not in OPTIONAL or any(row[title] for row in rows)]
+    return titles, [[row[title] for title in titles] for row in rows]
+
+
+def _cost_table(found: list[Scored]) -> Table | None:
+    cards = {one.name: one.card for one in found}
+    whole = {name: card for name, card in cards.items() if not is_fusion(card) or {*card["inputs"]} <= {*cards}}
+    figures = {name: cost.figures() for name, cost in costs(whole).items()}
+    rows = [[name, *map(short_number, row)] for name, row in figures.items() if any(each is not None for each in row)]
+    return ([*COST_TITLES], rows) if rows else None
+
+
+def _conditions(found: list[Scored]) -> dict[str, list[Row]]:
+    """Experiment -> its rows of metrics/conditions.csv."""
+    path = paths.METRICS / "conditions.csv"
+    rows = read_table(path, ("experiment", "condition", "UA", "difference"), CONDITION_NUMBERS)
+    tables = {one.name: [row for row in rows if row["experiment"] == one.name] for one in found}
+    return {name: table for name, table in tables.items() if table}
