@@ -23,6 +23,7 @@ STAGES = [
     "train-picture",
     "fuse-both",
     "evaluate",
+    "report",
 ]
 DVC_YAML = Path("dvc.yaml")
 WRITTEN = f"dvc.yaml: {len(STAGES)} stages; `dvc repro` runs them"
@@ -116,6 +117,7 @@ def test_what_changes_is_said(project):
         "changed  train-again (cmd)",
         "changed  train-picture (params, deps)",
         "changed  evaluate (params, deps, outs)",
+        "changed  report (params, deps)",
         "dropped  features-loud-mel",
         "dropped  fuse-both",
         f"dvc.yaml: {len(STAGES)} stages; `dvc repro` runs them",

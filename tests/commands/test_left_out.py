@@ -145,10 +145,13 @@ def test_a_policy_that_is_none(project):
 def test_the_summary_depends_on_what_was_left_out(project):
     assert ser("graph").exit_code == 0
     before = (project.folder / "dvc.yaml").read_text()
-    assert "metrics/corpora/mine.json" not in before.partition("evaluate:")[2]
+    assert "metrics/corpora/mine.json" not in before.partition("  evaluate:")[2].partition("  report:")[0]
     project.edit(*SKIP)
     assert ser("graph").exit_code == 0
-    assert "metrics/corpora/mine.json" in (project.folder / "dvc.yaml").read_text().partition("evaluate:")[2]
+    assert (
+        "metrics/corpora/mine.json"
+        in (project.folder / "dvc.yaml").read_text().partition("  evaluate:")[2].partition("  report:")[0]
+    )
 
 
 # Files that are not read

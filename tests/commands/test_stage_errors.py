@@ -125,6 +125,7 @@ def test_recording_gone_since_the_manifest_was_made(project, fails):
         ("features", ["mine", "mel"]),
         ("fuse", ["both"]),
         ("manifest", ["mine"]),
+        ("report", []),
         ("train", ["picture"]),
     ],
 )
@@ -179,6 +180,7 @@ def test_unknown_names(fails, stage, arguments, says):
         ("features", ["mine"], "Missing argument 'NAME'"),
         ("train", ["picture", "--workers", "0"], "0 is not in the range x>=1"),
         ("evaluate", ["picture"], "unexpected extra argument (picture)"),
+        ("report", ["picture"], "unexpected extra argument (picture)"),
     ],
 )
 def test_usage(project, stage, arguments, says):
@@ -204,6 +206,7 @@ def test_usage(project, stage, arguments, says):
         ("train", ["statistics"], "data/manifests/mine.jsonl: no such manifest"),
         ("fuse", ["both"], "data/predictions/statistics: predictions missing or damaged"),
         ("evaluate", [], "data/predictions/statistics: predictions missing or damaged"),
+        ("report", [], "metrics/details: nothing was scored yet; run `dvc repro evaluate` first"),
     ],
 )
 def test_missing_upstream_file(fails, stage, arguments, says):

@@ -35,7 +35,7 @@ def test_every_line_is_a_digest_and_a_module():
 def test_what_changes_no_result_is_left_out_and_exists():
     for name in NEUTRAL:
         assert (REPOSITORY / name).exists(), name
-    for stage in ("train-caf", "features-mfcc", "evaluate", "manifest-demo"):
+    for stage in ("train-caf", "features-mfcc", "evaluate", "report", "manifest-demo"):
         assert not [name for name in modules(code_text(f"{stage}.txt")) if is_neutral(REPOSITORY / name)]
 
 
@@ -82,6 +82,7 @@ def test_every_imported_module_is_in_the_closure(tmp_path):
         ("stages.features", "pipeline.features.mfcc", "features-mfcc.txt"),
         ("stages.manifest", "pipeline.corpora.ravdess", "manifest-ravdess.txt"),
         ("stages.evaluate", "stages.evaluate", "evaluate.txt"),
+        ("stages.report", "stages.report", "report.txt"),
     ):
         done = subprocess.run(
             [sys.executable, "-c", code, stage, other],
@@ -95,6 +96,11 @@ def test_every_imported_module_is_in_the_closure(tmp_path):
         # Params are checked by modules that change no result; what those alone load is not of the stage.
         beside = {str(path) for path in _loaded_by_neutral()}
         assert loaded - beside <= {str(REPOSITORY / name) for name in modules(code_text(file))} | beside
+
+
+def test_a_template_is_in_the_digest_of_the_stage_that_fills_it_in_and_of_no_other():
+    assert "pipeline/report/page/templates/page.html" in modules(code_text("report.txt"))
+    assert not [name for name in modules(code_text("evaluate.txt")) if "/templates/" in name]
 
 
 def _loaded_by_neutral():

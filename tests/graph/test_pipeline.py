@@ -77,7 +77,7 @@ def project(tmp_path_factory):
     project = code_project(tmp_path_factory.mktemp("project"), PARAMS)
     ser(project, "graph")
     output = sh(project, "dvc", "repro")
-    assert {"audio-demo_en", "features-demo_en-mfcc_39", "fuse-three_en", "evaluate"} <= ran(output)
+    assert {"audio-demo_en", "features-demo_en-mfcc_39", "fuse-three_en", "evaluate", "report"} <= ran(output)
     commit(project, "first")
     return project
 
@@ -144,7 +144,7 @@ def test_made_again_from_nothing_it_has_the_same_bytes(project):
 def test_a_changed_mfcc_reruns_what_uses_it_and_nothing_else(project):
     set_param(project, "features.mfcc_39.n_mels", 30)
     output = sh(project, "dvc", "repro")
-    assert ran(output) == {"code", "features-demo_en-mfcc_39", "train-pooled_en", "fuse-three_en", "evaluate"}
+    assert ran(output) == {"code", "features-demo_en-mfcc_39", "train-pooled_en", "fuse-three_en", "evaluate", "report"}
     assert "n_mels" in sh(project, "dvc", "params", "diff")
     assert "metrics/scores.json" in sh(project, "dvc", "metrics", "diff")
     undo(project)
@@ -152,7 +152,7 @@ def test_a_changed_mfcc_reruns_what_uses_it_and_nothing_else(project):
 
 def test_a_published_figure_retrains_nothing(project):
     set_param(project, "experiments.pooled_en.published", {"WA": 50.0})
-    assert ran(sh(project, "dvc", "repro")) == {"code", "evaluate"}
+    assert ran(sh(project, "dvc", "repro")) == {"code", "evaluate", "report"}
     assert "WA 50.0" in (project / "metrics/summary.md").read_text()
     undo(project)
 
@@ -175,7 +175,7 @@ def test_a_changed_layer_retrains_the_systems_that_use_it(project):
 
 def test_an_experiment_runs_with_a_param_set_on_the_command_line(project):
     output = sh(project, "dvc", "exp", "run", "-S", "experiments.pooled_en.params.c=0.5")
-    assert ran(output) == {"code", "train-pooled_en", "fuse-three_en", "evaluate"}
+    assert ran(output) == {"code", "train-pooled_en", "fuse-three_en", "evaluate", "report"}
     assert "pooled_en.params.c" in sh(project, "dvc", "params", "diff")
     undo(project)
 
@@ -218,11 +218,11 @@ def test_an_added_experiment_runs_its_stages_and_a_dropped_one_leaves_no_trace(p
     line = "  again_en: {system: svm, corpus: demo_en, protocol: speakers, prosody: prosody}\n"
     (project / "params.yaml").write_text(text.replace("experiments:\n", f"experiments:\n{line}"))
     assert "added    train-again_en" in ser(project, "graph")
-    assert ran(sh(project, "dvc", "repro")) == {"code", "train-again_en", "evaluate"}
+    assert ran(sh(project, "dvc", "repro")) == {"code", "train-again_en", "evaluate", "report"}
     assert "again_en" in (project / "dvc.lock").read_text()
     (project / "params.yaml").write_text(text)
     assert "dropped  train-again_en" in ser(project, "graph")
-    assert ran(sh(project, "dvc", "repro")) <= {"code", "evaluate"}
+    assert ran(sh(project, "dvc", "repro")) <= {"code", "evaluate", "report"}
     assert "again_en" not in (project / "dvc.lock").read_text()
     assert not (project / "metrics/details/again_en.json").exists()
     assert sh(project, "git", "status", "--porcelain") == ""

@@ -43,11 +43,11 @@ def project(tmp_path):
         ("keep: {mine: [cepstra]}\n", {"features-mine-cepstra"}),
         (
             "experiments: {one: {system: pooled, corpus: mine, protocol: loso, mfcc: cepstra, prosody: melody}}\n",
-            {"features-mine-cepstra", "features-mine-melody", "train-one", "evaluate"},
+            {"features-mine-cepstra", "features-mine-melody", "train-one", "evaluate", "report"},
         ),
         (
             "experiments: {one: {system: svm, corpus: mine, protocol: loso, ssl: tiny}}\n",
-            {"features-mine-tiny", "train-one", "evaluate"},
+            {"features-mine-tiny", "train-one", "evaluate", "report"},
         ),
         (
             "conditions: {noise: {snr: 10}, telephone: {band: [300, 3400], rate: 8000}}\n"
@@ -75,7 +75,7 @@ def project(tmp_path):
             "    {system: pooled, corpus: mine, protocol: loso, mfcc: cepstra, emotions: [sad, {up: [angry, happy]}]}\n"
             "fusions:\n"
             "  both: {of: [one, three], fit_on: other_folds}\n",
-            {"features-mine-cepstra", "features-mine-mel", "features-mine-melody", "fuse-both", "evaluate"}
+            {"features-mine-cepstra", "features-mine-mel", "features-mine-melody", "fuse-both", "evaluate", "report"}
             | {f"train-{name}" for name in ("one", "two", "three", "four")},
         ),
     ],
@@ -114,7 +114,7 @@ def test_the_examples_of_contributing_run_through_the_graph(tmp_path):
         shutil.copy(REPOSITORY / f"tests/examples/{name}.py", folder / f"pipeline/{room}")
     ser(folder, "graph")
     stages = {"manifest-cafe", "audio-cafe", "features-cafe-crossings", "features-cafe-cepstra", "train-attentive"}
-    assert ran(sh(folder, "dvc", "repro")) == {"code", *stages, "evaluate"}
+    assert ran(sh(folder, "dvc", "repro")) == {"code", *stages, "evaluate", "report"}
     assert "pipeline/systems/attentive_mfcc.py" in (folder / "data/code/train-attentive_mfcc.txt").read_text()
     path = folder / "pipeline/features/zero_crossings.py"
     path.write_text(path.read_text().replace('version = "1"', 'version = "2"'))

@@ -54,6 +54,7 @@ def test_an_experiment_brings_what_it_reads_and_nothing_else():
         "features-ravdess-cepstra",
         "train-one",
         "evaluate",
+        "report",
     ]
     assert stages["audio-ravdess"].cmd == "python -m stages.audio ravdess 16k"
     train = stages["train-one"]
@@ -193,6 +194,26 @@ experiments:
 def test_curves_are_promised_only_where_something_has_epochs_and_weights_where_something_is_fused():
     stages = graph("experiments: {one: {system: pooled, corpus: ravdess, protocol: loso, prosody: melody}}")
     assert not {"metrics/curves", "metrics/weights"} & {*stages["evaluate"].paths()}
+
+
+def test_the_report_reads_what_the_evaluation_left_a_feature_and_audio_where_it_may_be_played():
+    experiments = """
+experiments:
+  one: {system: svm, corpus: ravdess, protocol: loso, mfcc: cepstra}
+  two: {system: mlp, corpus: ravdess, protocol: loso, ssl: tiny}
+"""
+    stages = graph(experiments)
+    report = stages["report"]
+    assert {*stages["evaluate"].paths(), "metrics/corpora/ravdess.json", "data/predictions/two"} <= {*report.deps}
+    assert [dep for dep in report.deps if dep.endswith(".h5")] == [
+        "data/embeddings/ravdess/tiny.h5",
+        "data/audio/ravdess/16k.h5",
+    ]
+    assert "corpora.ravdess.reader" in report.params
+    assert report.outs == ["data/report.html"]  # in DVC's cache: it may hold recordings, which are not for git
+    silent = graph(f"{experiments}report: {{audio: none}}")["report"]
+    assert "data/audio/ravdess/16k.h5" not in silent.deps
+    assert "report" in silent.params
 
 
 def test_a_local_model_is_a_dependency(tmp_path, monkeypatch):

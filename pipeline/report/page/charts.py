@@ -103,5 +103,5 @@ def layer_curve(rows: Sequence[Row]) -> LayerCurve | None:
 
 
 def _percents(row: Row) -> tuple[float, float, float]:
-    low, high = (row["UA"] if row[end] is None else row[end] for end in ("low", "high"))
+    low, high = (row["UA"] if row.get(end) is None else row[end] for end in ("low", "high"))
     return 100 * row["UA"], 100 * low, 100 * high

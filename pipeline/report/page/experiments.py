@@ -16,6 +16,9 @@ from pipeline.report.page.scored import Scored
 from pipeline.report.page.tables import Row, read_table
 from pipeline.report.pictures.pictures import tested_on
 
+SMALLEST = 5
+"""tests of a group that is called the worst or the best"""
+
 Settings = Mapping[str, Any]
 """params.yaml as plain data"""
 
@@ -39,15 +42,23 @@ class Weights:
 
 @dataclass(frozen=True)
 class Grouping:
-    """Figures of each speaker, gender, language or text, and the value with the lowest UA."""
+    """Figures of each speaker, gender, language or text."""
 
     name: str
     rows: Sequence[Row]
 
     @property
     def worst(self) -> Row:
-        """The first of those with the lowest UA."""
-        return min(self.rows, key=lambda row: row["UA"])
+        """The first of those with the lowest UA, of those with some tests."""
+        return min(self._large(), key=lambda row: row["UA"])
+
+    @property
+    def best(self) -> Row:
+        """The first of those with the highest UA, of those with some tests."""
+        return max(self._large(), key=lambda row: row["UA"])
+
+    def _large(self) -> Sequence[Row]:
+        return [row for row in self.rows if (row.get("n") or 0) >= SMALLEST] or self.rows
 
 
 @dataclass(frozen=True)
