@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,7 @@ def test_the_page_is_made_for_keys_and_for_screen_readers(project):
     assert all(each.attributes.get("aria-label") for each in page.all if each.attributes.get("tabindex"))
     levels = [int(each.tag[1]) for each in page.all if re.fullmatch("h[1-6]", each.tag)]
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_the_same_inputs_give_the_same_bytes_and_the_stage_writes_the_same_page(project):
