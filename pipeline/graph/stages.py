@@ -262,7 +262,12 @@ class _Graph:
             "python -m stages.report",
             [
                 *(key for section in REPORTED for key in self.given(section)),
-                *(f"corpora.{corpus}.reader" for corpus in corpora),
+                *(
+                    key
+                    for corpus in corpora
+                    for read in ("reader", "on_bad_audio")
+                    for key in self.given("corpora", corpus, read)
+                ),
             ],
             [
                 *(str(path) for corpus in corpora for path in (paths.manifest(corpus), paths.corpus_report(corpus))),
