@@ -64,7 +64,7 @@ def test_the_headline_says_what_is_best_how_sure_that_is_and_what_chance_is(proj
     assert said.startswith("toy, 2 classes 75.0 % UA, good, the best of 2")
     assert "95% interval 75.0 to 75.0 %, over 4 speakers; the whole interval lies above chance." in said
     assert "50.0 % by guessing" in said
-    assert "Next is poor with 25.0 %, 50.0 points below: the two are told apart" in said or "not told apart" in said
+    assert "Next is poor with 25.0 %, 50.0 points below: the two are" in said
 
 
 def test_a_higher_score_of_heard_speakers_is_not_the_best_and_is_said(project):
@@ -85,7 +85,7 @@ def test_every_experiment_has_a_section_with_its_marks_and_figures(project):
         assert ("speaker-dependent" in said) == (name == "leaky")
         assert f"experiments: {name}: system: {'mlp' if name == 'leaky' else 'pooled'}" in said
     matrix = [table for table in page.tags("table") if table.attributes.get("class") == "confusion"]
-    assert [cell.text for cell in matrix[0].children[2].children[0].children] == ["angry 8", "450", "450"]
+    assert [cell.text.strip() for cell in matrix[0].children[2].children[0].children] == ["angry 8", "450", "450"]
 
 
 def test_each_part_is_there_when_its_file_is_and_absent_when_not(project):
@@ -100,7 +100,7 @@ def test_each_part_is_there_when_its_file_is_and_absent_when_not(project):
     said = " ".join(page.all[0].text.split())
     assert "ECE 0.150; on the whole too sure, by 15.0 points" in said
     assert "s1: UA 31.0 %, 9 tests; the best, s0: 62.0 %" in said
-    assert "telephone 70.0 [60.0, 80.0]-20.0" in said
+    assert "telephone 70.0 [60.0, 80.0] -20.0" in said
     assert "0.81 ± 0.10" in said
 
 
