@@ -24,7 +24,7 @@ def main(name: str, hold_out: bool, workers: int | None, cluster: str | None) ->
     """Train the experiment NAME, and write its models and its out-of-fold probabilities."""
     params = params_for(f"train-{name}")
     chosen = params.entry("experiments", name)
-    system = find_system(chosen.system)
+    system, settings = find_system(chosen.system), system_params(name, chosen)
 
     def files(corpus: str) -> dict[str, FeatureFile]:
         return {
@@ -37,7 +37,7 @@ def main(name: str, hold_out: bool, workers: int | None, cluster: str | None) ->
         name=name,
         system=chosen.system,
         classifier=system.load(),
-        settings=system_params(name, chosen),
+        settings=settings,
         protocol=params.protocols[chosen.protocol],
         rows=rows,
         left_out=left_out,

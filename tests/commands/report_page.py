@@ -108,7 +108,11 @@ def write_inputs(rows, seconds=0.5):
 def write_optional(name):
     """Tables that only some projects have, of one experiment."""
     metrics = paths.METRICS
-    write_csv(metrics / "layers" / f"{name}.csv", ("layer", "UA", "low", "high"), [["1", "0.5", "0.4", "0.6"]])
+    write_csv(
+        metrics / "layers" / f"{name}.csv",
+        ("layer", "UA", "UA_low", "UA_high", "WA", "chosen_in_folds"),
+        [["1", "0.5", "0.4", "0.6", "0.5", "2"]],
+    )
     bins = [["1", "0", "", ""], ["2", "4", "0.9", "0.75"]]
     write_csv(metrics / "calibration" / f"{name}.csv", ("bin", "n", "confidence", "accuracy"), bins)
     groups = [["speaker", "s0", "9", "0.6", "0.62", "", ""], ["speaker", "s1", "9", "0.3", "0.31", "0.2", "0.4"]]

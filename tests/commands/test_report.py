@@ -89,6 +89,8 @@ def test_every_experiment_has_a_section_with_its_marks_and_figures(project):
 
 
 def test_each_part_is_there_when_its_file_is_and_absent_when_not(project):
+    for folder in ("calibration", "groups"):
+        shutil.rmtree(paths.METRICS / folder)
     before = Page(written())
     assert [part for part in OPTIONAL if before.has(part)] == []
     assert not before.tags("audio")
@@ -153,8 +155,9 @@ def test_names_and_texts_of_strangers_are_escaped(project):
     rows = [replace(row, gender=HOSTILE, language=HOSTILE, text=HOSTILE) for row in ROWS]
     manifest.write(paths.manifest("toy"), rows)
     write_optional("good")
-    for folder, columns in (("layers", ("layer", "UA")), ("groups", ("group", "value", "UA"))):
-        write_csv(paths.METRICS / folder / "good.csv", columns, [[HOSTILE] * (len(columns) - 1) + ["0.5"]] * 2)
+    columns = ("layer", "UA", "UA_low", "UA_high", "chosen_in_folds")
+    write_csv(paths.METRICS / "layers" / "good.csv", columns, [[HOSTILE, "0.5", "", "", ""]] * 2)
+    write_csv(paths.METRICS / "groups" / "good.csv", ("group", "value", "UA"), [[HOSTILE, HOSTILE, "0.5"]] * 2)
     counts = {"utterances": 1, "speakers": 1, "seconds": 1.0, "by_emotion": {HOSTILE: 1}, "by_speaker": {HOSTILE: 1}}
     bad = {"bad_audio": {"count": 1, "recordings": {HOSTILE: HOSTILE}}, "unread": {HOSTILE: 1}}
     write_json(paths.corpus_report("toy"), {**counts, "left_out": bad})
@@ -242,8 +245,8 @@ def test_nothing_scored(project):
         ("metrics/details/good.json", "[" * 99999, "is not what `evaluate` writes ("),
         ("metrics/corpora/toy.json", '{"utterances": "many"}', "is not what `manifest-toy` writes (utterances: "),
         ("metrics/comparisons.csv", "first,second\na,b\n", "(it has no column 'p_mcnemar')"),
-        ("metrics/layers/good.csv", "layer,UA\n1,nan\n", "(line 2 has 'nan')"),
-        ("metrics/layers/good.csv", "layer,UA\n1,0.5,9\n", "(line 2 has another number of cells than the first)"),
+        ("metrics/layers/good.csv", "layer,UA,UA_low,UA_high,chosen_in_folds\n1,nan,,,\n", "(line 2 has 'nan')"),
+        ("metrics/layers/good.csv", "layer,UA,UA_low,UA_high,chosen_in_folds\n1,0.5,,,,9\n", "(line 2 has another number of cells than the first)"),
         ("metrics/calibration/good.csv", "n,confidence,accuracy\nx,1,1\n", "(could not convert string to float: 'x')"),
         ("metrics/groups/good.csv", b"\xff\xfe", "is no table as `evaluate` writes it"),
         ("data/mistakes/good.csv", "key\n", "(it has no column 'fold')"),

@@ -68,13 +68,14 @@ def _extent(row: Row, number: int, bins: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Point:
-    """UA of a layer (%), the ends of its interval, and where it stands on the axis (%)."""
+    """UA of a layer (%), the ends of its interval, where it stands on the axis (%), and how many folds chose it."""
 
     layer: str
     x: float
     ua: float
     low: float
     high: float
+    folds: int
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,16 @@ class LayerCurve:
 
 
 def layer_curve(rows: Sequence[Row]) -> LayerCurve | None:
-    """The curve of a table layer, UA, low, high (0 to 1); None where no layer has a UA."""
+    """The curve of a table of layers, with UA and its interval (0 to 1); None where no layer has a UA."""
     known = [row for row in rows if row["UA"] is not None]
     step = 100 / max(1, len(known))
-    points = [Point(row["layer"], step * (i + 0.5), *_percents(row)) for i, row in enumerate(known)]
+    points = [
+        Point(row["layer"], step * (i + 0.5), *_percents(row), int(row["chosen_in_folds"] or 0))
+        for i, row in enumerate(known)
+    ]
     return LayerCurve(points) if points else None
 
 
 def _percents(row: Row) -> tuple[float, float, float]:
-    low, high = (row["UA"] if row.get(end) is None else row[end] for end in ("low", "high"))
+    low, high = (row["UA"] if row[end] is None else row[end] for end in ("UA_low", "UA_high"))
     return 100 * row["UA"], 100 * low, 100 * high

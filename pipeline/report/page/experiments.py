@@ -94,7 +94,7 @@ def experiment(one: Scored, mistakes: Sequence[Row], settings: Settings) -> Expe
         tested_on(one.predictions),
         _matrix(one),
         picture(paths.PLOTS / "curves" / f"{name}.svg"),
-        layer_curve(_table("layers", name, ("layer", "UA"), ("UA", "low", "high"))),
+        layer_curve(_table("layers", name, LAYERS, LAYERS[1:])),
         reliability(_table("calibration", name, ("n", "confidence", "accuracy"), CALIBRATION)),
         _groups(_table("groups", name, ("group", "value", "UA"), ("n", "WA", "UA", "low", "high"))),
         _weights(_table("weights", name, WEIGHTS, ("weight", "std"))),
@@ -103,6 +103,7 @@ def experiment(one: Scored, mistakes: Sequence[Row], settings: Settings) -> Expe
     )
 
 
+LAYERS = ("layer", "UA", "UA_low", "UA_high", "chosen_in_folds")
 CALIBRATION = ("n", "confidence", "accuracy", "low", "high")
 WEIGHTS = ("class", "branch", "probability_of", "weight", "std")
 
