@@ -22,6 +22,8 @@ HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
 ADDRESS = re.compile(r"https?:|//[a-z]|url\(|@import|@font-face", re.IGNORECASE)
 OPTIONAL = ("UA (%) by layer", "Calibration: ECE", "served worst", "Robustness", "What each branch", "in the plane")
 
+LAYERS = "layer,UA,UA_low,UA_high,chosen_in_folds\n"
+
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory):
@@ -245,8 +247,12 @@ def test_nothing_scored(project):
         ("metrics/details/good.json", "[" * 99999, "is not what `evaluate` writes ("),
         ("metrics/corpora/toy.json", '{"utterances": "many"}', "is not what `manifest-toy` writes (utterances: "),
         ("metrics/comparisons.csv", "first,second\na,b\n", "(it has no column 'p_mcnemar')"),
-        ("metrics/layers/good.csv", "layer,UA,UA_low,UA_high,chosen_in_folds\n1,nan,,,\n", "(line 2 has 'nan')"),
-        ("metrics/layers/good.csv", "layer,UA,UA_low,UA_high,chosen_in_folds\n1,0.5,,,,9\n", "(line 2 has another number of cells than the first)"),
+        ("metrics/layers/good.csv", LAYERS + "1,nan,,,\n", "(line 2 has 'nan')"),
+        (
+            "metrics/layers/good.csv",
+            LAYERS + "1,0.5,,,,9\n",
+            "(line 2 has another number of cells than the first)",
+        ),
         ("metrics/calibration/good.csv", "n,confidence,accuracy\nx,1,1\n", "(could not convert string to float: 'x')"),
         ("metrics/groups/good.csv", b"\xff\xfe", "is no table as `evaluate` writes it"),
         ("data/mistakes/good.csv", "key\n", "(it has no column 'fold')"),
