@@ -1,4 +1,4 @@
-"""A probe: multinomial logistic regression of pooled hidden states, of one layer, of several, of each, or weighted.
+"""A probe: a linear classifier of pooled hidden states, of one layer, of several, of each, or weighted.
 
 What a representation holds is read off with as little on top as can be (Alain & Bengio 2017, "Understanding
 intermediate layers using linear classifier probes"); how much it is regularised is chosen inside the training part.
@@ -17,10 +17,11 @@ from pipeline.errors import DataError
 from pipeline.features.ssl.streams import layer_number, layer_stream
 from pipeline.systems.arrays import Data, Labels
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
+from pipeline.systems.discriminant import sharpness
 from pipeline.systems.functionals import vectors
 from pipeline.systems.inner_folds import Split, inner_folds
 from pipeline.systems.normalisation import SystemParams
-from pipeline.systems.probe_heads import Head, Linear, Perceptron, Weighted, scores
+from pipeline.systems.probe_heads import Discriminant, Head, Linear, Perceptron, Weighted, scores
 from pipeline.systems.system import unreported
 from pipeline.systems.view import View
 
@@ -37,8 +38,10 @@ class ProbeParams(SystemParams):
         description="hidden states that are read: one, several side by side, or all; with each, the one that inner "
         "folds choose; weighted, the sum of all with weights that are learned",
     )
-    classifier: Literal["linear", "mlp"] = Field(
-        "linear", description="what is fitted to them: a linear layer, or one with a hidden layer before it"
+    classifier: Literal["linear", "lda", "mlp"] = Field(
+        "linear",
+        description="what is fitted to them: logistic regression, regularised linear discriminant analysis, or a "
+        "perceptron with a hidden layer",
     )
     hidden: int = Field(64, ge=1, description="units of mlp's hidden layer")
     c: tuple[float, ...] = Field(
@@ -68,9 +71,26 @@ class ProbeParams(SystemParams):
 
     @model_validator(mode="after")
     def _weighted_is_linear(self) -> "ProbeParams":
-        if self.layers == "weighted" and self.classifier == "mlp":
-            raise ValueError("classifier mlp does not go with layers weighted, whose classifier is linear")
+        if self.layers == "weighted" and self.classifier != "linear":
+            raise ValueError(
+                f"classifier {self.classifier} does not go with layers weighted, whose classifier is linear"
+            )
         return self
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What inner folds choose for some layers.
+
+    Attributes:
+        score: the highest mean over the folds of balanced accuracy.
+        strength: which has it.
+        factor: of the scores, where they need one to be probabilities.
+    """
+
+    score: float
+    strength: float
+    factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -135,10 +155,10 @@ class Probe(Classical):
         table, codes = self.table(view), codes.astype(np.int64)
         candidates = self._candidates(view)
         chosen = self._chosen(table, codes, candidates, view)
-        best = max(chosen, key=lambda layers: chosen[layers][0])
-        fitted = {layers: self._fitted(table, codes, candidates[layers], chosen[layers][1], view) for layers in chosen}
+        best = max(chosen, key=lambda layers: chosen[layers].score)
+        fitted = {layers: self._fitted(table, codes, candidates[layers], chosen[layers], view) for layers in chosen}
         self.variants_ = fitted if len(fitted) > 1 else {}
-        self.layers_, (_, self.c_), own = best, chosen[best], fitted[best]
+        self.layers_, self.c_, own = best, chosen[best].strength, fitted[best]
         layers = np.array(best, np.float64)
         self.numbers_: Numbers = {"mean": own.mean, "scale": own.scale, "layers": layers, **own.numbers}
         return self
@@ -198,7 +218,7 @@ class Probe(Classical):
             return Weighted(len(self.layers_), width, settings.balanced)
         if settings.classifier == "mlp":
             return Perceptron(settings.hidden, settings.balanced, self.seed)
-        return Linear(settings.balanced)
+        return Discriminant(settings.balanced) if settings.classifier == "lda" else Linear(settings.balanced)
 
     def _candidates(self, X: View) -> dict[Layers, Columns]:
         """What may be chosen: layers -> their columns in the table of all layers, those of other features too."""
@@ -212,34 +232,42 @@ class Probe(Classical):
 
     def _chosen(
         self, table: FloatArray, codes: Codes, candidates: Mapping[Layers, Columns], X: View
-    ) -> dict[Layers, tuple[float, float]]:
-        """The score and the strength of each candidate, by inner folds."""
+    ) -> dict[Layers, Choice]:
+        """What inner folds choose for each candidate."""
         settings = self.settings()
         folds = inner_folds(codes, X, settings.folds, self.seed)
         whole = [fold for fold in folds if len(np.unique(codes[fold[0]])) == codes.max() + 1]
         if not whole:
             middle = sorted(candidates)[len(candidates) // 2]
-            return {layers: (float(layers == middle), settings.c[len(settings.c) // 2]) for layers in candidates}
-        found, head = {}, self._head(_width(X))
-        for layers, columns in candidates.items():
-            recalls = [self._recalls(head, table[:, columns], codes, fold) for fold in whole]
-            mean = np.mean(recalls, axis=0)
-            found[layers] = float(mean.max()), settings.c[int(mean.argmax())]
-        return found
+            return {layers: Choice(layers == middle, settings.c[len(settings.c) // 2]) for layers in candidates}
+        head = self._head(_width(X))
+        return {layers: self._choice(head, table[:, columns], codes, whole) for layers, columns in candidates.items()}
 
-    def _recalls(self, head: Head, table: FloatArray, codes: Codes, fold: Split) -> FloatArray:
-        """Balanced accuracy in one fold, for each strength."""
+    def _choice(self, head: Head, table: FloatArray, codes: Codes, folds: Sequence[Split]) -> Choice:
+        """The strength with the highest mean of balanced accuracy over the folds, and the factor of its scores."""
+        held = [self._held_out(head, table, codes, fold) for fold in folds]
+        truth = [codes[left_out] for _, left_out in folds]
+        recalls = [[_recall(y, each.argmax(axis=1)) for each in own] for y, own in zip(truth, held, strict=True)]
+        mean = np.mean(recalls, axis=0)
+        best = int(mean.argmax())
+        own = np.concatenate([each[best] for each in held])
+        factor = sharpness(own, np.concatenate(truth)) if head.calibrated else 1.0
+        return Choice(float(mean.max()), self.settings().c[best], factor)
+
+    def _held_out(self, head: Head, table: FloatArray, codes: Codes, fold: Split) -> list[FloatArray]:
+        """The scores of what one fold leaves out, for each strength."""
         fitted, left_out = fold
         mean, scale = _standard(table[fitted])
         z, held = (table[fitted] - mean) / scale, (table[left_out] - mean) / scale
-        path = head.path(z, codes[fitted], self.settings().c)
-        return np.array([_recall(codes[left_out], scores(held, numbers).argmax(axis=1)) for numbers in path])
+        return [scores(held, numbers) for numbers in head.path(z, codes[fitted], self.settings().c)]
 
-    def _fitted(self, table: FloatArray, codes: Codes, columns: Columns, strength: float, X: View) -> Fitted:
+    def _fitted(self, table: FloatArray, codes: Codes, columns: Columns, choice: Choice, X: View) -> Fitted:
         own, head = table[:, columns], self._head(_width(X))
         mean, scale = _standard(own)
-        before = [c for c in self.settings().c if c < strength] if head.goes_on else []
-        *_, numbers = head.path((own - mean) / scale, codes, [*before, strength])
+        before = [c for c in self.settings().c if c < choice.strength] if head.goes_on else []
+        *_, numbers = head.path((own - mean) / scale, codes, [*before, choice.strength])
+        if head.calibrated:
+            numbers = {name: choice.factor * value for name, value in numbers.items()}
         return Fitted(columns, mean, scale, {name: np.ascontiguousarray(value) for name, value in numbers.items()})
 
 

@@ -1,7 +1,8 @@
 """What a probe fits to standardised vectors: a linear layer, a weighting of layers before it, or a hidden layer.
 
-Each minimises the sum of cross-entropies, weighted by class where asked for, plus half the squared norm of its weights
-over C, biases left out: scikit-learn's logistic regression. Each starts from the same weights every time.
+All but the discriminant analysis minimise the sum of cross-entropies, weighted by class where asked for, plus half the
+squared norm of the weights over C, biases left out, as scikit-learn's logistic regression does. Each starts from the
+same weights every time.
 """
 
 import warnings
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.systems.classical import FloatArray, Numbers, softmax
+from pipeline.systems.discriminant import discriminant_path
 from pipeline.systems.logistic import logistic_path, of_each_class, spanned
 
 Codes = NDArray[np.int64]
@@ -28,6 +30,10 @@ class Head(Protocol):
     @property
     def goes_on(self) -> bool:
         """Whether a fit depends on those of the lower strengths before it, and not only starts from them."""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the scores need a factor, which inner folds tell, before their softmax is a probability."""
 
     def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
         """What is fitted to vectors z (N, dims) of the classes `codes` (N,), from 0 on, for each C in turn."""
@@ -69,10 +75,33 @@ class Linear:
 
     balanced: bool
     goes_on: ClassVar[bool] = False
+    calibrated: ClassVar[bool] = False
 
     def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
         """See `Head`."""
         for weight, bias in logistic_path(z, codes, strengths, self.balanced):
+            yield {"weight": weight, "bias": bias}
+
+    def shapes(self, dims: int, classes: int) -> Shapes:
+        """Of weights and biases."""
+        return {"weight": (classes, dims), "bias": (classes,)}
+
+
+@dataclass(frozen=True)
+class Discriminant:
+    """Linear discriminant analysis, whose covariance has 1 / (C N) on its diagonal besides.
+
+    Attributes:
+        balanced: whether each class counts the same.
+    """
+
+    balanced: bool
+    goes_on: ClassVar[bool] = False
+    calibrated: ClassVar[bool] = True
+
+    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+        """See `Head`."""
+        for weight, bias in discriminant_path(z, codes, strengths, self.balanced):
             yield {"weight": weight, "bias": bias}
 
     def shapes(self, dims: int, classes: int) -> Shapes:
@@ -97,6 +126,7 @@ class Weighted:
     width: int
     balanced: bool
     goes_on: ClassVar[bool] = True
+    calibrated: ClassVar[bool] = False
 
     def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
         """See `Head`."""
@@ -154,6 +184,7 @@ class Perceptron:
     balanced: bool
     seed: int
     goes_on: ClassVar[bool] = False
+    calibrated: ClassVar[bool] = False
 
     def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
         """See `Head`."""

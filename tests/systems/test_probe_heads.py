@@ -19,7 +19,7 @@ COUNT, WIDTH, LAYERS = 60, 12, (0, 3, 12)
 KEYS = [f"u{i:02d}" for i in range(COUNT)]
 LABELS = np.array(["angry", "happy", "sad"])[np.arange(COUNT) % 3]
 SPEAKERS = {key: f"s{i // 12}" for i, key in enumerate(KEYS)}
-HEADS = ({"layers": "weighted"}, {"classifier": "mlp", "hidden": 6})
+HEADS = ({"layers": "weighted"}, {"classifier": "mlp", "hidden": 6}, {"classifier": "lda"})
 
 
 def rows(signal, seed, width=WIDTH):
@@ -97,7 +97,7 @@ def test_a_hidden_layer_on_more_columns_than_utterances(X):
     assert model.score(part, LABELS[:24]) > 0.9
 
 
-@pytest.mark.parametrize("params", HEADS, ids=["weighted", "mlp"])
+@pytest.mark.parametrize("params", HEADS, ids=["weighted", "mlp", "lda"])
 @pytest.mark.parametrize("labels", [LABELS, np.where(LABELS == "sad", "sad", "angry")], ids=["three", "two"])
 def test_it_is_the_same_loaded_and_fitted_again(X, tmp_path, params, labels):
     model = Probe(**params, c=(0.01, 0.1)).fit(X, labels)
@@ -120,5 +120,7 @@ def test_scores_of_a_linear_layer():
 def test_mistakes(X):
     with pytest.raises(ParamsError, match="mlp does not go with layers weighted"):
         Probe(layers="weighted", classifier="mlp").fit(X, LABELS)
+    with pytest.raises(ParamsError, match="lda does not go with layers weighted"):
+        Probe(layers="weighted", classifier="lda").fit(X, LABELS)
     with pytest.raises(DataError, match="layers: weighted needs hidden states"):
         Probe(layers="weighted").fit(X.only(["prosody"]), LABELS)
