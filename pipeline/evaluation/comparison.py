@@ -1,10 +1,10 @@
 """Which of two systems is better, of those tested on the same utterances: the difference of their UA, and tests of it.
 
 - McNemar's exact test: whether the two err equally often. It counts utterances as if each were another's.
-- The paired bootstrap (Efron and Tibshirani 1993, chapters 13 and 15): both systems on the same resampled speakers. The
-  interval is that of the percentiles, and p twice the share of samples on the far side of 0.
+- The paired bootstrap (Efron and Tibshirani 1993): both systems on the same resampled speakers tell the standard error
+  of the difference, of which Student's t makes an interval and p. See `pipeline.evaluation.bootstrap`.
 
-p is corrected for all pairs of a corpus by Holm's method (1979): who compares many systems finds differences by chance.
+p is corrected for all pairs of a test set by Holm's method (1979): who compares many systems finds some by chance.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,19 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.scoring import ScoringParams
-from pipeline.evaluation.bootstrap import Figures, counted, mean_recalls, resamples, tails, units_of
+from pipeline.evaluation.bootstrap import (
+    Figures,
+    counted,
+    difference_interval,
+    difference_p,
+    mean_recalls,
+    resamples,
+    units_of,
+)
 from pipeline.evaluation.scores import mcnemar
 from pipeline.experiments.predictions import Predictions, write_csv
-
-ROUNDS = 10
-"""of `bootstrap` samples each: p must be small enough to stay so when it is corrected for many pairs"""
 
 COLUMNS = ("first", "second", "utterances", "p_mcnemar", "UA_difference", "low", "high", "p", "p_holm")
 """of metrics/comparisons.csv"""
 
 Labels = NDArray[np.int64]
-TestSet = tuple[str, tuple[str, ...], tuple[tuple[int, str, str], ...]]
-"""corpus, classes, and of each test its split, key and emotion"""
+Shares = NDArray[np.bool_] | NDArray[np.float64]
+TestSet = tuple[str, bool, tuple[str, ...], tuple[tuple[int, str, str], ...]]
+"""corpus, whether its speakers were heard, classes, and of each test its split, key and emotion"""
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,12 @@ class Comparison:
         second: another.
         corpus: of both.
         utterances: that are tested.
-        p_mcnemar: of McNemar's test; None where a protocol tests utterances several times, as the test cannot count so.
+        p_mcnemar: of McNemar's test; None where utterances are tested several times, as the test cannot count so.
         difference: UA of the first less UA of the second.
         low: the lower end of its interval.
         high: the upper end.
         p: two-sided, of the paired bootstrap.
-        p_holm: p, corrected for all pairs of the corpus.
+        p_holm: p, corrected for all pairs of the test set.
     """
 
     first: str
@@ -70,6 +76,9 @@ class Comparison:
 def compare(predictions: Mapping[str, Predictions], params: ScoringParams, seed: int) -> list[Comparison]:
     """All pairs of experiments and fusions whose test parts are the same, in each split of the corpus, each pair once.
 
+    Of several trainings each is right by so much as the share of trainings that are. Those whose test speakers were
+    heard are not held against those whose were not.
+
     Args:
         predictions: of each experiment and fusion.
         params: how to score.
@@ -79,13 +88,18 @@ def compare(predictions: Mapping[str, Predictions], params: ScoringParams, seed:
     for name, one in predictions.items():
         alike.setdefault(_test_set(one), []).append(name)
     tables = [_compared({name: predictions[name] for name in names}, params, seed) for names in alike.values()]
-    pairs = {(one.first, one.second): one for table in tables for one in table}
-    return _corrected([pairs[names] for names in combinations(predictions, 2) if names in pairs])
+    pairs = {(one.first, one.second): one for table in tables for one in _corrected([*table])}
+    return [pairs[names] for names in combinations(predictions, 2) if names in pairs]
 
 
 def _test_set(one: Predictions) -> TestSet:
-    tests = sorted((one.fold[i] // one.folds_of_a_split, one.keys[i], one.emotions[i]) for i in one.where("test"))
-    return one.card["corpus"], tuple(one.classes), tuple(tests)
+    tests = sorted({(_split(one, i), one.keys[i], one.emotions[i]) for i in one.where("test")})
+    return one.card["corpus"], bool(one.card["speaker_dependent"]), tuple(one.classes), tuple(tests)
+
+
+def _split(one: Predictions, row: int) -> int:
+    """Which split of the corpus a row is of, whichever training."""
+    return one.fold[row] // (one.folds_of_a_split * one.trainings)
 
 
 def _compared(members: Mapping[str, Predictions], params: ScoringParams, seed: int) -> Iterator[Comparison]:
@@ -93,19 +107,27 @@ def _compared(members: Mapping[str, Predictions], params: ScoringParams, seed: i
     if len(members) < 2:
         return
     one, rows = next(iter(members.values())), {name: _in_order(found) for name, found in members.items()}
-    where = next(iter(rows.values()))
+    where = next(iter(rows.values()))[:, 0]
     y, keys = one.labels(where), [one.keys[i] for i in where]
-    predicted = {name: found.probabilities(rows[name]).argmax(axis=1) for name, found in members.items()}
-    paired = PairedBootstrap(y, units_of(keys, [one.speakers[i] for i in where]), predicted, params, seed)
+    predicted = {name: _predicted(found, rows[name]) for name, found in members.items()}
+    right = {name: (labels == y[:, None]).mean(axis=1) for name, labels in predicted.items()}
+    paired = PairedBootstrap(y, units_of(keys, [one.speakers[i] for i in where]), right, params, seed)
     for first, second in combinations(members, 2):
-        p_mcnemar = mcnemar(y, predicted[first], predicted[second]) if one.splits == 1 else None
+        once = members[first].splits == members[second].splits == 1
+        p_mcnemar = mcnemar(y, predicted[first][:, 0], predicted[second][:, 0]) if once else None
         about = first, second, one.card["corpus"], len({*keys}), p_mcnemar
         yield Comparison(*about, *paired.interval(first, second), paired.p(first, second))
 
 
 def _in_order(one: Predictions) -> Labels:
-    """The rows of its tests, by split and key."""
-    return np.array(sorted(one.where("test"), key=lambda i: (one.fold[i] // one.folds_of_a_split, one.keys[i])))
+    """The rows of its tests, (tests, trainings), by split and key."""
+    rows = sorted(one.where("test"), key=lambda i: (_split(one, i), one.keys[i], one.fold[i]))
+    return np.array(rows).reshape(-1, one.trainings)
+
+
+def _predicted(one: Predictions, rows: Labels) -> Labels:
+    """The classes of such rows, in their shape."""
+    return one.probabilities(rows.ravel()).argmax(axis=1).reshape(rows.shape)
 
 
 class PairedBootstrap:
@@ -114,45 +136,35 @@ class PairedBootstrap:
     Args:
         y: true classes (N,).
         units: what is resampled, of each test.
-        predicted: system -> predicted classes (N,).
+        right: system -> whether it is right (N,), or how often, from 0 to 1.
         params: how to score.
         seed: of the bootstrap.
     """
 
     def __init__(
-        self, y: Labels, units: Sequence[str], predicted: Mapping[str, Labels], params: ScoringParams, seed: int
+        self, y: Labels, units: Sequence[str], right: Mapping[str, Shares], params: ScoringParams, seed: int
     ) -> None:
         self._confidence = params.confidence
         totals = counted(y, units)
-        self._hits = {name: counted(y, units, y == labels) for name, labels in predicted.items()}
-        whole = totals.sum(axis=0, keepdims=True)
-        self._ua = {name: mean_recalls(hits.sum(axis=0, keepdims=True), whole)[0] for name, hits in self._hits.items()}
-        drawn: dict[str, list[Figures]] = {name: [] for name in predicted}
-        for number in range(ROUNDS):
-            samples = resamples(totals, params.bootstrap, [seed, number])
-            for name, hits in self._hits.items():
-                drawn[name].append(mean_recalls(samples @ hits, samples @ totals))
-        self._drawn = {name: np.concatenate(each) for name, each in drawn.items()}
+        hits = {name: counted(y, units, share) for name, share in right.items()}
+        drawn = np.vstack([np.ones((1, len(totals)), np.int64), resamples(totals, params.bootstrap, seed)])
+        self._units = len(totals)
+        self._ua = {name: mean_recalls(drawn @ own, drawn @ totals) for name, own in hits.items()}
 
     def interval(self, first: str, second: str) -> tuple[float, float, float]:
-        """UA of the first less UA of the second, and the ends of its percentile interval."""
-        low, high = np.quantile(self._drawn[first] - self._drawn[second], tails(self._confidence))
-        return float(self._ua[first] - self._ua[second]), float(low), float(high)
+        """UA of the first less UA of the second, and the ends of its interval."""
+        difference, samples = self._difference(first, second)
+        low, high = difference_interval(difference, samples, self._units, self._confidence)
+        return difference, low, high
 
     def p(self, first: str, second: str) -> float:
-        """Two-sided p that UA is the same.
+        """Two-sided p that UA is the same."""
+        return difference_p(*self._difference(first, second), self._units)
 
-        It is never below 2 / 2^n, of n units on which the two differ: what an exact test could reach that swaps the two
-        unit by unit. Few speakers cannot show more, while a bootstrap of few is too sure.
-        """
-        differences = self._drawn[first] - self._drawn[second]
-        beyond = min(np.sum(differences <= TIE), np.sum(differences >= -TIE))
-        units = int(np.any(self._hits[first] != self._hits[second], axis=1).sum())
-        return float(min(1.0, max(2 * (beyond + 1) / (len(differences) + 1), 2.0 ** (1 - units))))
-
-
-TIE = 1e-9
-"""a difference that rounding can make of none"""
+    def _difference(self, first: str, second: str) -> tuple[float, Figures]:
+        """Of the units themselves, and of the samples of them."""
+        differences = self._ua[first] - self._ua[second]
+        return float(differences[0]), differences[1:]
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -168,12 +180,9 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def _corrected(pairs: Sequence[Comparison]) -> list[Comparison]:
-    """The same with `p_holm`: all pairs of a corpus are a family."""
-    known: dict[int, float] = {}
-    for corpus in {one.corpus for one in pairs}:
-        family = [i for i, one in enumerate(pairs) if one.corpus == corpus]
-        known |= dict(zip(family, holm([pairs[i].p for i in family]), strict=True))
-    return [replace(one, p_holm=known[i]) for i, one in enumerate(pairs)]
+    """The same with `p_holm`, as one family."""
+    corrected = holm([one.p for one in pairs])
+    return [replace(one, p_holm=p) for one, p in zip(pairs, corrected, strict=True)]
 
 
 def write_comparisons(pairs: Sequence[Comparison], path: Path) -> None:

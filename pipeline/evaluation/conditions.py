@@ -75,7 +75,7 @@ def _figures(
     before, after = clean.probabilities(ours).argmax(axis=1), tested.probabilities(theirs).argmax(axis=1)
     units = units_of([clean.keys[i] for i in ours], [clean.speakers[i] for i in ours])
     table, ends = scores(y, after), intervals(y, after, units, params, seed)["UA"]
-    paired = PairedBootstrap(y, units, {"before": before, "after": after}, params, seed)
+    paired = PairedBootstrap(y, units, {"before": before == y, "after": after == y}, params, seed)
     values = table["WA"], table["UA"], *ends, *paired.interval("after", "before")
     return dict(zip(FIGURES, values, strict=True))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.scoring import ScoringParams
-from pipeline.evaluation.bootstrap import accuracies, counted, mean_f1s, mean_recalls, resamples, tails
+from pipeline.evaluation.bootstrap import accuracies, counted, mean_f1s, mean_recalls, resamples, share_interval
 
 Labels = NDArray[np.int64]
 Counts = NDArray[np.int64]
@@ -68,20 +68,19 @@ def _ratio(part: int, whole: int) -> float | None:
 def intervals(
     y: Labels, predicted: Labels, units: Sequence[str], params: ScoringParams, seed: int
 ) -> dict[str, list[float]]:
-    """Percentile bootstrap intervals of WA, UA and macro F1 that resample units: speakers, or utterances.
-
-    See `resamples`.
-    """
+    """Intervals of WA, UA and macro F1 by the bootstrap of units: speakers, or utterances; see `bootstrap`."""
     totals, hits = counted(y, units), counted(y, units, y == predicted)
     taken = counted(predicted, units, classes=totals.shape[1])
-    drawn = resamples(totals, params.bootstrap, seed)
-    hits, totals, taken = drawn @ hits, drawn @ totals, drawn @ taken
-    samples = {
+    drawn = np.vstack([np.ones((1, len(totals)), np.int64), resamples(totals, params.bootstrap, seed)])
+    count, hits, totals, taken = len(totals), drawn @ hits, drawn @ totals, drawn @ taken
+    figures = {
         "WA": accuracies(hits, totals),
         "UA": mean_recalls(hits, totals),
         "macro_F1": mean_f1s(hits, totals, taken),
     }
-    return {name: np.quantile(values, tails(params.confidence)).tolist() for name, values in samples.items()}
+    return {
+        name: share_interval(float(values[0]), values[1:], count, params.confidence) for name, values in figures.items()
+    }
 
 
 def mcnemar(y: Labels, first: Labels, second: Labels) -> float:

@@ -93,7 +93,7 @@ def test_dvcs_experiments_and_the_working_folder_are_revisions_too(project):
     rows = records("second", "tried", "workspace", "--experiment", "plain", "--against", "tried")
     assert [row["UA"] for row in rows.values()] == [1, 0.875, 0.9375]
     assert [row["UA_difference"] for row in rows.values()] == [0.125, None, 0.0625]
-    assert rows["second", "plain"]["p"] == 0.5  # two speakers differ
+    assert rows["second", "plain"]["p"] > 0.05  # two of four speakers differ
     assert [one["key"] for one in rows["second", "plain"]["changed"]] == [
         "experiments.plain.params.c",
         "features.cepstra.n_mfcc",
@@ -161,7 +161,7 @@ def test_scores_of_other_utterances_have_no_difference_and_say_so(project):
     whole.write(project / "data/predictions/steady")
     plain = records("--against", "steady")["workspace", "plain"]
     assert (plain["UA_difference"], plain["p"]) == (None, None)
-    assert plain["notes"][0] == ("not of the same test utterances: tests angry 6, sad 6, in steady angry 8, sad 8")
+    assert plain["notes"][0] == ("not tested alike: tests angry 6, sad 6, in steady angry 8, sad 8")
 
 
 def test_another_corpus_is_said_without_predictions_too(plain_folder):
@@ -170,14 +170,14 @@ def test_another_corpus_is_said_without_predictions_too(plain_folder):
     path.write_text(text.replace("{system: svm, corpus: toy", "{system: svm, corpus: other"))
     plain = records("--against", "steady")["workspace", "plain"]
     assert plain["UA_difference"] is None
-    assert plain["notes"][0] == "not of the same test utterances: corpus toy, in steady other"
+    assert plain["notes"][0] == "not tested alike: corpus toy, in steady other"
 
 
 def test_another_protocol_on_the_same_utterances_is_tested_and_said(project):
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("leave_one_speaker_out}", "leave_one_speaker_out, inner_folds: 2}"))
     plain = records("first", "workspace")["workspace", "plain"]
-    assert plain["p"] == 0.25
+    assert 0.01 < plain["p"] < 0.25
     assert plain["notes"][0] == (
         "other protocol leave_one_speaker_out, inner_folds 2, in first leave_one_speaker_out, inner_folds not given"
     )

@@ -22,6 +22,7 @@ HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
 ADDRESS = re.compile(r"https?:|//[a-z]|url\(|@import|@font-face", re.IGNORECASE)
 OPTIONAL = ("UA (%) by layer", "Calibration: ECE", "served worst", "Robustness", "What each branch", "in the plane")
 
+COMPARED = ("p_mcnemar", "UA_difference", "low", "high", "p", "p_holm")
 LAYERS = "layer,UA,UA_low,UA_high,chosen_in_folds\n"
 
 
@@ -66,7 +67,15 @@ def test_the_headline_says_what_is_best_how_sure_that_is_and_what_chance_is(proj
     assert said.startswith("toy, 2 classes 75.0 % UA, good, the best of 2")
     assert "95% interval 75.0 to 75.0 %, over 4 speakers; the whole interval lies above chance." in said
     assert "50.0 % by guessing" in said
-    assert "Next is poor with 25.0 %, 50.0 points below: the two are" in said
+    assert "Next is poor with 25.0 %, 50.0 points below (interval 50.0 to 50.0): the two are not told apart" in said
+
+
+def test_the_headline_tells_two_apart_where_a_test_does(project):
+    path, columns = paths.METRICS / "comparisons.csv", ("first", "second", "utterances", *COMPARED)
+    for p, verdict in (("0.01", "told apart"), ("0.2", "not told apart")):
+        write_csv(path, columns, [["poor", "good", "16", "0.5", "-0.5", "-0.6", "-0.4", "0.01", p]])
+        said = " ".join(Page(written()).by_id("in-short").text.split())
+        assert f"(interval 40.0 to 60.0): the two are {verdict} (paired bootstrap" in said
 
 
 def test_a_higher_score_of_heard_speakers_is_not_the_best_and_is_said(project):

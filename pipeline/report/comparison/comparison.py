@@ -115,7 +115,7 @@ def _untested(one: Candidate, other: Candidate, unlike: Mapping[str, str]) -> tu
 
 
 def _not_the_same(unlike: Mapping[str, str]) -> str:
-    return f"not of the same test utterances: {'; '.join(unlike.values())}"
+    return f"not tested alike: {'; '.join(unlike.values())}"
 
 
 def _unlike(one: Candidate, other: Candidate) -> dict[str, str]:
@@ -137,10 +137,18 @@ def _apart_from(one: Candidate, other: Candidate) -> str:
 def _tested(one: Candidate, other: Candidate) -> Iterator[tuple[str, str, str]]:
     """What, and how it is in both; "" where it is not known."""
     yield "corpus", one.corpus, other.corpus
+    yield "speakers", _heard(one), _heard(other)
     yield "classes", ", ".join(one.tests), ", ".join(other.tests)
     yield "protocol", _scheme(one.protocol, other.protocol), _scheme(other.protocol, one.protocol)
     if {*one.tests} == {*other.tests}:
         yield "tests", _counts(one), _counts(other)
+
+
+def _heard(one: Candidate) -> str:
+    """Whether its test speakers were trained on, as its predictions say."""
+    if one.predictions is None:
+        return ""
+    return "heard in training" if one.predictions.card.get("speaker_dependent") else "new"
 
 
 def _counts(one: Candidate) -> str:

@@ -55,10 +55,19 @@ def _beside(best: Scored, other: Scored, comparisons: Sequence[Row]) -> str:
     ahead = f"Next is {other.name} with {other.ua:.1f} %, {best.ua - other.ua:.1f} points below"
     row = next((row for row in comparisons if {row["first"], row["second"]} == {best.name, other.name}), None)
     p, test = (None, "") if row is None else _test(row)
-    if p is None:
+    if row is None or p is None:
         return f"{ahead}; the two were not tested on the same utterances."
     shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    return f"{ahead}: the two are {'' if p < LEVEL else 'not '}told apart ({test}, {shown})."
+    return f"{ahead}{_interval(row, best.name)}: the two are {'' if p < LEVEL else 'not '}told apart ({test}, {shown})."
+
+
+def _interval(row: Row, best: str) -> str:
+    """Where the difference lies, for who asks of the best; "" where the table does not say."""
+    low, high = row.get("low"), row.get("high")
+    if low is None or high is None:
+        return ""
+    low, high = (low, high) if row["first"] == best else (-high, -low)
+    return f" (interval {100 * low:.1f} to {100 * high:.1f})"
 
 
 def _test(row: Row) -> tuple[float | None, str]:
