@@ -144,7 +144,8 @@ def write_summary(
         for name, one in predictions.items()
     }
     text = (
-        "# Scores\n\nPercent, pooled over all test folds. Intervals: Student's t of the standard error that a bootstrap over speakers tells. "
+        "# Scores\n\nPercent, pooled over all test folds. Intervals: Student's t of the standard error that a bootstrap "
+        "over speakers tells. "
         "`comparisons.csv` has the difference of UA for each pair tested on the same utterances, by a paired bootstrap "
         "over speakers with Holm's correction, and McNemar's exact test.\n\n"
     )
