@@ -26,7 +26,7 @@ class CopiesParams(Strict):
     """Copies of one corpus, for training only: one of each utterance for each number in the lists."""
 
     source: str = Field(description="the corpus copied")
-    snr: list[float] = Field([], description="signal-to-noise ratios of white Gaussian noise (dB)")
+    snr: list[float] = Field([], description="signal-to-noise ratios of white Gaussian noise (dB), at 48 kHz")
     speed: list[float] = Field([], description="factors of the speed; the pitch follows")
     semitones: list[float] = Field([], description="shifts of the pitch (semitones) at the same speed")
 
