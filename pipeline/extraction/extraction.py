@@ -100,7 +100,7 @@ def extract(
 def _digests(extractor: Extractor[Any], audio: FeatureFile, threads: int) -> NDArray[np.uint8]:
     """What identifies each row's result, (N, 32): its samples, and what is done with them."""
     params = canonical_json(extractor.params.model_dump(mode="json"))
-    identity = (extractor.name, extractor.version, params, extractor.weights_digest)
+    identity = (extractor.name, extractor.full_version, params, extractor.weights_digest)
 
     def part(rows: NDArray[np.int64]) -> Sequence[NDArray[np.uint8]]:
         return [_digest(identity, audio, int(i)) for i in rows]
@@ -122,16 +122,21 @@ def _digest(identity: tuple[str, ...], audio: FeatureFile, i: int) -> NDArray[np
 def _header(extractor: Extractor[Any], audio: FeatureFile, corpus: str) -> Header:
     return Header(
         extractor=extractor.name,
-        version=extractor.version,
+        version=extractor.full_version,
         params=extractor.params.model_dump(mode="json"),
         frame_rate=extractor.frame_rate,
         corpus=corpus,
-        notes=_notes(extractor, audio) if extractor.weights_digest else {},
+        notes=_terms(extractor) | (_pretrained(extractor, audio) if extractor.weights_digest else {}),
         first_frame=extractor.first_frame,
     )
 
 
-def _notes(extractor: Extractor[Any], audio: FeatureFile) -> dict[str, str]:
+def _terms(extractor: Extractor[Any]) -> dict[str, str]:
+    """The terms on the use of the values, if there are any."""
+    return {"licence": extractor.licence} if extractor.licence else {}
+
+
+def _pretrained(extractor: Extractor[Any], audio: FeatureFile) -> dict[str, str]:
     """Of a pretrained model: the digest of its weights, and what it costs.
 
     That is its parameters, and its floating-point operations per second of speech on the utterance of median length,

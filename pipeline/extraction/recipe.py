@@ -34,9 +34,12 @@ def make_extractor(extractor: type[Extractor[Any]], params: FeatureParams, workp
 
     Raises:
         ParamsError: a device is not known to torch, or not there.
+        UserError: it needs a package that is not installed.
     """
     devices = equipped(workplace, extractor).devices
-    return extractor(params, "cpu" if workplace.scheduler else devices[0])
+    made = extractor(params, "cpu" if workplace.scheduler else devices[0])
+    made.check_installed()
+    return made
 
 
 def extract_feature(

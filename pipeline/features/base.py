@@ -44,6 +44,9 @@ class Extractor(ABC, Generic[P]):
     version: ClassVar[str]
     Params: ClassVar[type[FeatureParams]]
 
+    licence: ClassVar[str] = ""
+    """Terms on the use of the values, where a package that computes them has some; feature files say them."""
+
     batch_seconds: float = 60.0
     """Target length of one batch (s of audio); the plan of batches is fixed before a run."""
 
@@ -62,6 +65,19 @@ class Extractor(ABC, Generic[P]):
     def __init__(self, params: P, device: str = "cpu") -> None:
         self.params = params
         self.device = device
+
+    @property
+    def full_version(self) -> str:
+        """`version`, and that of a package whose values they are; cached rows are recognised by both."""
+        return self.version
+
+    def check_installed(self) -> None:
+        """Nothing, or an error where it needs a package that is not a dependency.
+
+        Raises:
+            UserError: that package is not installed.
+        """
+        return
 
     @property
     @abstractmethod

@@ -24,6 +24,7 @@ def describe(name: str) -> list[str]:
     presets = presets_of(name).items()
     return [
         f"{name} (version {kind.version}): {summary[0]}",
+        *([f"  licence: {kind.licence}"] if kind.licence else []),
         *(f"  {line}" for line in _output(kind)),
         *(f"  {_param(field, info)}" for field, info in kind.Params.model_fields.items()),
         *(f"  preset {preset}: {_flow(values)}" for preset, values in presets),

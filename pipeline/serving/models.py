@@ -99,14 +99,14 @@ class Model:
         kind, key = find_extractor(recipe.extractor), f"features.{role}.params"
         params = self._validated(kind.Params, self._placed(recipe.params, backbones, key), key)
         extractor = make_extractor(kind, params, workplace)
-        for what, ours, theirs in (
-            ("version", extractor.version, recipe.version),
-            ("weights", extractor.weights_digest, recipe.weights),
+        for what, ours, theirs, shown in (
+            ("version", extractor.full_version, recipe.version, 40),
+            ("weights", extractor.weights_digest, recipe.weights, 12),
         ):
             if ours != theirs:
                 raise UserError(
-                    f"{self.folder}: was trained on {recipe.extractor} of {what} {theirs[:12]!r}, here it is "
-                    f"{ours[:12]!r}; train it again"
+                    f"{self.folder}: was trained on {recipe.extractor} of {what} {theirs[:shown]!r}, here it is "
+                    f"{ours[:shown]!r}; train it again"
                 )
         return extractor
 
