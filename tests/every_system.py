@@ -52,6 +52,7 @@ def write_every_role(folder, keys, seed=0):
     ragged = {
         "logmel": write_logmel(folder / "logmel.h5", keys, seed=seed),
         "mfcc": write("mfcc", noise((9, 25), 5)),
+        "opensmile": write("opensmile", noise((1, 2), 9)),
         "prosody": write("prosody", noise((1, 2), 7)),
         "ssl": write_states(folder / "ssl.h5", keys, seed=seed),
         "waveform": write_features(

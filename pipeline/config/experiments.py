@@ -117,6 +117,7 @@ class ExperimentParams(Strict):
     only: Only = Field({}, description="recordings of these alone, as {language: en, gender: female}; all without")
     logmel: str = ""
     mfcc: str = ""
+    opensmile: str = ""
     prosody: str = ""
     ssl: str = ""
     waveform: str = ""

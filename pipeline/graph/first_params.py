@@ -26,6 +26,7 @@ features:
   logmel_224: {extractor: logmel, preset: caf_logmel}
   mfcc_39: {extractor: mfcc, preset: hump_cat_mfcc}
   prosody: {extractor: prosody}
+  # egemaps: {extractor: opensmile} # an extra, for non-commercial use; its role is opensmile
 """
 
 DEMO = """\

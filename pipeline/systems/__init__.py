@@ -3,7 +3,7 @@
 A system is a class below `System` with these literals, which are read without importing it (torch takes seconds):
 
 - `name`: the system's name, and its group's in `experiments`;
-- `roles`: the features it must have, of logmel, mfcc, prosody, ssl and waveform;
+- `roles`: the features it must have, of logmel, mfcc, opensmile, prosody, ssl and waveform;
 - `optional`, where it takes more: those it reads when they are given; one at least where `roles` is empty;
 - `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors;
 - `uses_validation = False`, where `fit` has no use for a validation part, which is then trained on.
@@ -22,7 +22,7 @@ from pipeline.registry import Entry, Registry
 if TYPE_CHECKING:
     from pipeline.systems.system import System
 
-ROLES = ("logmel", "mfcc", "prosody", "ssl", "waveform")
+ROLES = ("logmel", "mfcc", "opensmile", "prosody", "ssl", "waveform")
 
 CURVE = ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc")
 """what is known of each epoch of a training"""

@@ -22,8 +22,11 @@ from pipeline.systems.view import View
 
 FloatArray = NDArray[np.float64]
 
-DESCRIBED = ("logmel", "mfcc", "prosody", "ssl")
+DESCRIBED = ("logmel", "mfcc", "opensmile", "prosody", "ssl")
 """the roles that have functionals"""
+
+VECTORS = ("opensmile", "prosody", "")
+"""extractors of one row an utterance, which is its vector; "" made a plain array"""
 
 PERCENTILES = (5, 25, 50, 75, 95)
 NAMES = ("mean", "std", "slope", "skewness", *(f"percentile_{p}" for p in PERCENTILES))
@@ -172,7 +175,7 @@ def vectors(X: View) -> FloatArray:
     """The utterances of a view as vectors (N, dims), its roles side by side in the view's order.
 
     Of a framed role it is `describe`; of hidden states mean and standard deviation over the frames, layer after layer;
-    prosody, states that are pooled already and a plain array of vectors are taken as they are.
+    prosody, openSMILE's sets, states that are pooled already and a plain array of vectors are taken as they are.
 
     Raises:
         DataError: a feature is undefined for an utterance.
@@ -242,7 +245,7 @@ def _of_role(X: View, role: str) -> FloatArray:
 
 def _vector(streams: Sequence[NDArray[Any]], header: Header) -> FloatArray:
     """One utterance's vector of its streams, each (frames, dims)."""
-    if header.extractor not in ("ssl", "prosody", ""):
+    if header.extractor not in ("ssl", *VECTORS):
         return describe(streams[0], header.extractor, header.params)
     values = [np.asarray(rows, np.float64) for rows in streams]  # half precision has no room for sums
     if header.extractor == "ssl" and header.params.get("pool", "none") == "none":

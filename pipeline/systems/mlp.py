@@ -39,11 +39,11 @@ class MLPNetwork(nn.Module):
 
 
 class MLP(NeuralSystem):
-    """The MLP as a scikit-learn classifier over a view with any of the roles logmel, mfcc, prosody, ssl."""
+    """The MLP as a scikit-learn classifier over a view with any of the roles logmel, mfcc, opensmile, prosody, ssl."""
 
     name = "mlp"
     roles = ()
-    optional = ("logmel", "mfcc", "prosody", "ssl")
+    optional = ("logmel", "mfcc", "opensmile", "prosody", "ssl")
     Params = MLPParams
 
     def inputs(self, X: View) -> Inputs:

@@ -35,7 +35,7 @@ class Pooled(Classical):
 
     name = "pooled"
     roles = ()
-    optional = ("logmel", "mfcc", "prosody", "ssl")
+    optional = ("logmel", "mfcc", "opensmile", "prosody", "ssl")
     Params = PooledParams
 
     def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:

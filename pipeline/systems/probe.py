@@ -130,7 +130,7 @@ class Probe(Classical):
 
     name = "probe"
     roles = ()
-    optional = ("ssl", "logmel", "mfcc", "prosody")
+    optional = ("ssl", "logmel", "mfcc", "opensmile", "prosody")
     Params = ProbeParams
 
     def fit(

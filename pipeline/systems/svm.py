@@ -34,7 +34,7 @@ class SVM(Classical):
 
     name = "svm"
     roles = ()
-    optional = ("logmel", "mfcc", "prosody", "ssl")
+    optional = ("logmel", "mfcc", "opensmile", "prosody", "ssl")
     Params = SVMParams
 
     def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:

@@ -35,7 +35,7 @@ class System(ClassifierMixin, BaseEstimator, ABC):
     name: ClassVar[str]
     """the system's name, as in params.yaml"""
     roles: ClassVar[tuple[str, ...]] = ()
-    """the features it must have, of logmel, mfcc, prosody, ssl and waveform"""
+    """the features it must have, of logmel, mfcc, opensmile, prosody, ssl and waveform"""
     optional: ClassVar[tuple[str, ...]] = ()
     """those it takes where they are given"""
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}

@@ -16,8 +16,8 @@ class View:
 
     Args:
         keys: the N utterance keys, also the attribute of that name.
-        sources: role (`logmel`, `mfcc`, `prosody`, `ssl`, `waveform`) -> the feature files that hold its rows, the
-            clean file first, or `Arrays`.
+        sources: role (`logmel`, `mfcc`, `opensmile`, `prosody`, `ssl`, `waveform`) -> the feature files that hold
+            its rows, the clean file first, or `Arrays`.
         groups: kind (`speaker`, `corpus`, `content`) -> key of every clean recording -> its group's name.
 
     Raises:

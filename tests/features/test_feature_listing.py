@@ -31,7 +31,7 @@ EXAMPLE = Path(__file__).parents[1] / "examples/zero_crossings.py"
 
 
 def test_the_extractors_are_those_of_the_folder():
-    assert set(EXTRACTORS) >= {"logmel", "lpcc", "mfcc", "prosody", "ssl", "stft", "waveform"}
+    assert set(EXTRACTORS) >= {"logmel", "lpcc", "mfcc", "opensmile", "prosody", "ssl", "stft", "waveform"}
     assert list(EXTRACTORS) == sorted(EXTRACTORS)
     for name in EXTRACTORS:
         kind = find_extractor(name)

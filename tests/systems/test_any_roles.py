@@ -28,11 +28,12 @@ FAST = {
 SETS = {
     "logmel": ("logmel",),
     "mfcc": ("mfcc",),
+    "opensmile": ("opensmile",),
     "prosody": ("prosody",),
     "ssl": ("ssl",),
     "pooled ssl": ("pooled",),
     "prosody, ssl": ("prosody", "ssl"),
-    "all": ("logmel", "mfcc", "prosody", "ssl"),
+    "all": ("logmel", "mfcc", "opensmile", "prosody", "ssl"),
 }
 
 
@@ -54,6 +55,7 @@ def files(tmp_path_factory):
     return {
         "logmel": write_features(folder / "logmel.h5", frames(30, 15, -40), "logmel"),
         "mfcc": write_features(folder / "mfcc.h5", frames(13, 9), "mfcc"),
+        "opensmile": write_features(folder / "opensmile.h5", frames(88, most=2), "opensmile"),
         "prosody": write_features(folder / "prosody.h5", frames(30, most=2), "prosody"),
         "ssl": write_features(folder / "ssl.h5", states(24), "ssl", layers=[1, 9], pool="none"),
         "pooled": write_features(folder / "pooled.h5", states(48, most=2), "ssl", layers=[1, 9], pool="mean_std"),
@@ -111,5 +113,5 @@ def test_states_that_are_no_numbers_are_named(tmp_path):
 @pytest.mark.parametrize("name", FAST)
 def test_the_registry_says_that_no_role_must_be_there(name):
     entry = find_system(name)
-    assert (entry.roles, entry.optional) == ((), ("logmel", "mfcc", "prosody", "ssl"))
+    assert (entry.roles, entry.optional) == ((), ("logmel", "mfcc", "opensmile", "prosody", "ssl"))
     assert entry.neural == (name == "mlp")
