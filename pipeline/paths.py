@@ -126,7 +126,7 @@ def check_writable(option: str, path: Path, inputs: Iterable[Path] = (), example
         example: a file's name, to be suggested where a folder is given.
 
     Raises:
-        UserError: it is a folder or an input, or its folder cannot be made or written.
+        UserError: it is a folder, an input or a file of the project, or its folder cannot be made or written.
     """
     with output_errors(option, path):
         if path.is_dir():
@@ -134,9 +134,20 @@ def check_writable(option: str, path: Path, inputs: Iterable[Path] = (), example
         taken = {os.path.realpath(file) for file in inputs}  # resolve() fails for a link to itself
         if os.path.realpath(path) in taken:
             raise UserError(f"{option} {path}: is one of the inputs; give another name")
+        if path.exists() and _is_of_project(Path(os.path.realpath(path))):
+            raise UserError(f"{option} {path}: is a file of this project; give another name")
         nearest = next(folder for folder in path.absolute().parents if folder.exists())
         with TemporaryFile(dir=nearest):
             pass
+
+
+def _is_of_project(path: Path) -> bool:
+    """Whether a file is what a project in the working folder is made of, or what its stages made."""
+    here = Path(os.path.realpath("."))
+    own = [here / folder for folder in (DATA, METRICS, ".dvc", ".git")]
+    stated = [here / name for name in ("params.yaml", "dvc.yaml", "dvc.lock")]
+    is_project = any(name.exists() for name in stated)
+    return path in stated or (is_project and any(path.is_relative_to(folder) for folder in own))
 
 
 @contextmanager

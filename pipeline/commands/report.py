@@ -33,7 +33,7 @@ def report(out: Path, audio: "Audio | None") -> None:
     from pipeline.report.page.page import write_report
     from pipeline.report.page.provenance import current_commit
 
-    paths.check_writable("--out", out, [FILE], example="report.html")
+    paths.check_writable("--out", out, example="report.html")
     params = load()
     write_report(out, params, parse(read_text(FILE), str(FILE)), current_commit(), audio)
     click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB; open it in any browser")

@@ -4,8 +4,11 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+from pathlib import Path
 
 from compared_projects import HIDDEN, compared, made, plain_folder, project, records, right, write
+from in_process import ser
 from projects import sh
 from toy_predictions import predictions, without_validation
 
@@ -37,6 +40,28 @@ def test_experiments_are_compared_with_one_of_them(project):
         assert f"{plain[ours]:.4f}" == table[theirs]
     for name in ("p", "p_holm", "p_mcnemar"):
         assert f"{plain[name]:.4g}" == table[name]
+
+
+def test_the_tests_are_explained_whole(project):
+    said = " ".join(compared("--against", "steady").split())
+    assert "with Holm's correction for all differences of a corpus; McNemar's exact test takes" in said
+
+
+def test_files_of_the_project_are_not_written_over(project):
+    (project / "dvc.yaml").write_text("stages: {}\n", encoding="utf-8")
+    for name in ("params.yaml", "dvc.yaml", "metrics/scores.json", "metrics/../params.yaml"):
+        before = (project / name).read_bytes()
+        result = ser("compare", "--out", name)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert f"--out {Path(name)}: is a file of this project; give another name" in result.stderr
+        assert (project / name).read_bytes() == before
+
+
+def test_without_a_commit_there_is_no_head(project, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert "HEAD: this project has no commit yet" in ser("compare", "HEAD").stderr
 
 
 def test_without_predictions_the_scores_stand_alone(plain_folder):
