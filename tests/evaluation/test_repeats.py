@@ -6,6 +6,7 @@ from toy_predictions import CLASSES, FAST, ROWS, predictions
 
 from pipeline.evaluation.comparison import compare
 from pipeline.evaluation.evaluation import evaluate, score
+from pipeline.evaluation.mistakes import mistakes
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.summary import summary_table
 
@@ -58,6 +59,13 @@ def test_several_trainings_of_one_split_have_a_spread_over_seeds():
     low, mean, high = (100 * value(found["over_seeds"]["UA"]["values"]) for value in (min, np.mean, max))
     assert f"UA {mean:.1f}, {low:.1f} to {high:.1f} over 3 seeds" in table
     assert "4 folds x 3 seeds" in table
+
+
+def test_a_mistake_of_several_trainings_is_listed_once_and_how_often():
+    once, rows = mistakes(with_mistakes(0), ROWS), mistakes(trained_again(*map(with_mistakes, (0, 2, 1))), ROWS)
+    assert len({row[1] for row in rows}) == len(rows) == len(once) + 2
+    assert [row[-1] for row in once] == ["1/1"] * len(once)
+    assert sorted(row[-1] for row in rows) == ["1/3", "2/3", *["3/3"] * len(once)]
 
 
 def test_splits_and_seeds_are_told_apart():
