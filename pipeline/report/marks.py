@@ -9,8 +9,8 @@ NOTES = {
     "random": "random backbone: the self-supervised model `tiny` has random weights; it is for plumbing only",
     "dependent": "speaker-dependent: test speakers were also trained on (the protocol says how many), or it is unknown "
     "who speaks, so the score is no estimate for new speakers",
-    "transductive": "transductive: features were standardised by all unlabelled recordings of each speaker or corpus, "
-    "those of the test part too, so several recordings of a new speaker must be had",
+    "transductive": "transductive: features were standardised by all recordings of each speaker or corpus that the "
+    "experiment has, those of the test part too, without labels, so several recordings of a new speaker must be had",
     "validation": "trained on the validation part too: the system has no use for one, and no fusion reads it; others "
     "under this protocol hold it out",
     "twins": "recordings held twice: the corpus has recordings under two names or more, which metrics/corpora/ lists; "

@@ -1,8 +1,9 @@
 """Standardisation of features with statistics of the training part, of each speaker, or of each corpus.
 
 Statistics of the training part are the default, and each system takes them where it standardises. Per speaker, every
-utterance is standardised by all unlabelled recordings of its own speaker, those of test speakers too: no labels are
-used, but several recordings of a test speaker must be had (transductive; every table marks it). Per corpus likewise.
+utterance is standardised by all recordings of its own speaker that the experiment has, those of test speakers too: no
+labels are used, but several recordings of a test speaker must be had (transductive; every table marks it). Per corpus
+likewise.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

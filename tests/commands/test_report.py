@@ -277,8 +277,11 @@ def test_a_damaged_file_is_named(project, name, text, says):
     assert "dvc repro" in line
 
 
+OWN = [(name, "is a file of this project; give another name") for name in ("params.yaml", "metrics/scores.json")]
+
+
 def test_an_output_that_cannot_be_written(project):
-    for out, says in (("metrics", "is a folder; name a file, as metrics/report.html"), ("params.yaml", "one of the")):
+    for out, says in (("metrics", "is a folder; name a file, as metrics/report.html"), *OWN):
         result = ser("report", "--out", out)
         assert result.exit_code == 1
         assert says in result.stderr

@@ -46,7 +46,7 @@ def terminal(rows: Rows, chosen: Reference) -> str:
     blocks = [[shown.heading, "", *_aligned(shown.scores)]]
     if shown.differences:
         blocks.append([f"against {shown.against}", "", *_aligned(_without_references(shown))])
-        blocks += [[fill(TESTS, WIDTH)]] if "p" in shown.differences else []
+        blocks += [fill(TESTS, WIDTH).splitlines()] if "p" in shown.differences else []
     for title, lines in shown.changes.items():
         blocks.append([f"changed params of {title}", *(f"  {line}" for line in lines)])
     blocks = [[cut(line, WIDTH) for line in block] for block in blocks]

@@ -98,6 +98,8 @@ def _experiment(name: str) -> str:
         raise ParamsError(f"{name}: {len(commits)} experiments of DVC's have this name; give a hash: {hashes}")
     if not commits:
         known = [*_references(), *(each for _, each in experiments), "HEAD", WORKSPACE]
+        if name == "HEAD":
+            raise ParamsError(f"HEAD: this project has no commit yet; make one, or take {WORKSPACE!r}")
         raise ParamsError(
             f"{name}: no commit, branch, tag or experiment of DVC's{nearest(name, known)}; `git log` and `dvc exp "
             f"list --all-commits` list them, and {WORKSPACE!r} is the working folder"

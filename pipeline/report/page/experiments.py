@@ -158,6 +158,10 @@ def _weights(rows: Sequence[Row]) -> Weights | None:
     return Weights(branches, table, max(abs(row["weight"] or 0) for row in own.values()) or 1)
 
 
+PLACES = ("model", "folder", "file")
+"""keys of entries that may be paths"""
+
+
 def _settings(name: str, settings: Settings) -> dict[str, Any]:
     """The entries of params.yaml that an experiment or a fusion is made of."""
     for section in ("fusions", "experiments"):
@@ -169,7 +173,7 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
     shown: dict[str, Any] = {section: {name: entry}}
     protocols = settings.get("protocols") or {}
     if (protocol := entry.get("protocol")) in protocols:
-        shown["protocols"] = {protocol: protocols[protocol]}
+        shown["protocols"] = {protocol: _without_folder(protocols[protocol])}
     for section in ("features", "embeddings"):
         table = settings.get(section) or {}
         if used := {value: table[value] for value in entry.values() if isinstance(value, str) and value in table}:
@@ -178,7 +182,8 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
 
 
 def _without_folder(values: Any) -> Any:
-    """A feature's params; of a model in a local folder, the folder's own name: where it lies is not for all to see."""
-    if isinstance(values, Mapping) and "model" in values and Path(str(values["model"])).is_absolute():
-        return {**values, "model": Path(str(values["model"])).name}
-    return values
+    """An entry, with the own name of what lies elsewhere on the disk: where that is is not for all to see."""
+    if not isinstance(values, Mapping):
+        return values
+    elsewhere = {key for key in PLACES if key in values and Path(str(values[key])).expanduser().is_absolute()}
+    return {key: Path(str(value)).name if key in elsewhere else value for key, value in values.items()}

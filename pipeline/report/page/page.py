@@ -23,6 +23,7 @@ from pipeline.report.page.provenance import provenance
 from pipeline.report.page.scored import Scored, by_group, scored
 from pipeline.report.page.tables import Row, read_table
 from pipeline.report.summary import OPTIONAL, score_cells
+from pipeline.storage.source import counted
 
 COMPARISON_NUMBERS = ("utterances", "p_mcnemar", "UA_difference", "low", "high", "p", "p_holm")
 CONDITION_NUMBERS = ("n", "WA", "UA", "low", "high", "difference", "difference_low", "difference_high")
@@ -79,6 +80,7 @@ def context(params: Params, settings: Settings, commit: str) -> dict[str, Any]:
     comparisons = [row for row in compared if {row["first"], row["second"]} <= known]
     pictures = [projection(params, corpus.name, corpus.rows) for corpus in used]
     return {
+        "measured": _measured(found),
         "headlines": headlines(found, comparisons),
         "groups": by_group(found),
         "scores": _score_table(found, params.scoring.confidence),
@@ -119,6 +121,13 @@ def _cost_table(found: list[Scored]) -> Table | None:
     figures = {name: cost.figures() for name, cost in costs(whole).items()}
     rows = [[name, *map(short_number, row)] for name, row in figures.items() if any(each is not None for each in row)]
     return ([*COST_TITLES], rows) if rows else None
+
+
+def _measured(found: list[Scored]) -> str:
+    """How many experiments there are, and how many fusions of them."""
+    fusions = sum(one.is_fusion for one in found)
+    experiments = counted(len(found) - fusions, "experiment")
+    return f"{experiments} and {counted(fusions, 'fusion')}" if fusions else experiments
 
 
 def _conditions(found: list[Scored]) -> dict[str, list[Row]]:
