@@ -22,8 +22,10 @@ def audit(ctx: click.Context, folds: tuple[Path, ...], manifest: Path | None, ou
 
     FOLDS are folders of EmoBox's lists (each of one corpus), CSV files with parts or folds, folds.json files, folders
     of predictions, or experiments of the project in the working folder. Who speaks is what the list says, else the
-    manifest (an experiment's is found by itself), else the file's name by its corpus's rule. The exit code is 1 where
-    a recording is shared.
+    manifest (an experiment's is found by itself), else the file's name by its corpus's rule. Two entries are one
+    recording where they have the same key, the same path however it is written, the same name by their corpus's rule,
+    or, with a manifest, the same sound. What a part lists more than once and what several folds test is said too. The
+    exit code is 1 where a recording is shared.
     """
     from pipeline import paths
     from pipeline.corpora import manifest as manifests
@@ -40,11 +42,11 @@ def audit(ctx: click.Context, folds: tuple[Path, ...], manifest: Path | None, ou
         found = read_folds(source)
         known = manifest or found.manifest
         rows = manifests.read(known) if known else []
-        audits.append((str(source), parts := audit(found.folds, rows, found.twins)))
+        audits.append((str(source), shared := audit(found.folds, rows, found.twins, found.splits)))
         missing = unmatched(found.folds, rows) if known else []
         notes = [f"not in {known}: {len(missing)} recordings, {some(missing)}"] if missing else []
-        for line in (f"{source}:", *audit_lines(parts), *notes):
+        for line in (f"{source}:", *audit_lines(shared), *notes):
             click.echo(printable(line))
     if out is not None:
-        write_csv(out, COLUMNS, (row for source, parts in audits for row in shared_rows(source, parts)))
-    ctx.exit(int(any(part.leaks(strict) for _, parts in audits for part in parts)))
+        write_csv(out, COLUMNS, (row for source, one in audits for row in shared_rows(source, one)))
+    ctx.exit(int(any(part.leaks(strict) for _, one in audits for part in one.parts)))

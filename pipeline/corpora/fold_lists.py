@@ -81,8 +81,8 @@ def read_emobox(folder: Path) -> list[FoldList]:
     """The folds of one corpus, in the order of their numbers, from its folder of EmoBox's `data`.
 
     Raises:
-        UserError: the folder is missing, has no lists or those of several corpora, a fold has no training or test list
-            or has one twice, or a line is not one of a list; the message names it.
+        UserError: the folder is missing, has no lists or those of several corpora, a fold has no training or test list,
+            has one twice or an empty one, or a line is not one of a list; the message names it.
     """
     folds: dict[int, dict[str, Path]] = {}
     for path, match in _emobox_lists(folder):
@@ -95,13 +95,27 @@ def read_emobox(folder: Path) -> list[FoldList]:
         for part in ("train", "test"):
             if part not in lists:
                 raise UserError(f"{folder}: fold {number} has no {part} list (..._{part}_fold_{number}.jsonl)")
-    return [
+    found = [
         FoldList(
             str(number),
             **{part: tuple(_emobox_lines(lists[part], labels)) if part in lists else () for part in PARTS},
         )
         for number, lists in sorted(folds.items())
     ]
+    check_parts(folder, found)
+    return found
+
+
+def check_parts(path: Path, folds: Iterable[FoldList]) -> None:
+    """Refuse folds that train on nothing or test nothing.
+
+    Raises:
+        UserError: a fold has no recording in one of these parts.
+    """
+    for fold in folds:
+        for part in ("train", "test"):
+            if not getattr(fold, part):
+                raise UserError(f"{path}: the {part} part of fold {fold.name} is empty; list its recordings")
 
 
 def has_emobox_validation(folder: Path) -> bool:
@@ -163,7 +177,8 @@ def read_table(path: Path) -> list[FoldList]:
     """The folds that a CSV gives: one by its parts, or several by their names, in the order of numbers.
 
     Raises:
-        UserError: it is missing, no CSV, has not the columns, or a line names no recording, part or fold.
+        UserError: it is missing, no CSV, has not the columns, a line names no recording, part or fold, or a fold has
+            no training or no test part.
     """
     lines = [*_table_lines(path)]
     if not lines:
@@ -173,7 +188,9 @@ def read_table(path: Path) -> list[FoldList]:
         named.setdefault(fold, {name: [] for name in PARTS})[part or "test"].append(listed)
     names = sorted(named, key=_number_first)
     if lines[0][1]:
-        return [FoldList(name or "0", **{part: tuple(named[name][part]) for part in PARTS}) for name in names]
+        parts = [FoldList(name or "0", **{part: tuple(named[name][part]) for part in PARTS}) for name in names]
+        check_parts(path, parts)
+        return parts
     if len(names) < 2:
         raise UserError(f"{path}: has one fold, {names[0]!r}, which leaves nothing to train on")
     return [

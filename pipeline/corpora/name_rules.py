@@ -1,10 +1,11 @@
 """Who speaks, and what, in recordings of which only the names are known, by the rules of public corpora."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from pipeline.corpora import READERS, find_reader
 from pipeline.corpora.base import CorpusReader, Utterance
 from pipeline.corpora.fold_lists import Listed
+from pipeline.corpora.recording_names import exact_names
 
 
 def named_utterances(listed: Sequence[Listed]) -> list[Utterance | None]:
@@ -20,6 +21,19 @@ def named_utterances(listed: Sequence[Listed]) -> list[Utterance | None]:
     if not said and len(told) > 1:
         told = []
     return [next(filter(None, each), None) for each in zip(*told, strict=True)] if told else [None] * len(listed)
+
+
+def names_of(listed: Sequence[Listed], told: Sequence[Utterance | None]) -> list[list[Hashable]]:
+    """What entries share that are one recording: key, path, or the key that the corpus's rule has for it.
+
+    Args:
+        listed: the entries.
+        told: what their names say, see `named_utterances`.
+    """
+    return [
+        [*exact_names(one.key, one.wav), *([("rule", each.key)] if each else [])]
+        for one, each in zip(listed, told, strict=True)
+    ]
 
 
 def _told(reader: CorpusReader, one: Listed) -> Utterance | None:

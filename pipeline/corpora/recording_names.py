@@ -6,8 +6,10 @@ name alone, with `_`, `/` and `-` taken for one, in capitals or not; the first o
 all others, in both lists, is the one that counts.
 """
 
+import posixpath
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import PurePosixPath
 
 from pipeline.audio.suffixes import AUDIO_SUFFIXES
@@ -18,32 +20,61 @@ Named = tuple[str, str]
 """key and path of a recording; "" for what is not known"""
 
 
-def matches(listed: Sequence[Named], known: Sequence[Named]) -> list[int | None]:
+def exact_names(key: str, wav: str) -> list[Hashable]:
+    """What two entries of a list share only if they are one recording: the key, and the path however it is written."""
+    return [*([("key", _plain(key))] if key else []), *([("path", _plain(wav))] if wav else [])]
+
+
+def same_recordings(names: Sequence[Iterable[Hashable]]) -> list[int]:
+    """For each entry, the number of the first that is the same recording: they share a name, or each with a third."""
+    firsts = list(range(len(names)))
+    owners: dict[Hashable, int] = {}
+    for number, own in enumerate(names):
+        for name in own:
+            one, other = sorted((_first(firsts, owners.setdefault(name, number)), _first(firsts, number)))
+            firsts[other] = one
+    return [_first(firsts, number) for number in range(len(names))]
+
+
+def _first(firsts: list[int], number: int) -> int:
+    while firsts[number] != number:
+        firsts[number] = firsts[firsts[number]]
+        number = firsts[number]
+    return number
+
+
+def matches(
+    listed: Sequence[Named], known: Sequence[Named], names: Sequence[Iterable[Hashable]] | None = None
+) -> list[int | None]:
     """For each recording that is listed, its number among those known; None where there is none, or more than one.
 
     Args:
-        listed: recordings, some of them more than once.
+        listed: recordings, some of them more than once, maybe under several keys.
         known: recordings, each once.
+        names: what entries of the list share that are one recording; `exact_names` where left out.
     """
     own, others = [_forms(*name) for name in listed], [_forms(*name) for name in known]
-    counts = _owners(own, [forms[0] for forms in own])
-    owners = _owners(others, range(len(others)))
-    return [_match(forms, counts, owners) for forms in own]
+    shared = names or [exact_names(*name) for name in listed]
+    same = same_recordings([[*each, forms[0]] for each, forms in zip(shared, own, strict=True)])
+    counts, owners = _owners(own, same), _owners(others, range(len(others)))
+    numbers = [_match(forms, counts, owners) for forms in own]
+    by_another = {one: number for one, number in zip(same, numbers, strict=True) if number is not None}
+    return [by_another.get(one) if number is None else number for one, number in zip(same, numbers, strict=True)]
 
 
-def _match(forms: Iterable[str], counts: dict[str, set[str | int]], owners: dict[str, set[str | int]]) -> int | None:
+def _match(forms: Iterable[str], counts: dict[str, set[int]], owners: dict[str, set[int]]) -> int | None:
     for form in forms:
         if len(counts[form]) == 1 and len(owners.get(form, ())) == 1:
-            return int(next(iter(owners[form])))
+            return next(iter(owners[form]))
     return None
 
 
-def _owners(recordings: Sequence[Sequence[str]], names: Iterable[str | int]) -> dict[str, set[str | int]]:
+def _owners(recordings: Sequence[Sequence[str]], numbers: Iterable[int]) -> dict[str, set[int]]:
     """Form -> the recordings that go by it."""
-    owners: dict[str, set[str | int]] = {}
-    for forms, name in zip(recordings, names, strict=True):
+    owners: dict[str, set[int]] = {}
+    for forms, number in zip(recordings, numbers, strict=True):
         for form in forms:
-            owners.setdefault(form, set()).add(name)
+            owners.setdefault(form, set()).add(number)
     return owners
 
 
@@ -55,6 +86,11 @@ def _forms(key: str, wav: str) -> list[str]:
     names = map(_folded, (key, *tails, key.partition("-")[2], stem))
     exact = [f"={key}"] if key else []  # keys that differ in capitals alone
     return list(dict.fromkeys([*exact, *filter(None, names)]))
+
+
+def _plain(path: str) -> str:
+    """A path, or a key made of one, without what can be written differently: `./`, `//`, backslashes, composition."""
+    return re.sub("/+", "/", posixpath.normpath(unicodedata.normalize("NFC", path).replace("\\", "/")))
 
 
 def _folded(name: str) -> str:

@@ -22,6 +22,8 @@ table("nothing in it", "has no column 'key' or 'path'", b"")
 table("bytes that are no UTF-8", "not UTF-8 text", b"key,part\n\xff,test\n")
 table("a NUL", "has not the 2 columns of the header", b"key,part\na\0b\n")
 table("a part of nobody's", "is no part", b"key,part\na,hidden\n")
+table("no test part", "the test part of fold 0 is empty", b"key,part\na,train\n")
+table("a speaker in two spellings", "are one, or look it", b"key,part,speaker\na,train,01\nb,test,1\n")
 table("a field of 300 000 characters", "not CSV", b"key,part\n" + b"a" * 300000 + b",test\n")
 table("100 MB", "has more than 64 MiB", b"key,part\n" + b"a,test\n" * 15_000_000)
 
@@ -65,4 +67,10 @@ def empty(folder):
 @bad_input("folds.json: folds that are none", says="should be a list of folds")
 def no_folds(folder):
     (folder / "folds.json").write_text('[{"train": "all", "test": []}]')
+    return ["audit", "folds.json"]
+
+
+@bad_input("folds.json: a part misspelt", says="did you mean 'validation'?")
+def misspelt(folder):
+    (folder / "folds.json").write_text('[{"train": ["a"], "test": ["b"], "valdiation": ["c"]}]')
     return ["audit", "folds.json"]
