@@ -133,7 +133,10 @@ def without_validation(protocol: ProtocolParams) -> ProtocolParams:
 
 
 def has_validation(protocol: ProtocolParams) -> bool:
-    """Whether folds have a validation part."""
+    """Whether folds have a validation part, as far as params say: a corpus's own parts may have one, and so do here.
+
+    `experiments.protocols.is_validated` looks at the corpus.
+    """
     if isinstance(protocol, _Grouped):
         return bool(protocol.validation_speakers)
     if protocol.validation is not None or isinstance(protocol, StratifiedSplit):

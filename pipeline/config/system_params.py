@@ -44,7 +44,12 @@ def _unvalidated(params: Params, experiment: ExperimentParams, own: SystemParams
         if idle := [name for name in ("patience", "monitor") if experiment.params.get(name)]:
             yield f"{idle[0]} is of no use where stop is false, which runs all epochs; leave one of them out"
     elif patience and protocol is not None and not has_validation(protocol):
-        yield (
-            f"patience {patience} needs a validation part, and protocol {experiment.protocol!r} has none; set "
-            "patience: 0, or give the protocol one"
-        )
+        yield impatient(patience, experiment.protocol)
+
+
+def impatient(patience: int, protocol: str) -> str:
+    """What is wrong with a patience under a protocol without a validation part, and what to do."""
+    return (
+        f"patience {patience} needs a validation part, and protocol {protocol!r} has none; set patience: 0, or give "
+        "the protocol one"
+    )

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
-from pipeline.config.protocols import has_validation
 from pipeline.experiments.cost import Cost
 from pipeline.experiments.experiment import Experiment
 from pipeline.experiments.fold_result import PARTS, FoldResult, Predicted
@@ -221,7 +220,7 @@ def _findings(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:
 
 
 def _card(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:
-    params, emotions, validated = experiment.params, experiment.emotions, has_validation(experiment.protocol)
+    params, emotions, validated = experiment.params, experiment.emotions, experiment.validated
     models = [file.header.params.get("model") for file in experiment.clean.values()]
     return {
         "name": experiment.name,

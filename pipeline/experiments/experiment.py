@@ -15,7 +15,7 @@ from pipeline.config.protocols import ProtocolParams, without_validation
 from pipeline.corpora.manifest import Row
 from pipeline.experiments.classes import ClassSet
 from pipeline.experiments.labelled import Fold
-from pipeline.experiments.protocols import inner_folds, split
+from pipeline.experiments.protocols import inner_folds, is_validated, split
 from pipeline.experiments.selection import Only
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
@@ -118,6 +118,11 @@ class Experiment:
             for training in range(self.trainings)
             for fold in own
         ]
+
+    @cached_property
+    def validated(self) -> bool:
+        """Whether the protocol has a validation part on this corpus, held out or not."""
+        return is_validated(self.rows, self.protocol, self.seed, self.left_out)
 
     def inner_folds(self, fold: Fold) -> list[tuple[Indices, Indices]]:
         """The training part of a fold cut again, into (fitted on, predicted) parts, as the protocol asks."""

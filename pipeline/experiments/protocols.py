@@ -30,6 +30,22 @@ def is_speaker_dependent(protocol: ProtocolParams) -> bool:
     return isinstance(protocol, StratifiedSplit | Predefined | EmoBox)
 
 
+def is_validated(
+    rows: Sequence[Labelled], protocol: ProtocolParams, seed: int, left_out: Sequence[Labelled] = ()
+) -> bool:
+    """Whether folds have a validation part, by looking at what lists and the corpus's own parts hold out.
+
+    Args:
+        rows: the utterances of an experiment, with its classes.
+        protocol: who is trained on and tested on.
+        seed: of the split.
+        left_out: utterances of the corpus that the experiment does without, which lists of others may have.
+    """
+    if isinstance(protocol, Predefined | EmoBox) and protocol.validation is None:
+        return any(len(fold.validation) for fold in listed_folds(rows, protocol, seed, left_out))
+    return has_validation(protocol)
+
+
 def split(
     rows: Sequence[Labelled], protocol: ProtocolParams, seed: int, left_out: Sequence[Labelled] = ()
 ) -> list[Fold]:
@@ -213,19 +229,19 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
             validation speaker was trained on under a speaker-independent protocol, or an emotion that is tested was
             never trained on.
     """
-    name = rows[0].dataset
+    name, validated = rows[0].dataset, _wants_validation(folds, protocol)
     tested: set[int] = set()
     for number, fold in enumerate(folds, first):
         parts = {"training": set(fold.train), "validation": set(fold.validation), "test": set(fold.test)}
         for part, members in parts.items():
-            if not members and (part != "validation" or has_validation(protocol)):
+            if not members and (part != "validation" or validated):
                 raise UserError(f"{name}: the {part} part of fold {number} is empty")
         if sum(map(len, parts.values())) != len(set().union(*parts.values())):
             raise UserError(f"{name}: the parts of fold {number} overlap")
         if parted := _parted_twins(rows, parts):
             raise UserError(f"{name}: {parted} of fold {number}")
-        if tested & parts["test"]:
-            raise UserError(f"{name}: an utterance of fold {number} is tested twice")
+        if again := tested & parts["test"]:
+            raise UserError(f"{name}: {rows[min(again)].key!r} of fold {number} is tested twice")
         tested |= parts["test"]
         if not is_speaker_dependent(protocol):
             trained = {rows[i].speaker for i in fold.train}
@@ -238,6 +254,13 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
         missing = {rows[i].emotion for i in fold.test} - {rows[i].emotion for i in fold.train}
         if missing:
             raise UserError(f"{name}: emotion {min(missing)!r} is tested in fold {number} but not trained on")
+
+
+def _wants_validation(folds: Sequence[Fold], protocol: ProtocolParams) -> bool:
+    """Whether each fold should have a validation part; lists without any have none to give."""
+    if isinstance(protocol, Predefined | EmoBox) and protocol.validation is None:
+        return any(len(fold.validation) for fold in folds)
+    return has_validation(protocol)
 
 
 def _parted_twins(rows: Sequence[Labelled], parts: Mapping[str, set[int]]) -> str:

@@ -6,11 +6,13 @@ from pathlib import Path
 from pipeline import paths
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
-from pipeline.config.protocols import without_validation
+from pipeline.config.protocols import has_validation, without_validation
+from pipeline.config.system_params import impatient, system_params
 from pipeline.corpora import READERS, find_reader
 from pipeline.corpora.base import CorpusParams
-from pipeline.errors import UserError
+from pipeline.errors import ParamsError, UserError
 from pipeline.experiments.feasibility import ListedRow, listed_rows, protocol_problem
+from pipeline.experiments.protocols import is_validated
 from pipeline.experiments.selection import chosen, selected
 from pipeline.graph import dvc_lock
 from pipeline.graph.wanted import held_out
@@ -66,6 +68,24 @@ def _corpus(params: Params, name: str, corpus: CorpusParams, experiments: dict[s
             protocol = without_validation(protocol)
         if protocol and (problem := protocol_problem(own, protocol, params.seed, others)):
             yield f"experiments.{key}.protocol: {problem}"
+        elif protocol and has_validation(protocol) and not is_validated(own, protocol, params.seed, others):
+            yield from _unvalidated(key, experiment, needed)
+
+
+def _unvalidated(name: str, experiment: ExperimentParams, needed: set[str]) -> Iterator[str]:
+    """What an experiment wants of a validation part that its lists, or the corpus's own parts, do not have."""
+    if name in needed:
+        yield (
+            f"experiments.{name}.protocol: a fusion reads the validation part, and {experiment.protocol!r} has none on "
+            f"corpus {experiment.corpus}; give the protocol a share as `validation`, or the fusion another fit_on"
+        )
+    if experiment.system in systems():
+        try:
+            own = system_params(name, experiment)
+        except ParamsError:  # which `system_params_problems` says
+            return
+        if getattr(own, "stop", True) and (patience := getattr(own, "patience", 0)):
+            yield f"experiments.{name}.params: {impatient(patience, experiment.protocol)}"
 
 
 def uses_validation(experiment: ExperimentParams) -> bool:

@@ -3,10 +3,15 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import yaml
 from emobox_lists import line, write_lists
+from feature_files import write_features
 from in_process import make_audio, ser, stage
+
+from pipeline import paths
+from pipeline.corpora import manifest
 
 PARAMS = """\
 seed: 0
@@ -119,3 +124,40 @@ def test_branches_of_a_fusion_have_the_same_recordings(listed):
     listed.edit("protocol: table", "protocol: own")
     listed.edit("scoring:", "fusions:\n  both: {of: [parts, women], fit_on: validation}\nscoring:")
     assert "'parts' and 'women' differ in only" in ser("graph").stderr
+
+
+NET = "net: {system: mlp, corpus: mine, protocol: own, mfcc: cepstra, params: {epochs: 1PATIENCE}}"
+
+
+def without_dev(listed, patience=""):
+    """The corpus's own parts without a validation part, and a network under them."""
+    table = listed.folder / "recordings/labels.csv"
+    table.write_text(table.read_text().replace(",dev", ",train"))
+    listed.edit("experiments:", "experiments:\n  " + NET.replace("PATIENCE", patience))
+
+
+def test_own_parts_without_a_validation_part_train_without_and_no_card_says_otherwise(listed):
+    without_dev(listed)
+    assert ser("graph").exit_code == 0
+    make_audio()
+    write_features(
+        paths.feature_file("mine", "cepstra", embedding=False),
+        {row.key: np.full((5, 3), i, np.float32) for i, row in enumerate(manifest.read(paths.manifest("mine")))},
+        "mfcc",
+    )
+    for name in ("net", "parts"):
+        done = stage("train", name)
+        assert done.exit_code == 0, done.stderr
+        card = json.loads((listed.folder / f"data/predictions/{name}/card.json").read_text())
+        assert not card["trained_on_validation"]
+        assert not card["selected_on_validation"]
+
+
+def test_what_wants_a_validation_part_that_own_parts_lack_is_said_beforehand(listed):
+    without_dev(listed, ", patience: 2")
+    listed.edit("scoring:", "fusions:\n  both: {of: [net, parts], fit_on: validation}\nscoring:")
+    done = ser("graph")
+    assert done.exit_code == 2
+    assert "net.params: patience 2 needs a validation part, and protocol 'own' has none" in done.stderr
+    for name in ("net", "parts"):
+        assert f"experiments.{name}.protocol: a fusion reads the validation part, and 'own' has none" in done.stderr
