@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.config.protocols import EmoBox, Predefined, list_of
 from pipeline.corpora.fold_lists import PARTS, SPELLINGS, FoldList, Listed, read_emobox, read_table
+from pipeline.corpora.name_rules import named_utterances, names_of
 from pipeline.corpora.recording_names import matches
 from pipeline.errors import UserError
 from pipeline.experiments.labelled import Fold, Indices, Labelled
@@ -25,11 +26,13 @@ def listed_folds(
         left_out: utterances of the corpus that the experiment does without, which may be in the lists.
 
     Raises:
-        UserError: a list cannot be read, has recordings that the corpus lacks or the other way round, or calls one
-            emotion what are two classes of the corpus; or nothing is tested.
+        UserError: a list cannot be read, has recordings that the corpus lacks or the other way round, has one in two
+            parts of a fold or in two test parts, or calls one emotion what are two classes of the corpus; or nothing is
+            tested.
     """
     lists = _lists(rows, protocol)
     places = _places(rows, left_out, lists, protocol)
+    _check_apart(rows, lists, places)
     folds = [fold for fold in (_fold(each, places) for each in lists) if len(fold.test)]
     if not folds:
         raise UserError(f"{rows[0].dataset}: {_title(protocol)} tests none of its recordings")
@@ -67,7 +70,8 @@ def _places(
     """The row of each recording that is listed, where it has one."""
     listed = list(dict.fromkeys(one for fold in lists for part in fold.parts().values() for one in part))
     known = [*rows, *left_out]
-    found = matches([(one.key, one.wav) for one in listed], [(row.key, row.wav) for row in known])
+    names = names_of(listed, named_utterances(listed))
+    found = matches([(one.key, one.wav) for one in listed], [(row.key, row.wav) for row in known], names)
     places = {one: number for one, number in zip(listed, found, strict=True) if number is not None}
     own = {one: number for one, number in places.items() if number < len(rows)}
     _check_labels(rows, own)
@@ -118,6 +122,35 @@ def _by_name(listed: Iterable[Listed]) -> dict[str, Listed]:
     for one in listed:
         names.setdefault(one.name, one)
     return names
+
+
+def _check_apart(rows: Sequence[Labelled], lists: Sequence[FoldList], places: Mapping[Listed, int]) -> None:
+    """Refuse a recording in two parts of a fold, or in the test parts of two, under one name or two."""
+    tested: dict[int, Listed] = {}
+    for fold in lists:
+        parts: dict[int, tuple[str, Listed]] = {}
+        for part, one in ((part, one) for part, listed in fold.parts().items() for one in listed if one in places):
+            other, first = parts.setdefault(places[one], (part, one))
+            if other != part:
+                raise UserError(
+                    f"{_both(rows, places, first, one)}: in the {other} and in the {part} part of fold {fold.name}; "
+                    "take one out"
+                )
+        own = {places[one]: one for one in fold.test if one in places}
+        for number, one in own.items():
+            if number in tested:
+                raise UserError(
+                    f"{_both(rows, places, tested[number], one)}: tested twice, in fold {fold.name} again; take one out"
+                )
+        tested |= own
+
+
+def _both(rows: Sequence[Labelled], places: Mapping[Listed, int], first: Listed, second: Listed) -> str:
+    """A recording, and the two entries that name it."""
+    row = rows[places[first]]
+    return (
+        f"{row.dataset}: {row.key!r} is listed as {first.name!r} ({first.where}) and {second.name!r} ({second.where})"
+    )
 
 
 def _fold(fold: FoldList, places: Mapping[Listed, int]) -> Fold:

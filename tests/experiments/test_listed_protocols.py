@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pipeline.config.protocols import ProtocolParams, has_validation, without_validation
 from pipeline.errors import ParamsError, UserError
 from pipeline.experiments.classes import class_set
-from pipeline.experiments.protocols import inner_folds, split
+from pipeline.experiments.protocols import inner_folds, is_validated, split
 from pipeline.experiments.selection import chosen
 from pipeline.experiments.shared_speakers import shared_speakers
 from pipeline.strict import validate
@@ -129,7 +129,8 @@ def test_a_recording_under_another_emotion_is_another_recording(tmp_path):
 
 def test_a_recording_in_two_parts_is_refused(tmp_path):
     leak = line("toy", "s0-angry-0", "Anger")
-    with pytest.raises(UserError, match="toy: the parts of fold 0 overlap"):
+    says = r"toy: 's0-angry-0' is listed as 'toy-s0-angry-0' \(.*train_fold_1.jsonl, line 17\) and 'toy-s0-angry-0' "
+    with pytest.raises(UserError, match=says + r"\(.*line 1\): in the train and in the test part of fold 1; take one"):
         split(ROWS, protocol("emobox", folder=lists(tmp_path, by_speaker, more=[leak])), 0)
 
 
@@ -139,12 +140,27 @@ def test_the_same_recording_under_another_name_is_refused(tmp_path):
         split(rows, protocol("emobox", folder=lists(tmp_path, by_speaker)), 0)
 
 
+@pytest.mark.parametrize("missing", ["fail", "leave_out"])
+def test_a_recording_that_two_lines_name_under_two_keys_is_one_and_not_left_out(tmp_path, missing):
+    again = line("toy", "other", "Anger", wav="downloads/toy/./s0-angry-0.wav")
+    given = protocol("emobox", folder=lists(tmp_path, by_speaker, more=[again]), missing=missing)
+    with pytest.raises(UserError, match=r"'s0-angry-0' is listed as 'toy-other' .* and 'toy-s0-angry-0' .* of fold 1"):
+        split(ROWS, given, 0)
+
+
+def test_a_recording_in_the_training_and_the_validation_part_is_refused_though_both_are_trained_on(tmp_path):
+    parts = "".join(f"{row.key},{PART_OF[row.speaker]}\n" for row in ROWS)
+    (tmp_path / "folds.csv").write_text(f"key,part\n{parts}s2-sad-0,train\n")
+    with pytest.raises(UserError, match="in the train and in the validation part of fold 0"):
+        split(ROWS, protocol("predefined", file=tmp_path / "folds.csv", validation=0), 0)
+
+
 def test_an_utterance_that_is_tested_twice_is_refused(tmp_path):
     text = "key,fold,part\n" + "".join(
         f"{row.key},{fold},{'test' if row.speaker == 's0' else 'train'}\n" for row in ROWS for fold in (1, 2)
     )
     (tmp_path / "folds.csv").write_text(text)
-    with pytest.raises(UserError, match="an utterance of fold 1 is tested twice"):
+    with pytest.raises(UserError, match=r"'s0-angry-0' is listed as .*, line 2\) and .*: tested twice, in fold 2"):
         split(ROWS, protocol("predefined", file=tmp_path / "folds.csv"), 0)
 
 
@@ -188,6 +204,20 @@ def test_the_corpuss_own_parts_are_those_of_its_manifest():
     rows[5] = replace(rows[5], part="")
     with pytest.raises(UserError, match="has no part of its own, and this protocol takes the corpus's own"):
         split(rows, protocol("predefined"), 0)
+
+
+@pytest.mark.parametrize(("dev", "validated"), [("dev", True), ("train", False)])
+def test_own_parts_have_a_validation_part_where_the_manifest_has_one(dev, validated):
+    rows = [replace(row, part=dev if row.speaker == "s2" else PART_OF[row.speaker]) for row in ROWS]
+    (fold,) = split(rows, protocol("predefined"), 0)
+    assert (bool(len(fold.validation)), is_validated(rows, protocol("predefined"), 0)) == (validated, validated)
+
+
+def test_lists_whose_validation_part_is_not_on_this_disk_are_without_one(tmp_path):
+    given = protocol("predefined", file=table(tmp_path, "key", lambda row: PART_OF[row.speaker]), missing="leave_out")
+    rows = [row for row in ROWS if row.speaker != "s2"]
+    assert [len(fold.validation) for fold in split(rows, given, 0)] == [0]
+    assert not is_validated(rows, given, 0)
 
 
 @pytest.mark.parametrize(("tested", "by_whole_speakers"), [(by_speaker, True), (by_take, False)])
