@@ -35,5 +35,5 @@ def _cell(row: Mapping[str, Any], grouping: str) -> str:
 
 
 def _shown(value: str) -> str:
-    text = printable(value).replace("|", "/")
+    text = printable(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,10 +1,14 @@
 """The summary marks what to beware of, and sets published figures beside ours."""
 
+import re
+from dataclasses import replace
+
 import pytest
 from feature_files import manifest_row
 from toy_predictions import ROWS, predictions, run, summary, without_validation
 
 from pipeline.report.cost import short_number
+from pipeline.report.markdown import markdown_table
 
 
 def test_the_summary_marks_what_to_beware_of(tmp_path):
@@ -126,3 +130,30 @@ def test_recordings_that_were_left_out_are_counted_in_a_note(tmp_path):
     text = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert "[1] recordings left out: those that cannot be used" in text
     assert f"metrics/corpora/ names them ({ROWS[0].dataset}: 3)." in text
+
+
+
+NAMES = ["<b>f</b>", "a|b", "[x](javascript:alert(1))", "`c` *d*"]
+
+
+def test_what_corpora_call_people_and_texts_is_neither_markdown_nor_html(tmp_path):
+    speakers = {f"s{i}": name for i, name in enumerate(NAMES)}
+    rows = [
+        replace(row, speaker=speakers[row.speaker], gender=NAMES[row.speaker < "s2"], text=NAMES[3]) for row in ROWS
+    ]
+    found = predictions(only={"gender": NAMES[:2]})
+    found.speakers = [speakers[speaker] for speaker in found.speakers]
+    run(tmp_path, {"toy": found}, rows)
+    text = (tmp_path / "summary.md").read_text()
+    assert "## Groups" in text
+    assert r"toy, \<b\>f\</b\>/a\|b" in text
+    cells = "".join(line for line in text.splitlines() if line.startswith("|"))
+    assert not re.search(r"(?<!\\)[<>`*]|\]\(", cells)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_cell_of_a_table_is_one_cell_and_shows_what_it_is(name):
+    _, _, row = markdown_table(["name"], [[name]])
+    (cell,) = re.split(r"(?<!\\)\|", row)[1:-1]
+    assert re.sub(r"\\(.)", r"\1", cell.strip()) == name
+    assert not re.search(r"(?<!\\)[<>`*]|\]\(", cell)

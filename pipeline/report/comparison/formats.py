@@ -14,7 +14,7 @@ from pipeline.report.comparison.changes import NOT_THERE
 from pipeline.report.comparison.choice import Reference
 from pipeline.report.comparison.comparison import Compared
 from pipeline.report.comparison.table import NAMES, REFERENCE, Table, changed, cut, table
-from pipeline.report.markdown import markdown_table
+from pipeline.report.markdown import escaped, markdown_table
 from pipeline.report.summary import published_text
 
 WIDTH = 120
@@ -79,11 +79,10 @@ def markdown(rows: Rows, chosen: Reference) -> str:
     """A table of Markdown, with what was changed and the notes below."""
     shown = table(rows, chosen)
     columns = _columns(shown)
-    cells = [[_markdown(cell) for cell in row] for row in zip(*columns.values(), strict=True)]
-    lines = [_markdown(_about(shown)), "", *markdown_table([*columns], cells)]
+    lines = [escaped(_about(shown)), "", *markdown_table([*columns], [*zip(*columns.values(), strict=True)])]
     for title, changes in shown.changes.items():
-        lines += ["", f"Changed params of {_markdown(title)}:", "", *(f"- {_markdown(line)}" for line in changes)]
-    lines += ["", *(f"[{i}] {_markdown(note)}.  " for i, note in enumerate(shown.notes, 1))] if shown.notes else []
+        lines += ["", f"Changed params of {escaped(title)}:", "", *(f"- {escaped(line)}" for line in changes)]
+    lines += ["", *(f"[{i}] {escaped(note)}.  " for i, note in enumerate(shown.notes, 1))] if shown.notes else []
     return "\n".join([*lines, ""])
 
 
@@ -98,10 +97,6 @@ def _columns(shown: Table) -> dict[str, list[str]]:
     scores = {title: cells for title, cells in shown.scores.items() if title != "notes"}
     notes = {title: cells for title, cells in shown.scores.items() if title == "notes"}
     return {**scores, **shown.differences, **notes}
-
-
-def _markdown(text: str) -> str:
-    return re.sub(r"([\\|<>*`])", r"\\\1", text)
 
 
 def latex(rows: Rows, chosen: Reference) -> str:
