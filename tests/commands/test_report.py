@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -76,6 +77,23 @@ def test_the_headline_tells_two_apart_where_a_test_does(project):
         write_csv(path, columns, [["poor", "good", "16", "0.5", "-0.5", "-0.6", "-0.4", "0.01", p]])
         said = " ".join(Page(written()).by_id("in-short").text.split())
         assert f"(interval 40.0 to 60.0): the two are {verdict} (paired bootstrap" in said
+
+
+def add_to_card(name, **values):
+    path = paths.predictions(name) / "card.json"
+    write_json(path, {**json.loads(path.read_text()), **values})
+
+
+def test_scores_on_the_recordings_of_one_gender_are_no_rivals_of_those_on_all(project):
+    add_to_card("good", only={"gender": ["female"]})
+    page = Page(written())
+    cards = [" ".join(each.text.split()) for each in page.by_id("in-short").children[1].children]
+    assert [card.partition(" UA")[0] for card in cards if card.startswith("toy")] == [
+        "toy (female), 2 classes 75.0 %",
+        "toy, 2 classes 25.0 %",
+    ]
+    assert "the best of" not in "".join(cards)
+
 
 
 def test_a_higher_score_of_heard_speakers_is_not_the_best_and_is_said(project):

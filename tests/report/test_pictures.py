@@ -5,12 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from toy_predictions import ROWS, drawn, files_in, predictions
+from toy_predictions import ROWS, drawn, files_in, predictions, run
 
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.marks import NOTES
@@ -18,6 +19,7 @@ from pipeline.report.pictures.class_sets import class_set_titles
 from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import choosing_measure, draw_curves, kept_points, lines_of, mean_line, measures_of
 from pipeline.report.pictures.forest import LETTER, Score, by_group, draw_forest
+from pipeline.report.pictures.pictures import write_pictures
 from pipeline.report.pictures.svg import svg
 
 EMOTIONS = [f"emotion_{number}" for number in range(13)]
@@ -297,6 +299,30 @@ def test_scores_on_other_classes_stand_apart_and_name_them():
     }
 
 
+def test_scores_on_chosen_recordings_stand_apart_from_those_on_all():
+    women, same = (predictions(only={"gender": wanted}) for wanted in (["female"], ["female"]))
+    everyone, here = predictions(only={"gender": ["male", "female"]}), predictions(only={"gender": ["female", "male"]})
+    titles = class_set_titles({"all": predictions(), "women": women, "same": same, "both": everyone, "here": here})
+    assert titles == {
+        "all": "toy, 2 classes",
+        **dict.fromkeys(("women", "same"), "toy (female), 2 classes"),
+        **dict.fromkeys(("both", "here"), "toy (female/male), 2 classes"),
+    }
+    named = predictions(emotions={"angry": ["angry"], "sad": ["sad", "bored"]}, only={"language": ["de"]})
+    assert class_set_titles({"a": named, "b": predictions(only={"language": ["de"]})})["b"] == "toy (de): angry, sad"
+
+
+def test_the_forest_and_the_other_pictures_say_which_recordings_were_chosen(tmp_path):
+    found = {"all": predictions(), "women": predictions(only={"gender": ["female"]})}
+    results = run(tmp_path, found, [replace(row, gender="female") for row in ROWS])
+    write_pictures(tmp_path / "plots", results, found, set(), 0.95, {})
+    assert {"toy, 2 classes", "toy (female), 2 classes"} <= {*texts((tmp_path / "plots/scores.svg").read_text())}
+    for folder in ("confusion", "calibration", "curves"):
+        words = texts((tmp_path / f"plots/{folder}/women.svg").read_text())
+        assert any("toy (female), leave_one_speaker_out" in word for word in words)
+
+
+
 def test_every_mark_of_a_score_has_its_letter():
     assert {*LETTER} == {*NOTES} - {"published", "left_out"}
     assert len({*LETTER.values()}) == len(LETTER)
@@ -325,6 +351,7 @@ def test_a_name_is_no_formula():
 
 DRAWN = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from toy_predictions import drawn, predictions
 import pipeline.report.pictures.pictures

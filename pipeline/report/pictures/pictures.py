@@ -11,7 +11,7 @@ from pipeline.atomic import atomic_path
 from pipeline.evaluation.cost import is_fusion
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.marks import notes_of, short_note
-from pipeline.report.pictures.class_sets import class_set_titles, tested_classes
+from pipeline.report.pictures.class_sets import class_set_titles, recordings_of, tested_classes
 from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import choosing_measure, draw_curves, measures_of
 from pipeline.report.pictures.forest import Score, draw_forest
@@ -64,11 +64,11 @@ def _scores(row: Mapping[str, Any], confidence: float) -> str:
 
 
 def tested_on(one: Predictions) -> str:
-    """Corpus, protocol, folds and test utterances; of a repeated protocol, of each split."""
+    """Recordings, protocol, folds and test utterances; of a repeated protocol, of each split."""
     splits = one.splits // one.trainings
     folds = f"{f'{splits} splits x ' * (splits > 1)}{_count(one.folds_of_a_split, 'fold')}"
     folds += f" x {one.trainings} seeds" * (one.trainings > 1)
-    return f"{one.card['corpus']}, {one.card['protocol']['scheme']}, {folds}, {_test_utterances(one)}"
+    return f"{recordings_of(one)}, {one.card['protocol']['scheme']}, {folds}, {_test_utterances(one)}"
 
 
 def _test_utterances(one: Predictions) -> str:
