@@ -19,6 +19,7 @@ from pipeline.experiments.cost import Cost
 from pipeline.experiments.experiment import Experiment
 from pipeline.experiments.fold_result import PARTS, FoldResult, Predicted
 from pipeline.experiments.labelled import Fold
+from pipeline.experiments.listed_folds import coverage
 from pipeline.experiments.model_card import FORMAT
 from pipeline.experiments.model_folder import CARD, digest, numbers_file
 from pipeline.experiments.predictions import Predictions, write_json
@@ -208,12 +209,13 @@ def _features(experiment: Experiment) -> dict[str, Any]:
 
 
 def _findings(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:
-    """What of a card is about the corpus and no model: which recordings were chosen, twins, speakers in two parts."""
+    """What of a card is about the corpus and no model: recordings chosen or listed, twins, shared speakers."""
     sharing = shared_speakers(experiment.rows, folds)
     twins = {row.key: row.twin for row in experiment.rows if row.content != row.key}
     findings = {
         "only": {name: [*wanted] for name, wanted in experiment.only.items()},
         "speakers_shared": str(sharing) if sharing.dependent else "",
+        "listed": coverage(experiment.rows, experiment.protocol, folds, experiment.left_out),
         "twins": twins,
     }
     return {name: value for name, value in findings.items() if value}

@@ -21,6 +21,9 @@ from pipeline.experiments.predictions import Predictions
 
 Indices = NDArray[np.int64]
 
+FINDINGS = ("only", "speakers_shared", "listed", "twins", "trainings")
+"""what the cards of branches have in common, where they have it"""
+
 MARKS = ("random_backbone", "transductive", "speaker_dependent")
 """of a card: what is true of a fusion where it is of a branch"""
 
@@ -218,7 +221,7 @@ class Fusion:
         return {
             **{key: first[key] for key in ("corpus", "protocol", "seed")},
             "emotions": first.get("emotions"),
-            **{key: first[key] for key in ("only", "speakers_shared", "twins", "trainings") if key in first},
+            **{key: first[key] for key in FINDINGS if key in first},
             **{mark: any(branch.card.get(mark, False) for branch in self.members) for mark in MARKS},
             "selected_on_validation": self.params.reads_validation
             or any(branch.card.get("selected_on_validation", False) for branch in self.members),

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from pipeline.config.protocols import EmoBox, Predefined, list_of
+from pipeline.config.protocols import EmoBox, Predefined, ProtocolParams, list_of
 from pipeline.corpora.fold_lists import PARTS, SPELLINGS, FoldList, Listed, read_emobox, read_table
 from pipeline.corpora.name_rules import named_utterances, names_of
-from pipeline.corpora.recording_names import matches
+from pipeline.corpora.recording_names import matches, same_recordings
 from pipeline.errors import UserError
 from pipeline.experiments.labelled import Fold, Indices, Labelled
 from pipeline.experiments.quiet_sklearn import quiet_sklearn
@@ -39,6 +39,36 @@ def listed_folds(
     return _validated(rows, folds, protocol, seed)
 
 
+def coverage(
+    rows: Sequence[Labelled], protocol: ProtocolParams, folds: Iterable[Fold], left_out: Sequence[Labelled] = ()
+) -> dict[str, int]:
+    """How much of the lists of others is here: nothing for a protocol without any, for a card.
+
+    Args:
+        rows: the utterances of an experiment.
+        protocol: which lists.
+        folds: those of the lists, on these rows.
+        left_out: utterances of the corpus that the experiment does without.
+
+    Returns:
+        `recordings`: those that the lists name; `here`: those that folds have; `unlisted`: rows that no list names.
+    """
+    if not isinstance(protocol, Predefined | EmoBox) or list_of(protocol) is None:
+        return {}
+    listed = _entries(_lists(rows, protocol))
+    names = names_of(listed, named_utterances(listed))
+    here = {int(i) for fold in folds for part in (fold.train, fold.validation, fold.test) for i in part}
+    known = [(row.key, row.wav) for row in (*rows, *left_out)]
+    places = {*matches([(one.key, one.wav) for one in listed], known, names)}
+    unlisted = len({*range(len(rows))} - places)
+    return {"recordings": len({*same_recordings(names)}), "here": len(here), "unlisted": unlisted}
+
+
+def _entries(lists: Iterable[FoldList]) -> list[Listed]:
+    """Each line of the lists once."""
+    return list(dict.fromkeys(one for fold in lists for part in fold.parts().values() for one in part))
+
+
 def _lists(rows: Sequence[Labelled], protocol: Predefined | EmoBox) -> list[FoldList]:
     if isinstance(protocol, EmoBox):
         return read_emobox(protocol.folder)
@@ -68,8 +98,7 @@ def _places(
     rows: Sequence[Labelled], left_out: Sequence[Labelled], lists: Sequence[FoldList], protocol: Predefined | EmoBox
 ) -> Mapping[Listed, int]:
     """The row of each recording that is listed, where it has one."""
-    listed = list(dict.fromkeys(one for fold in lists for part in fold.parts().values() for one in part))
-    known = [*rows, *left_out]
+    listed, known = _entries(lists), [*rows, *left_out]
     names = names_of(listed, named_utterances(listed))
     found = matches([(one.key, one.wav) for one in listed], [(row.key, row.wav) for row in known], names)
     places = {one: number for one, number in zip(listed, found, strict=True) if number is not None}

@@ -13,7 +13,8 @@ A folder `data/predictions/NAME/` with
 - `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores; where
   recordings have two names, `twins`: key -> the first key of the same recording; where not all of the corpus was
   wanted, `only`: language or gender -> those that were; where speakers are in two parts, `speakers_shared`: how many of
-  those tested.
+  those tested; where lists of others give the folds, `listed`: how many `recordings` they name, how many of these are
+  `here`, and how many of the corpus's are `unlisted`.
 """
 
 import csv

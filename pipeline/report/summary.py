@@ -14,7 +14,7 @@ from pipeline.report.conditions import conditions_section
 from pipeline.report.cost import cost_section
 from pipeline.report.groups import groups_section
 from pipeline.report.markdown import markdown_table
-from pipeline.report.marks import NOTES, notes_of
+from pipeline.report.marks import NOTES, coverage_text, notes_of
 
 OPTIONAL = ("validation UA", "published")
 """columns that are left out where no row has anything"""
@@ -66,8 +66,9 @@ def _folds(row: Mapping[str, Any]) -> str:
 
 
 def _shared(card: Mapping[str, Any]) -> str:
-    """How many of the speakers that are tested were trained on, where any were."""
-    return f"; speakers shared between parts: {card['speakers_shared']}" if card.get("speakers_shared") else ""
+    """How many speakers that are tested were trained on, and how many listed recordings are here, where it matters."""
+    shared = f"; speakers shared between parts: {card['speakers_shared']}" if card.get("speakers_shared") else ""
+    return shared + (f"; {text}" if (text := coverage_text(card)) else "")
 
 
 def _classes(card: Mapping[str, Any]) -> str:

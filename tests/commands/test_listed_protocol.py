@@ -78,6 +78,9 @@ def test_from_params_to_the_summary(listed):
     }
     assert cards["shared"]["speakers_shared"] == "3 of 3"
     assert cards["women"]["only"] == {"gender": ["female"]}
+    listed_here = [cards[name].get("listed") for name in ("shared", "parts", "women")]
+    whole = {"recordings": len(listed.recordings), "here": len(listed.recordings), "unlisted": 0}
+    assert listed_here == [whole, None, {**whole, "here": 6}]
     folds = json.loads((listed.folder / "data/predictions/women/folds.json").read_text())
     assert [sorted(fold["test"]) for fold in folds] == [
         [f"{emotion}/{name}_1" for emotion in CODES] for name in ("anna", "cleo")
@@ -86,7 +89,7 @@ def test_from_params_to_the_summary(listed):
     assert done.exit_code == 0, done.stderr
     summary = (listed.folder / "metrics/summary.md").read_text()
     assert "emobox, 2 folds; speakers shared between parts: 3 of 3" in summary
-    assert re.search(r"\| women +\| mine, female +\| predefined, 2 folds +\|", summary)
+    assert re.search(r"\| women +\| mine, female +\| predefined, 2 folds; 6 of the 9 listed recordings +\|", summary)
     assert summary.count("speakers shared") == 1
     assert ser("audit", "women", "parts", "--strict").exit_code == 0
     assert ser("audit", "shared", "--strict").exit_code == 1

@@ -95,6 +95,13 @@ def test_scores_on_the_recordings_of_one_gender_are_no_rivals_of_those_on_all(pr
     assert "the best of" not in "".join(cards)
 
 
+def test_a_part_of_the_listed_recordings_is_marked_with_its_counts(project):
+    add_to_card("good", listed={"recordings": 1440, "here": 720, "unlisted": 0})
+    page = Page(written())
+    assert any(each.text == "720 of the 1440 listed recordings" for each in page.tags("span"))
+    assert any("; 720 of the 1440 listed recordings" in each.text for each in page.tags("td"))
+    assert any(each.text.strip() == "part of the listed recordings" for each in page.tags("dt"))
+
 
 def test_a_higher_score_of_heard_speakers_is_not_the_best_and_is_said(project):
     card = paths.predictions("good") / "card.json"

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from pipeline.config.protocols import ProtocolParams, has_validation, without_validation
 from pipeline.errors import ParamsError, UserError
 from pipeline.experiments.classes import class_set
+from pipeline.experiments.listed_folds import coverage
 from pipeline.experiments.protocols import inner_folds, is_validated, split
 from pipeline.experiments.selection import chosen
 from pipeline.experiments.shared_speakers import shared_speakers
@@ -83,6 +84,27 @@ def test_what_no_list_has_is_counted_too(tmp_path):
         split(ROWS, given, 0)
     folds = split(ROWS, given.model_copy(update={"missing": "leave_out"}), 0)
     assert not any("s0-angry-0" in keys(ROWS, [*fold.train, *fold.test]) for fold in folds)
+
+
+def counted(rows, given, left_out=()):
+    return coverage(rows, given, split(rows, given, 0, left_out), left_out)
+
+
+def test_how_much_of_the_lists_is_here_is_counted(tmp_path):
+    given = protocol("emobox", folder=lists(tmp_path, by_speaker, ROWS[1:]), missing="leave_out")
+    assert counted(ROWS[1:], given) == {"recordings": 31, "here": 31, "unlisted": 0}
+    assert counted(ROWS, given) == {"recordings": 31, "here": 31, "unlisted": 1}
+    assert counted(ROWS[:-2], given) == {"recordings": 31, "here": 29, "unlisted": 1}
+    assert coverage(ROWS, protocol("stratified_split"), []) == {}
+    own = [replace(row, part=PART_OF[row.speaker]) for row in ROWS]
+    assert coverage(own, protocol("predefined"), []) == {}
+
+
+def test_classes_that_are_not_here_are_counted_too_though_nothing_is_missed(tmp_path):
+    given = protocol("emobox", folder=lists(tmp_path, by_speaker))
+    assert counted([row for row in ROWS if row.emotion != "sad"], given)["here"] == 24
+    own, others = chosen(ROWS, None, {"angry": ["angry"], "sad": ["sad"]})
+    assert counted(own, given, others) == {"recordings": 32, "here": 16, "unlisted": 0}
 
 
 def test_fewer_classes_and_filters_leave_recordings_of_the_lists_out(tmp_path):

@@ -322,6 +322,12 @@ def test_the_forest_and_the_other_pictures_say_which_recordings_were_chosen(tmp_
         assert any("toy (female), leave_one_speaker_out" in word for word in words)
 
 
+def test_how_much_of_the_lists_is_here_is_on_the_pictures(tmp_path):
+    drawn(tmp_path, {"some": predictions(listed={"recordings": 1440, "here": 720, "unlisted": 0})})
+    assert "part of the listed recordings" in texts((tmp_path / "plots/scores.svg").read_text())
+    words = texts((tmp_path / "plots/confusion/some.svg").read_text())
+    assert any("720 of the 1440 listed recordings" in word for word in words)
+
 
 def test_every_mark_of_a_score_has_its_letter():
     assert {*LETTER} == {*NOTES} - {"published", "left_out"}

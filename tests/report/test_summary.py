@@ -132,6 +132,25 @@ def test_recordings_that_were_left_out_are_counted_in_a_note(tmp_path):
     assert f"metrics/corpora/ names them ({ROWS[0].dataset}: 3)." in text
 
 
+def test_a_part_of_the_listed_recordings_is_said_with_its_counts(tmp_path):
+    counts = {"all": (16, 16, 0), "some": (720, 1440, 0), "more": (16, 16, 3), "both": (339, 535, 1)}
+    found = {
+        name: predictions(listed={"recordings": listed, "here": here, "unlisted": unlisted})
+        for name, (here, listed, unlisted) in counts.items()
+    }
+    run(tmp_path, {**found, "none": predictions()})
+    cells = summary(tmp_path)
+    assert {name: cells[name]["protocol"].partition("4 folds")[2] for name in (*counts, "none")} == {
+        "all": "",
+        "some": "; 720 of the 1440 listed recordings",
+        "more": "; 16 of the 16 listed recordings, 3 unlisted",
+        "both": "; 339 of the 535 listed recordings, 1 unlisted",
+        "none": "",
+    }
+    assert [cells[name]["notes"] for name in (*counts, "none")] == ["", "[1]", "[1]", "[1]", ""]
+    assert cells["[1]"].startswith("[1] part of the listed recordings")
+    assert "not comparable" in cells["[1]"]
+
 
 NAMES = ["<b>f</b>", "a|b", "[x](javascript:alert(1))", "`c` *d*"]
 

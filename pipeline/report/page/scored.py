@@ -12,7 +12,7 @@ from pipeline.config.params import Params
 from pipeline.corpora.left_out import bad_audio_count
 from pipeline.evaluation.cost import is_fusion
 from pipeline.experiments.predictions import Predictions
-from pipeline.report.marks import NOTES, notes_of, short_note
+from pipeline.report.marks import NOTES, notes_of, words
 from pipeline.report.page.tables import read_json
 from pipeline.report.pictures.class_sets import class_set_titles, tested_classes
 from pipeline.report.pictures.forest import HOLLOW, SHAPE
@@ -163,7 +163,7 @@ class Scored:
     @property
     def notes(self) -> list[tuple[str, str]]:
         """A few words and the whole sentence of each mark."""
-        return [(short_note(mark), NOTES[mark]) for mark in self.marks]
+        return [(words(mark, self.card), NOTES[mark]) for mark in self.marks]
 
 
 def scored(params: Params) -> list[Scored]:

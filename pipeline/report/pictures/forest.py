@@ -27,6 +27,7 @@ LETTER = {
     "transductive": "T",
     "other_folds": "F",
     "validation": "V",
+    "listed": "L",
     "twins": "2",
 }
 """of the marks that a score can have"""

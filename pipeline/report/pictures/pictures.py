@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.atomic import atomic_path
 from pipeline.evaluation.cost import is_fusion
 from pipeline.experiments.predictions import Predictions
-from pipeline.report.marks import notes_of, short_note
+from pipeline.report.marks import notes_of, words
 from pipeline.report.pictures.class_sets import class_set_titles, recordings_of, tested_classes
 from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import choosing_measure, draw_curves, measures_of
@@ -40,7 +40,7 @@ def write_pictures(
     """
     marks = {name: notes_of(one.card, synthetic) for name, one in predictions.items()}
     for name, one in predictions.items():
-        about = [tested_on(one), ", ".join(map(short_note, marks[name]))]
+        about = [tested_on(one), ", ".join(words(mark, one.card) for mark in marks[name])]
         texts = [_scores(results[name], confidence), *about, _counting(one)]
         counts = np.array(results[name]["confusion"])
         _write(out / "confusion" / f"{name}.svg", svg(partial(draw_confusion, name, texts, one.classes, counts)))
