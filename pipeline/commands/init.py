@@ -9,7 +9,7 @@ from pipeline.commands.checked import checked_stages
 from pipeline.commands.command import Command
 
 if TYPE_CHECKING:
-    from pipeline.graph.first_params import Corpus, Model
+    from pipeline.graph.first_params import Model
 
 
 @click.command(cls=Command)
@@ -21,15 +21,13 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
     Looks at each corpus, chooses its reader, a protocol that it can serve and a first experiment, and says so. Takes
     the place of the demo's params.yaml, and of no other.
     """
+    from pipeline.commands.given import corpora_of
     from pipeline.config.params import FILE
-    from pipeline.errors import ParamsError
     from pipeline.graph.first_params import first_params, protocol_for
     from pipeline.graph.project import check_replaceable, start_project
 
     check_replaceable()
-    chosen = [_corpus(given) for given in corpora]
-    if len({corpus.name for corpus in chosen}) < len(chosen):
-        raise ParamsError("--corpus: two corpora have one name; give each its own")
+    chosen = corpora_of(corpora)
     states = _model(model) if model else None
     text = first_params(chosen, states)
     steps = start_project(text, checked_stages(text, FILE))
@@ -44,25 +42,6 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
     for step in steps:
         click.echo(step)
     click.echo("next: dvc repro")
-
-
-def _corpus(given: str) -> "Corpus":
-    from pipeline.config.references import name_problem
-    from pipeline.corpora.recognition import recognise
-    from pipeline.errors import ParamsError
-    from pipeline.graph.first_params import Corpus
-
-    name, mark, root = given.partition("=")
-    if not (name and mark and root):
-        raise ParamsError(f"--corpus {given!r}: expected NAME=ROOT, as ravdess=/path/to/ravdess")
-    if problem := name_problem(name):
-        raise ParamsError(f"--corpus {given!r}: {problem}")
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        raise ParamsError(f"--corpus {given!r}: {str(folder)!r} {what}")
-    inside = not folder.is_absolute() and ".." not in folder.parts
-    return Corpus(name, folder if inside else folder.absolute(), recognise(folder))
 
 
 def _model(source: str) -> "Model":

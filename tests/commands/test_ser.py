@@ -15,7 +15,7 @@ from pipeline.cli import COMMANDS
 from pipeline.errors import UserError
 
 STAGES = sorted(path.stem for path in (REPOSITORY / "stages").glob("[a-z]*.py"))
-NO_COMMANDS = {"__init__", "command", "options", "checked"}
+NO_COMMANDS = {"__init__", "command", "options", "checked", "given"}
 """modules of pipeline/commands that commands share"""
 
 
