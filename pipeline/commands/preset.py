@@ -61,14 +61,15 @@ def _sections(shown: "Preset") -> dict[str, dict[str, str]]:
     models = {name: shown.embedding(name) for name in shown.embeddings}
     return {
         "corpora": shown.corpora,
-        "embeddings": {
-            name: f"{params['model']}, layers {', '.join(map(str, params['layers']))}"
-            for name, params in models.items()
-        },
+        "embeddings": {name: f"{params['model']}, {_layers(params['layers'])}" for name, params in models.items()},
         "protocols": {
             name: ", ".join(f"{key} {value}" for key, value in entry.items()) for name, entry in shown.protocols.items()
         },
     }
+
+
+def _layers(layers: list[int] | str) -> str:
+    return "all layers" if layers == "all" else f"layers {', '.join(map(str, layers))}"
 
 
 def _table(shown: "Preset") -> Iterable[str]:

@@ -54,7 +54,7 @@ def missing_layers(preset: Preset, choices: Choices, params: Params) -> list[str
     problems = []
     for name, chosen in choices.embeddings.items():
         needed, present = preset.embedding(name)["layers"], _meaning(params, "embeddings", chosen)["layers"]
-        if present != "all" and set(needed) - set(present):
+        if "all" not in (needed, present) and set(needed) - set(present):
             problems.append(
                 f"embeddings.{chosen}.layers: {list(present)} lack some of {needed}, which the preset reads; "
                 f"make it {sorted({*needed, *present})}"

@@ -75,7 +75,8 @@ def test_every_experiment_builds_and_takes_a_step(tmp_path, name, system, experi
     if (name, system, experiment) in FIRST:
         small["precision"] = "bfloat16"
     params = entry.get("params", {}) | {k: v for k, v in small.items() if k in classifier.Params.model_fields}
-    X, y = View(keys, files), np.array(["angry", "happy"] * 2)
+    speakers = {"speaker": dict(zip(keys, "aabb", strict=True))}
+    X, y = View(keys, files, speakers), np.array(["angry", "happy"] * 2)
     model = classifier(**dict(validate(classifier.Params, params)), seed=0).fit(X, y)
     probabilities = model.predict_proba(X)
     assert probabilities.shape == (4, 2)
