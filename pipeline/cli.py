@@ -10,6 +10,7 @@ COMMANDS = {
     "init": "Make a project of your recordings: params.yaml and dvc.yaml, ready for `dvc repro`.",
     "graph": "Check params.yaml, and write dvc.yaml from it.",
     "preset": "Experiments of the papers' tables, ready for params.yaml, with the published figures.",
+    "benchmark": "Measure probes, pooled features and their fusion on corpora, beside published figures.",
     "features": "List the feature extractors, their params and presets.",
     "extract": "Extract a feature of files, folders or a manifest, outside DVC.",
     "inspect": "Say what a feature file holds.",

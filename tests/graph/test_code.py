@@ -13,7 +13,19 @@ from pipeline.graph.code import NEUTRAL, closure, code_text, is_neutral
 from pipeline.systems import systems
 
 ROOMS = (
-    *("stages", "cli", "commands", "bench", "papers", "serving", "report", "evaluation", "experiments", "graph"),
+    *(
+        "stages",
+        "cli",
+        "commands",
+        "bench",
+        "benchmark",
+        "papers",
+        "serving",
+        "report",
+        "evaluation",
+        "experiments",
+        "graph",
+    ),
     *("config", "systems", "extraction", "features", "corpora", "audio", "storage", "jobs"),
 )
 """from the top floor down: imports go down"""
