@@ -1,10 +1,8 @@
-"""Corpora, lists and runs for tests of `ser benchmark`."""
+"""Corpora and lists for tests of `ser benchmark`."""
 
 import numpy as np
 import soundfile
-import yaml
 from emobox_lists import line, write_lists
-from in_process import stage
 
 CODES = {"01": "Neutral", "03": "Happy", "05": "Angry"}
 ACTORS = ("01", "02", "03", "04")
@@ -41,14 +39,3 @@ def write_ravdess_lists(folder, keys, together=2):
         for tested in tests
     ]
     return write_lists(folder, "ravdess", folds)
-
-
-def run_here():
-    """Run the stages of dvc.yaml in the tests' own process, in their order, which is that of what needs what."""
-    with open("dvc.yaml", encoding="utf-8") as file:  # noqa: PTH123 - the working folder's
-        stages = yaml.safe_load(file)["stages"]
-    for name, one in stages.items():
-        _, _, module, *arguments = one["cmd"].split()
-        if module.startswith("stages.") and name != "report":
-            done = stage(module.removeprefix("stages."), *arguments)
-            assert done.exit_code == 0, (name, done.stderr)

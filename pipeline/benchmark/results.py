@@ -99,6 +99,8 @@ class _Measured:
         self, params: Params, predictions: Mapping[str, Predictions], scores: Mapping[str, Mapping[str, float]]
     ) -> None:
         self.params, self.predictions, self.scores = params, predictions, scores
+        lists = {name: one for name, one in params.protocols.items() if isinstance(one, EmoBox)}
+        self.whole = {name: _whole(one.folder) for name, one in lists.items()}
         self.costs = costs({name: one.card for name, one in predictions.items()})
 
     def row(self, name: str) -> Result:
@@ -107,7 +109,7 @@ class _Measured:
         protocol = self.params.protocols[entry.protocol]
         tested = [found.keys[i] for i in found.where("test")]
         published = published_figures().corpora.get(self.params.corpora[entry.corpus].reader)
-        listed, classes = _whole(protocol.folder) if isinstance(protocol, EmoBox) else _reported(published)
+        listed, classes = self.whole.get(entry.protocol) or _reported(published)
         synthetic = {entry.corpus} if self.params.corpora[entry.corpus].reader == "demo" else set[str]()
         return Result(
             entry.corpus,

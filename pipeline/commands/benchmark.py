@@ -64,7 +64,7 @@ def benchmark(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[st
 def _wanted(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[str, ...]) -> "Wanted":
     from pipeline.benchmark.entries import Wanted
     from pipeline.benchmark.folds import folds_of
-    from pipeline.commands.given import corpora_of, named, own_folder
+    from pipeline.commands.given import corpora_of, models_of, named, own_folder
     from pipeline.errors import ParamsError, nearest
 
     found = corpora_of(corpora)
@@ -73,7 +73,7 @@ def _wanted(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[str,
     for name in given:
         if name not in names:
             raise ParamsError(f"--folds {name}: no --corpus has this name{nearest(name, names)}; give it too")
-    sources = named("--model", models, "NAME=SOURCE, as hubert=facebook/hubert-base-ls960")
+    sources = models_of(models)
     if sources and not found:
         raise ParamsError("--model: give the corpora with it, by --corpus")
     folders = {name: own_folder(f"--folds {f'{name}={folder}'!r}", folder) for name, folder in given.items()}

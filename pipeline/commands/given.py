@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pipeline.graph.first_params import Corpus
 
+PATHS = ("/", "./", "../", "~")
+"""how a source begins that is no name of a hub"""
+
 
 def named(option: str, given: Iterable[str], example: str) -> dict[str, str]:
     """Name -> value, in the order given.
@@ -48,6 +51,19 @@ def corpora_of(given: Iterable[str]) -> "list[Corpus]":
     roots = named("--corpus", given, "NAME=ROOT, as ravdess=/path/to/ravdess")
     folders = {name: own_folder(f"--corpus {f'{name}={root}'!r}", root) for name, root in roots.items()}
     return [Corpus(name, folder, recognise(folder)) for name, folder in folders.items()]
+
+
+def models_of(given: Iterable[str]) -> dict[str, str]:
+    """Self-supervised models by NAME=SOURCE: name -> hub name or folder.
+
+    Raises:
+        ParamsError: one has not the form, a name stands twice, or what begins as a path does is no folder.
+    """
+    sources = named("--model", given, "NAME=SOURCE, as hubert=facebook/hubert-base-ls960")
+    return {
+        name: str(own_folder(f"--model {f'{name}={source}'!r}", source)) if source.startswith(PATHS) else source
+        for name, source in sources.items()
+    }
 
 
 def own_folder(what: str, given: str) -> Path:
