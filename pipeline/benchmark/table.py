@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.atomic import atomic_path
 from pipeline.benchmark.results import Result
 from pipeline.errors import printable
+from pipeline.evaluation.cost import Cost
 from pipeline.experiments.predictions import csv_text, plain_cell
 from pipeline.report.cost import short_number
 from pipeline.report.markdown import markdown_table
@@ -16,20 +17,31 @@ from pipeline.report.markdown import markdown_table
 WIDTH = 120
 """columns of a line of notes"""
 
+HEADED = ("corpus", "folds", "speakers shared", "tests")
+"""columns that a terminal's headings have"""
+
 ABOUT = "Percent, of all test folds together; intervals: percentile bootstrap over speakers."
 
 
 def terminal(rows: Sequence[Result], confidence: float) -> str:
-    """Columns, a block for each corpus, and notes."""
+    """Columns, under a heading for each kind of folds of each corpus, and notes."""
     columns, notes = _cells(rows, confidence)
-    widths = [max(map(len, [title, *cells])) for title, cells in columns.items()]
-    lines = [[*columns], *zip(*columns.values(), strict=True)]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    starts = [i for i, row in enumerate(rows) if not i or rows[i - 1].corpus != row.corpus]
-    for i in reversed(starts):
-        text.insert(i + 1, "")
+    shown = {title: cells for title, cells in columns.items() if title not in HEADED}
+    widths = [max(map(len, [title, *cells])) for title, cells in shown.items()]
+    lines = [[*shown], *zip(*shown.values(), strict=True)]
+    head, *body = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    headings = [_heading(*cells) for cells in zip(*(columns[title] for title in HEADED), strict=True)]
+    blocks = [
+        f"{heading}\n{head}\n" + "\n".join(line for line, own in zip(body, headings, strict=True) if own == heading)
+        for heading in dict.fromkeys(headings)
+    ]
     numbered = [fill(f"[{i}] {note}", WIDTH, subsequent_indent="    ") for i, note in enumerate(notes, 1)]
-    return "\n".join([ABOUT, "", *text, "", *numbered]) + "\n"
+    return "\n\n".join([ABOUT, *blocks, *(["\n".join(numbered)] if notes else [])]) + "\n"
+
+
+def _heading(corpus: str, folds: str, shared: str, tests: str) -> str:
+    recordings = f"{tests} recordings, " if tests else ""
+    return f"{corpus}, {folds}: {recordings}speakers shared {shared}"
 
 
 def markdown(rows: Sequence[Result], confidence: float) -> str:
@@ -45,7 +57,7 @@ def _cells(rows: Sequence[Result], confidence: float) -> tuple[dict[str, list[st
     notes = list(dict.fromkeys(note for row in rows for note in row.notes))
     columns = {
         "corpus": [row.corpus for row in rows],
-        "folds": [f"{row.folds}, {row.fold_count}" for row in rows],
+        "folds": [f"{row.folds}, {row.fold_count} fold{'s' * (row.fold_count > 1)}" for row in rows],
         "speakers shared": [f"{row.shared}{' (leaks)' * row.leaks}" for row in rows],
         "tests": [_tests(row) for row in rows],
         "system": [row.system for row in rows],
@@ -53,8 +65,7 @@ def _cells(rows: Sequence[Result], confidence: float) -> tuple[dict[str, list[st
         "WA": [f"{100 * row.score.wa:.1f}" for row in rows],
         "macro-F1": [f"{100 * row.score.macro_f1:.1f}" for row in rows],
         "layers (folds)": [", ".join(f"{layer} ({count})" for layer, count in row.layers.items()) for row in rows],
-        "parameters": [short_number(row.cost.parameters) if row.cost else "" for row in rows],
-        "with pretrained": [short_number(row.cost.parameters_with_pretrained) if row.cost else "" for row in rows],
+        "parameters": [_parameters(row.cost) for row in rows],
         "notes": [" ".join(f"[{notes.index(note) + 1}]" for note in row.notes) for row in rows],
     }
     return {title: [printable(cell) for cell in cells] for title, cells in columns.items()}, notes
@@ -64,6 +75,14 @@ def _tests(row: Result) -> str:
     if row.tested is None:
         return ""
     return f"{row.tested} of {row.listed}" if row.listed not in (None, row.tested) else str(row.tested)
+
+
+def _parameters(cost: Cost | None) -> str:
+    """Of the trained model, and of the pretrained one that is run for it."""
+    if cost is None or cost.parameters is None:
+        return ""
+    pretrained = (cost.parameters_with_pretrained or cost.parameters) - cost.parameters
+    return short_number(cost.parameters) + (f" + {short_number(pretrained)}" if pretrained else "")
 
 
 def _with_interval(row: Result) -> str:
