@@ -20,7 +20,7 @@ WIDTH = 120
 HEADED = ("corpus", "folds", "speakers shared", "tests")
 """columns that a terminal's headings have"""
 
-ABOUT = "Percent, of all test folds together; intervals: percentile bootstrap over speakers."
+ABOUT = "Percent, of all test folds together; intervals over speakers, by Student's t of a bootstrap's standard error."
 
 
 def terminal(rows: Sequence[Result], confidence: float) -> str:
