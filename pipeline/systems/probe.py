@@ -5,7 +5,7 @@ intermediate layers using linear classifier probes"); how much it is regularised
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -22,6 +22,7 @@ from pipeline.systems.functionals import vectors
 from pipeline.systems.inner_folds import Split, inner_folds
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.probe_heads import Discriminant, Head, Linear, Perceptron, Weighted, scores
+from pipeline.systems.stacked_layers import joined, shares_of
 from pipeline.systems.system import unreported
 from pipeline.systems.view import View
 
@@ -33,10 +34,11 @@ Columns = NDArray[np.int64]
 class ProbeParams(SystemParams):
     """Params of the probe."""
 
-    layers: Literal["all", "each", "weighted"] | StrictInt | list[StrictInt] = Field(
+    layers: Literal["all", "each", "stacked", "weighted"] | StrictInt | list[StrictInt] = Field(
         "all",
         description="hidden states that are read: one, several side by side, or all; with each, the one that inner "
-        "folds choose; weighted, the sum of all with weights that are learned",
+        "folds choose; stacked, a classifier of each, which count by what inner folds tell; weighted, the sum of all "
+        "with weights that are learned",
     )
     classifier: Literal["linear", "lda", "mlp"] = Field(
         "linear",
@@ -58,8 +60,8 @@ class ProbeParams(SystemParams):
     def _each_once(cls, layers: Any) -> Any:
         given = layers if isinstance(layers, list) else [layers]
         whole = [layer for layer in given if type(layer) is int and layer >= 0]
-        if layers not in ("all", "each", "weighted") and (not given or given != sorted(set(whole))):
-            raise ValueError("must be a layer, several of them from 0 on, ascending, or all, each or weighted")
+        if layers not in ("all", "each", "stacked", "weighted") and (not given or given != sorted(set(whole))):
+            raise ValueError("must be a layer, several of them from 0 on, ascending, or all, each, stacked or weighted")
         return layers
 
     @field_validator("c")
@@ -71,6 +73,8 @@ class ProbeParams(SystemParams):
 
     @model_validator(mode="after")
     def _weighted_is_linear(self) -> "ProbeParams":
+        if self.layers == "stacked" and self.classifier == "mlp":
+            raise ValueError("classifier mlp does not go with layers stacked, which take linear or lda")
         if self.layers == "weighted" and self.classifier != "linear":
             raise ValueError(
                 f"classifier {self.classifier} does not go with layers weighted, whose classifier is linear"
@@ -86,11 +90,13 @@ class Choice:
         score: the highest mean over the folds of balanced accuracy.
         strength: which has it.
         factor: of the scores, where they need one to be probabilities.
+        held_out: log-probabilities (N, classes) of what the folds left out, in their order; none without folds.
     """
 
     score: float
     strength: float
     factor: float = 1.0
+    held_out: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ class Probe(Classical):
 
     Attributes:
         layers_: the layers that are read; all, where they are not chosen.
-        c_: the strength chosen.
+        c_: the strength chosen; of stacked layers, that of each, and last that of other features.
 
     Example:
         >>> from pipeline import load_corpus
@@ -152,15 +158,33 @@ class Probe(Classical):
         if len(self.classes_) < 2:
             raise DataError(f"the training part has one class only, {str(self.classes_[0])!r}; choose another protocol")
         self.layers_ = _every_layer(view)
+        self.c_: float | tuple[float, ...]
         table, codes = self.table(view), codes.astype(np.int64)
         candidates = self._candidates(view)
-        chosen = self._chosen(table, codes, candidates, view)
+        chosen, truth = self._chosen(table, codes, candidates, view)
         best = max(chosen, key=lambda layers: chosen[layers].score)
         fitted = {layers: self._fitted(table, codes, candidates[layers], chosen[layers], view) for layers in chosen}
-        self.variants_ = fitted if len(fitted) > 1 else {}
+        self.variants_ = {layers: one for layers, one in fitted.items() if layers} if len(fitted) > 1 else {}
+        if self.settings().layers == "stacked":
+            return self._stack(table, truth, chosen, fitted)
         self.layers_, self.c_, own = best, chosen[best].strength, fitted[best]
         layers = np.array(best, np.float64)
         self.numbers_: Numbers = {"mean": own.mean, "scale": own.scale, "layers": layers, **own.numbers}
+        return self
+
+    def _stack(
+        self, table: FloatArray, truth: Codes, chosen: Mapping[Layers, Choice], fitted: Mapping[Layers, Fitted]
+    ) -> Self:
+        """Join the classifiers of each layer, and that of other features, as their shares say."""
+        shares = shares_of([one.held_out for one in chosen.values()], truth)
+        own = [fitted[layers] for layers in chosen]
+        weights, biases = ([one.numbers[name] for one in own] for name in ("weight", "bias"))
+        weight, bias = joined(weights, biases, [one.columns for one in own], shares, table.shape[1])
+        mean, scale = _standard(table)
+        layers = np.array(self.layers_, np.float64)
+        self.c_ = tuple(choice.strength for choice in chosen.values())
+        self.numbers_ = {"mean": mean, "scale": scale, "layers": layers, "shares": shares}
+        self.numbers_ |= {"weight": weight, "bias": bias}
         return self
 
     def described(self, X: View) -> FloatArray:
@@ -178,7 +202,7 @@ class Probe(Classical):
 
     def chosen_variant(self) -> str:
         """The number of the layer that is read, where each was tried."""
-        return str(self.layers_[0]) if self.variants_ else ""
+        return str(self.layers_[0]) if self.variants_ and self.settings().layers == "each" else ""
 
     def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
         """Read numbers that `save` wrote; returns the fitted classifier.
@@ -201,11 +225,12 @@ class Probe(Classical):
 
     def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:
         """Of the head's arrays and the layers' numbers."""
-        return {**self._head(0).shapes(dims, classes), "layers": (None,)}
+        shares = {"shares": (None,)} if self.settings().layers == "stacked" else {}
+        return {**self._head(0).shapes(dims, classes), "layers": (None,), **shares}
 
     def parameter_count(self) -> int:
         """Number of fitted coefficients."""
-        return super().parameter_count() - len(self.numbers_["layers"])
+        return super().parameter_count() - len(self.numbers_["layers"])  # the shares count, as they are fitted
 
     def probabilities(self, z: FloatArray) -> FloatArray:
         """Softmax of the head's scores."""
@@ -223,28 +248,37 @@ class Probe(Classical):
     def _candidates(self, X: View) -> dict[Layers, Columns]:
         """What may be chosen: layers -> their columns in the table of all layers, those of other features too."""
         wanted, every = self.settings().layers, _every_layer(X)
-        if wanted in ("each", "weighted") and not every:
+        if wanted in ("each", "stacked", "weighted") and not every:
             raise DataError(f"layers: {wanted} needs hidden states; give the probe an embedding, or leave layers out")
         if wanted == "each":
             return {(layer,): _among(X, every, (layer,)) for layer in every}
+        if wanted == "stacked":
+            others = _among(X, every, ())
+            own = {(layer,): np.setdiff1d(_among(X, every, (layer,)), others) for layer in every}
+            return own | ({(): others} if len(others) else {})
         layers = every if wanted in ("all", "weighted") else (wanted,) if isinstance(wanted, int) else tuple(wanted)
         return {layers: _among(X, every, layers)}
 
     def _chosen(
         self, table: FloatArray, codes: Codes, candidates: Mapping[Layers, Columns], X: View
-    ) -> dict[Layers, Choice]:
-        """What inner folds choose for each candidate."""
+    ) -> tuple[dict[Layers, Choice], Codes]:
+        """What inner folds choose for each candidate, and the classes of what they left out."""
         settings = self.settings()
         folds = inner_folds(codes, X, settings.folds, self.seed)
         whole = [fold for fold in folds if len(np.unique(codes[fold[0]])) == codes.max() + 1]
         if not whole:
             middle = sorted(candidates)[len(candidates) // 2]
-            return {layers: Choice(layers == middle, settings.c[len(settings.c) // 2]) for layers in candidates}
-        head = self._head(_width(X))
-        return {layers: self._choice(head, table[:, columns], codes, whole) for layers, columns in candidates.items()}
+            return {layers: Choice(layers == middle, settings.c[len(settings.c) // 2]) for layers in candidates}, codes[
+                :0
+            ]
+        head, truth = self._head(_width(X)), np.concatenate([codes[left_out] for _, left_out in whole])
+        chosen = {layers: self._choice(head, table[:, own], codes, whole) for layers, own in candidates.items()}
+        return chosen, truth
 
     def _choice(self, head: Head, table: FloatArray, codes: Codes, folds: Sequence[Split]) -> Choice:
         """The strength with the highest mean of balanced accuracy over the folds, and the factor of its scores."""
+        from scipy.special import log_softmax
+
         held = [self._held_out(head, table, codes, fold) for fold in folds]
         truth = [codes[left_out] for _, left_out in folds]
         recalls = [[_recall(y, each.argmax(axis=1)) for each in own] for y, own in zip(truth, held, strict=True)]
@@ -252,7 +286,7 @@ class Probe(Classical):
         best = int(mean.argmax())
         own = np.concatenate([each[best] for each in held])
         factor = sharpness(own, np.concatenate(truth)) if head.calibrated else 1.0
-        return Choice(float(mean.max()), self.settings().c[best], factor)
+        return Choice(float(mean.max()), self.settings().c[best], factor, log_softmax(factor * own, axis=1))
 
     def _held_out(self, head: Head, table: FloatArray, codes: Codes, fold: Split) -> list[FloatArray]:
         """The scores of what one fold leaves out, for each strength."""
