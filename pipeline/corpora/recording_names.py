@@ -53,7 +53,8 @@ def matches(
         known: recordings, each once.
         names: what entries of the list share that are one recording; `exact_names` where left out.
     """
-    own, others = [_forms(*name) for name in listed], [_forms(*name) for name in known]
+    once = {name: _forms(*name) for name in dict.fromkeys(listed)}  # a list has a line for each fold
+    own, others = [once[name] for name in listed], [_forms(*name) for name in known]
     shared = names or [exact_names(*name) for name in listed]
     same = same_recordings([[*each, forms[0]] for each, forms in zip(shared, own, strict=True)])
     counts, owners = _owners(own, same), _owners(others, range(len(others)))
