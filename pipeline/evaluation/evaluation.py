@@ -53,6 +53,8 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
             **_part_scores(found, "validation"),
         }
     result["speaker_dependent"] = found.card["speaker_dependent"]
+    if "listed" in found.card:
+        result["listed"] = found.card["listed"]
     return _rounded(result)
 
 

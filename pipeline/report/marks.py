@@ -26,6 +26,9 @@ NOTES = {
 }
 """mark -> a few words, a colon, and why it matters"""
 
+LISTED = ("recordings", "here", "unlisted")
+"""what a card counts of lists that give the folds, see `experiments.predictions`"""
+
 
 def short_note(mark: str) -> str:
     """The few words of a mark."""

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 from compared_projects import HIDDEN, compared, made, plain_folder, project, records, right, write
 from in_process import ser
 from projects import sh
@@ -206,3 +207,14 @@ def test_another_protocol_on_the_same_utterances_is_tested_and_said(project):
     assert plain["notes"][0] == (
         "other protocol leave_one_speaker_out, inner_folds 2, in first leave_one_speaker_out, inner_folds not given"
     )
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_part_of_the_listed_recordings_is_said_without_predictions(plain_folder, spoilt):
+    write(plain_folder, predictions(listed={"recordings": 16, "here": 8, "unlisted": 0}))
+    shutil.rmtree(plain_folder / "data")
+    details = plain_folder / "metrics/details/plain.json"
+    if spoilt:
+        details.write_text(details.read_text().replace('"here"', '"there"'))
+    (row,) = (row for (_, name), row in records().items() if name == "plain")
+    assert ("part of the listed recordings" in row["notes"]) == (not spoilt)

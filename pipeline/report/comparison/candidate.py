@@ -20,7 +20,7 @@ from pipeline.experiments.predictions import Predictions
 from pipeline.report.comparison.changes import Params, branches
 from pipeline.report.comparison.prediction_store import PredictionStore
 from pipeline.report.comparison.revisions import Revision
-from pipeline.report.marks import NOTES, notes_of
+from pipeline.report.marks import LISTED, NOTES, notes_of
 from pipeline.strict import validate
 
 MEASURES = ("UA", "WA", "macro_F1")
@@ -176,9 +176,16 @@ class Candidate:
             "corpus": self.corpus,
             "random_backbone": "tiny" in models,
             "speaker_dependent": self.details.get("speaker_dependent", False),
+            "listed": _counts(self.details.get("listed")),
             "transductive": any(value in ("per_speaker", "per_corpus") for value in given),
             "params": {"fit_on": _below(self.params, "fusions", self.name, "fit_on", missing="")},
         }
+
+
+def _counts(value: Any) -> Mapping[str, int]:
+    """How much of the lists of folds was there, as a card has it; empty where that is not known."""
+    known = isinstance(value, Mapping) and all(isinstance(value.get(name), int) for name in LISTED)
+    return value if known else {}
 
 
 def candidates(revision: Revision, store: PredictionStore) -> list[Candidate]:
