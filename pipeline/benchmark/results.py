@@ -17,7 +17,14 @@ from pipeline.evaluation.cost import Cost, costs
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.marks import notes_of, short_note
 
-LAYERS = {"all": "all layers", "each": "the layer chosen", "weighted": "weighted layers"}
+LAYERS = {
+    "all": "all layers",
+    "each": "the layer chosen",
+    "stacked": "all layers stacked",
+    "weighted": "weighted layers",
+}
+
+CLASSIFIERS = {"lda": "LDA", "mlp": "perceptron"}
 
 INCOMPARABLE = "not comparable with the published figures"
 
@@ -152,6 +159,7 @@ class _Measured:
         if entry.system == "probe":
             layers = settings["layers"]
             words.append(LAYERS.get(str(layers)) or f"layers {', '.join(map(str, _listed(layers)))}")
+            words += [CLASSIFIERS[settings["classifier"]]] if settings.get("classifier") in CLASSIFIERS else []
         normalisation = settings.get("normalisation", "training")
         return ", ".join([*words, *([normalisation.replace("_", " ")] if normalisation != "training" else [])])
 

@@ -229,7 +229,7 @@ class _Graph:
         corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
         curves = any(find_system(e.system).neural for e in params.experiments.values())
         files = ["summary.md", "comparisons.csv", "cost.csv", *(["conditions.csv"] if tested(params) else [])]
-        layers = any(e.params.get("layers") == "each" for e in params.experiments.values())
+        layers = any(e.params.get("layers") in ("each", "stacked") for e in params.experiments.values())
         asked = {"curves": curves, "layers": layers, "weights": bool(params.fusions)}
         folders = ["details", "confusion", "calibration", "groups", *(name for name, wanted in asked.items() if wanted)]
         return Stage(

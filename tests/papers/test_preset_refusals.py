@@ -20,7 +20,7 @@ def own(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["caf-table7"], "unknown preset 'caf-table7' (did you mean 'caf-table5'?); known: ca-ser-table1, "),
+        (["caf-table7"], "unknown preset 'caf-table7' (did you mean 'caf-table5'?); known: benchmark, ca-ser-table1, "),
         (
             ["caf-table5"],
             "params.yaml:4: corpora: has no entry 'ravdess', which preset caf-table5 needs; add `ravdess: {reader: ",
