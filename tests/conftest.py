@@ -39,7 +39,7 @@ corpora:
 copies:
   loud: {source: mine, snr: [10, 20]}
 features:
-  mel: {extractor: logmel, n_fft: 512, n_mels: 20}
+  mel: {extractor: logmel, n_fft: 512, clip: 0.5, pad_to: 0.5, n_mels: 32}
   cepstra: {extractor: mfcc, n_mfcc: 12, n_mels: 20}
   melody: {extractor: prosody}
 embeddings:

@@ -16,6 +16,7 @@ def checked_stages(text: str, path: Path) -> "list[Stage]":
     from pipeline.config.document import located, validated
     from pipeline.config.strict_yaml import parse
     from pipeline.config.system_params import system_params_problems
+    from pipeline.config.unmet import unmet_demands
     from pipeline.errors import ParamsError
     from pipeline.experiments.readiness import readiness_problems
     from pipeline.graph.stages import graph_stages, name_clashes
@@ -24,6 +25,7 @@ def checked_stages(text: str, path: Path) -> "list[Stage]":
     params, problems = validated(data)
     if params is not None:
         problems += system_params_problems(params)
+        problems += unmet_demands(params)
         problems += readiness_problems(params)
     if params is None or problems:
         raise ParamsError("\n".join(located(problems, text, path)))

@@ -1,7 +1,8 @@
-"""Whether the disk has what params.yaml asks for, before anything runs: folders, emotions, speakers, sessions."""
+"""Whether the disk has what params.yaml asks for, before anything runs: folders, layers, emotions, speakers."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipeline import paths
 from pipeline.config.experiments import ExperimentParams
@@ -14,6 +15,7 @@ from pipeline.errors import ParamsError, UserError
 from pipeline.experiments.feasibility import ListedRow, listed_rows, protocol_problem
 from pipeline.experiments.protocols import is_validated
 from pipeline.experiments.selection import chosen, selected
+from pipeline.features.ssl.loading import known_block_count
 from pipeline.graph import dvc_lock
 from pipeline.graph.wanted import held_out
 from pipeline.systems import find_system, systems
@@ -23,6 +25,7 @@ def readiness_problems(params: Params) -> list[str]:
     """What is missing on the disk, as `key: problem`."""
     problems = [*_roots(params)]
     missing = {problem.split(".")[1] for problem in problems}
+    problems += _layers(params)
     for name, corpus in params.corpora.items():
         experiments = {key: e for key, e in params.experiments.items() if e.corpus == name}
         if name not in missing and experiments and corpus.reader in READERS and Path(corpus.root).is_dir():
@@ -37,6 +40,16 @@ def _roots(params: Params) -> Iterator[str]:
             continue
         what = "is no folder" if Path(corpus.root).exists() else "does not exist"
         yield f"corpora.{name}.root: {str(corpus.root)!r} {what}"
+
+
+def _layers(params: Params) -> Iterator[str]:
+    """Layers of embeddings that their models do not have, where these are here."""
+    for name in params.embeddings.keys() & params._features.keys():
+        embedding: Any = params.feature(name)[1]
+        depth = None if embedding.layers == "all" else known_block_count(embedding.model)
+        if depth is not None and max(embedding.layers) > depth:
+            beyond = next(layer for layer in embedding.layers if layer > depth)
+            yield f"embeddings.{name}.layers: {embedding.model!r} has no layer {beyond}, but layers 0 to {depth}"
 
 
 def _is_listed(corpus: str) -> bool:

@@ -14,6 +14,7 @@ Where the paper is silent or wrong, a default has the authors' public code as it
 - The text gives wav2vec 2.0 base 8 heads; it has 12. The authors' metric function has WA and UA swapped.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -25,11 +26,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from pipeline.features.ssl.streams import layer_stream
 from pipeline.systems.arrays import Data
+from pipeline.systems.demands import Features
 from pipeline.systems.layers.bilstm import BiLSTM
 from pipeline.systems.layers.cross_attention import AttentionBlock
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.positions import SinusoidalPositions
 from pipeline.systems.neural import Inputs, NeuralSystem, Ragged, TrainingParams
+from pipeline.systems.state_demands import pooled_states, unkept_layers
 from pipeline.systems.view import View
 
 
@@ -58,6 +61,11 @@ class CASERParams(TrainingParams):
         if self.width % self.self_heads:
             raise ValueError(f"self_heads {self.self_heads} does not divide width {self.width}")
         return self
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """The layer's frames; see `SystemParams.unmet`."""
+        yield from unkept_layers(features, "layer", [self.layer])
+        yield from pooled_states(features, "CA-SER")
 
 
 class CASERNetwork(nn.Module):

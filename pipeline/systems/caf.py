@@ -4,6 +4,7 @@ The 16 dual rows of the paper's tables are `encoder` (2) x the model of the embe
 rows are `caf_logmel`, with either encoder, and `caf_ssl`, with either model.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
@@ -13,11 +14,13 @@ from pipeline.errors import ParamsError
 from pipeline.features.ssl.streams import layer_stream
 from pipeline.systems.caf_logmel import CAFLogMelParams, log_mel_encoder, log_mel_shape, log_mels
 from pipeline.systems.caf_ssl import CAFSSLParams, mean_states, state_dims, trained_blocks
+from pipeline.systems.demands import Features
 from pipeline.systems.layers.feature_fusion import FUSIONS, SequenceAttention
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, Ragged
+from pipeline.systems.state_demands import pooled_states
 from pipeline.systems.view import View
 
 
@@ -29,6 +32,13 @@ class CAFParams(CAFLogMelParams, CAFSSLParams):
     )
     heads: int = Field(4, ge=1, description="of the attention; a divisor of stream_dim")
     fused_dim: int = Field(128, ge=1, description="D3, the width of CAF's output")
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """What either stream asks, and of attention the states' frames; see `SystemParams.unmet`."""
+        yield from CAFLogMelParams.unmet(self, features)
+        yield from CAFSSLParams.unmet(self, features)
+        if self.fusion == "attention" and not self.top_blocks:
+            yield from pooled_states(features, "the fusion by attention")
 
 
 class CAFNetwork(nn.Module):

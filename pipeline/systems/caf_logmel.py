@@ -1,5 +1,6 @@
 """CAF's log-Mel stream alone (Yu et al. 2024): encoder, projection and classifier, without a fusion."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import DataError
 from pipeline.systems.caf_base import CAFBaseParams
+from pipeline.systems.demands import Features, unequal_lengths
 from pipeline.systems.layers.dpcnn import DPCNN
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.layers.textrcnn import TextRCNN
@@ -23,6 +25,10 @@ class CAFLogMelParams(CAFBaseParams):
         "max", description="of TextRCNN: the maximum over time (the paper's), or the BiLSTM's last output (its code's)"
     )
     shared_convolutions: bool = Field(False, description="one convolution's weights in all of DPCNN (its code's)")
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """Log-Mels of one length; see `SystemParams.unmet`."""
+        yield from unequal_lengths(features, ["logmel"], "CAF", "give its log-Mel `resize: 224`")
 
 
 class CAFLogMelNetwork(nn.Module):

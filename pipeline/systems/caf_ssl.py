@@ -4,6 +4,8 @@ Self-supervised states are averaged over each utterance's frames and standardise
 model's last blocks, which are trained from their pretrained weights, and are averaged then.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -12,10 +14,12 @@ from torch import Tensor, nn
 from pipeline.errors import ParamsError
 from pipeline.features.ssl.streams import layer_stream, stream_name
 from pipeline.systems.caf_base import CAFBaseParams
+from pipeline.systems.demands import Features
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, Ragged
+from pipeline.systems.state_demands import pooled_states, unkept_layers, untrainable_blocks
 from pipeline.systems.view import View
 
 
@@ -27,6 +31,13 @@ class CAFSSLParams(CAFBaseParams):
         0, ge=0, description="blocks trained on top of the cached layer, as 3 with layer 9; 0 to pool the layer itself"
     )
     backbone_dropout: float | None = Field(None, ge=0, lt=1, description="inside the top blocks; null for the model's")
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """The layer, and with top blocks its frames and so many blocks after it; see `SystemParams.unmet`."""
+        yield from unkept_layers(features, "layer", [self.layer])
+        if self.top_blocks:
+            yield from untrainable_blocks(features, self.layer, self.top_blocks)
+            yield from pooled_states(features, "the training of top_blocks")
 
 
 class CAFSSLNetwork(nn.Module):

@@ -18,7 +18,7 @@ Where it is silent or wrong, a default is ours:
 Tables 3, 4 and 7 have fewer streams: `hump_cat_variants`. The role mfcc takes LPCC and spectrograms too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -30,12 +30,14 @@ from torch.nn import functional as F  # noqa: N812
 
 from pipeline.errors import DataError
 from pipeline.features.ssl.streams import layer_stream, stream_name
+from pipeline.systems.demands import Features, unequal_lengths
 from pipeline.systems.layers.am_softmax import AMSoftmaxLoss, CosineClassifier
 from pipeline.systems.layers.bilstm import BiLSTM
 from pipeline.systems.layers.cross_attention import CrossAttentionTransformer
 from pipeline.systems.layers.pooling import mean_and_variance
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, TrainingParams
+from pipeline.systems.state_demands import pooled_states, unkept_layers
 from pipeline.systems.view import View
 
 CHANNELS, KERNEL, STRIDE = 4, (10, 18), (4, 3)
@@ -61,6 +63,10 @@ class HuMPCATBaseParams(TrainingParams):
     scale: float = Field(30.0, gt=0, description="s, what AM-softmax multiplies cosines by")
     margin: float = Field(0.2, ge=0, lt=2, description="m, what AM-softmax takes off the target's cosine in training")
 
+    def unmet(self, features: Features) -> Iterator[str]:
+        """Recordings of one length; see `SystemParams.unmet`."""
+        yield from unequal_lengths(features, ["logmel", "mfcc"], "HuMP-CAT", SEVEN_SECONDS)
+
 
 class HuMPCATStateParams(HuMPCATBaseParams):
     """Params of HuMP-CAT with a self-supervised stream."""
@@ -74,6 +80,13 @@ class HuMPCATStateParams(HuMPCATBaseParams):
         if len(set(self.layers)) < len(self.layers) or min(self.layers) < 0:
             raise ValueError(f"layers must be from 0, each once: {list(self.layers)}")
         return self
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """The layers' frames, of recordings of one length; see `SystemParams.unmet`."""
+        yield from super().unmet(features)
+        yield from unkept_layers(features, "layers", self.layers)
+        yield from pooled_states(features, "HuMP-CAT")
+        yield from unequal_lengths(features, ["ssl"], "HuMP-CAT", SEVEN_SECONDS)
 
 
 class HuMPCATFusionParams(HuMPCATBaseParams):
@@ -240,7 +253,7 @@ class HuMPCATSystem(NeuralSystem):
                 inputs[role] = Fixed(self._of_one_length(X, role, "values"))
         if "ssl" in X.roles:
             for layer in self.settings().layers:
-                stream = layer_stream(X.source("ssl"), layer)
+                stream = layer_stream(X.source("ssl"), layer, "layers")
                 inputs[state_input(layer)] = Fixed(self._of_one_length(X, "ssl", stream))
         return inputs
 
@@ -249,7 +262,7 @@ class HuMPCATSystem(NeuralSystem):
         settings = self.settings()
         dims = {}
         for role in X.roles:
-            stream = layer_stream(X.source("ssl"), settings.layers[0]) if role == "ssl" else "values"
+            stream = layer_stream(X.source("ssl"), settings.layers[0], "layers") if role == "ssl" else "values"
             dims[role] = X.dims(role, stream)
         if dims.get("ssl", KERNEL[1]) < KERNEL[1]:
             raise DataError(

@@ -7,13 +7,16 @@ likewise.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.strict import Strict
+
+if TYPE_CHECKING:
+    from pipeline.systems.demands import Features
 
 Normalisation = Literal["training", "per_speaker", "per_corpus"]
 
@@ -28,6 +31,14 @@ class SystemParams(Strict):
         "training",
         description="whose statistics standardise features: the training part's, or (transductive) each speaker's own",
     )
+
+    def unmet(self, features: "Features") -> Iterator[str]:
+        """What these params ask of an experiment's features that is not there, as `key: problem`, the key within it.
+
+        Args:
+            features: role -> the feature that fills it, of every role that the experiment names.
+        """
+        yield from ()
 
 
 class Statistics:

@@ -4,7 +4,7 @@ What a representation holds is read off with as little on top as can be (Alain &
 intermediate layers using linear classifier probes"); how much it is regularised is chosen inside the training part.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,18 +17,24 @@ from pipeline.errors import DataError
 from pipeline.features.ssl.streams import layer_number, layer_stream
 from pipeline.systems.arrays import Data, Labels
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
+from pipeline.systems.demands import Features
 from pipeline.systems.discriminant import sharpness
 from pipeline.systems.functionals import vectors
 from pipeline.systems.inner_folds import Split, inner_folds
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.probe_heads import Discriminant, Head, Linear, Perceptron, Weighted, scores
 from pipeline.systems.stacked_layers import joined, shares_of
+from pipeline.systems.state_demands import unkept_layers
 from pipeline.systems.system import unreported
 from pipeline.systems.view import View
 
 Layers = tuple[int, ...]
 Codes = NDArray[np.int64]
 Columns = NDArray[np.int64]
+
+
+NO_STATES = "needs hidden states; give the probe an embedding as ssl, or leave layers out"
+"""of layers that are named where there are none"""
 
 
 class ProbeParams(SystemParams):
@@ -80,6 +86,21 @@ class ProbeParams(SystemParams):
                 f"classifier {self.classifier} does not go with layers weighted, whose classifier is linear"
             )
         return self
+
+    @property
+    def named(self) -> Layers | None:
+        """The layers that are named by their numbers; None for all."""
+        if isinstance(self.layers, str):
+            return None
+        return (self.layers,) if isinstance(self.layers, int) else tuple(self.layers)
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """Hidden states where their layers are chosen among, and the layers that are named; see `SystemParams`."""
+        if "ssl" not in features:
+            if self.layers != "all":
+                yield f"params.layers: {self.layers} {NO_STATES}"
+        elif self.named:
+            yield from unkept_layers(features, "layers", self.named)
 
 
 @dataclass(frozen=True)
@@ -248,15 +269,15 @@ class Probe(Classical):
     def _candidates(self, X: View) -> dict[Layers, Columns]:
         """What may be chosen: layers -> their columns in the table of all layers, those of other features too."""
         wanted, every = self.settings().layers, _every_layer(X)
-        if wanted in ("each", "stacked", "weighted") and not every:
-            raise DataError(f"layers: {wanted} needs hidden states; give the probe an embedding, or leave layers out")
+        if wanted != "all" and not every:
+            raise DataError(f"layers: {wanted} {NO_STATES}")
         if wanted == "each":
             return {(layer,): _among(X, every, (layer,)) for layer in every}
         if wanted == "stacked":
             others = _among(X, every, ())
             own = {(layer,): np.setdiff1d(_among(X, every, (layer,)), others) for layer in every}
             return own | ({(): others} if len(others) else {})
-        layers = every if wanted in ("all", "weighted") else (wanted,) if isinstance(wanted, int) else tuple(wanted)
+        layers = self.settings().named or every
         return {layers: _among(X, every, layers)}
 
     def _chosen(
@@ -350,7 +371,8 @@ def _columns(X: View, layers: Layers) -> Columns:
         if role == "ssl" and _has_layers(X):
             streams = X.streams(role)
             blocks = dict(zip(streams, own.reshape(len(streams), -1), strict=True))
-            found.insert(0, np.concatenate([own[:0], *(blocks[layer_stream(X.source(role), k)] for k in layers)]))
+            named = [layer_stream(X.source(role), layer, "layers") for layer in layers]
+            found.insert(0, np.concatenate([own[:0], *(blocks[stream] for stream in named)]))
         else:
             found.append(own)
         start += width

@@ -5,6 +5,7 @@ the file's own rate, so that one network sees 3, 6 or 9 s at frame rates that di
 is masked: it changes no output.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.audio.samples import FULL_SCALE
 from pipeline.errors import DataError
+from pipeline.systems.demands import Features, other_rate
 from pipeline.systems.layers.deformable_attention import DeformableAttention
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.positions import SinusoidalPositions
@@ -64,6 +66,10 @@ class SERCTParams(TrainingParams):
         if self.width % self.heads:
             raise ValueError(f"{self.heads} heads do not divide width {self.width}")
         return self
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """Waveforms at 16 kHz; see `SystemParams.unmet`."""
+        yield from other_rate(features, "SERCT")
 
 
 class TransformerLayer(nn.Module):

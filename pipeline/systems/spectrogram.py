@@ -1,5 +1,6 @@
 """The spectrogram branch of the parallel dual-branch model (Wei et al. 2025): CNN, transformer and cross-attention."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -8,12 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from pipeline.errors import DataError
+from pipeline.systems.demands import Features, unequal_lengths
 from pipeline.systems.layers.residual import ResidualBlock
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, TrainingParams
 from pipeline.systems.view import View
 
 CHANNELS = (16, 32, 64, 64)
+LEAST, BANDS = 16, 8
+"""frames and mel bands that there must be, and what divides the bands"""
 POOL = (2, 4)
 """mel bands and frames that one token of the transformer takes together"""
 
@@ -31,6 +35,17 @@ class SpectrogramParams(TrainingParams):
     patience: int = Field(25, ge=0)
     dropout: float = Field(0.4, ge=0, lt=1, description="in the transformer")
     transformer_layers: int = Field(4, ge=1)
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """Log-Mels of one length, of bands that the network can halve; see `SystemParams.unmet`."""
+        cure = "give its log-Mel `clip` and `pad_to`, the same"
+        yield from unequal_lengths(features, ["logmel"], "the spectrogram branch", cure)
+        mels = features["logmel"].get("n_mels")
+        if mels is not None and (mels < LEAST or mels % BANDS):
+            yield (
+                f"logmel: {features['logmel'].name!r} has {mels} mel bands, and the spectrogram branch takes {LEAST} "
+                f"at least, and a multiple of {BANDS}; set its n_mels"
+            )
 
 
 class SpectrogramNetwork(nn.Module):
@@ -82,9 +97,9 @@ class SpectrogramBranch(NeuralSystem):
     def network(self, X: View, classes: int) -> nn.Module:
         """The network for features as those of X."""
         frames, mels = X.arrays("logmel")[0].shape
-        if min(frames, mels) < 16 or mels % 8:
+        if min(frames, mels) < LEAST or mels % BANDS:
             raise DataError(
                 f"{X.source('logmel').label}: {frames} frames of {mels} mel bands; "
-                "the spectrogram branch needs at least 16 of each, and a multiple of 8 bands"
+                f"the spectrogram branch needs at least {LEAST} of each, and a multiple of {BANDS} bands"
             )
         return SpectrogramNetwork(frames, mels, classes, self.settings())

@@ -6,13 +6,17 @@ change, so training here starts from the cached states of layer 9: the same top 
 whole model, and its projection, is `wav2vec_end_to_end`.
 """
 
+from collections.abc import Iterator
+
 from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.features.ssl.streams import layer_stream, stream_name
+from pipeline.systems.demands import Features
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.ssl_top_blocks import TopBlocks
 from pipeline.systems.neural import Inputs, NeuralSystem, Ragged
+from pipeline.systems.state_demands import pooled_states, unkept_layers, untrainable_blocks
 from pipeline.systems.training.params import Monitor, Schedule, TrainingParams
 from pipeline.systems.view import View
 
@@ -40,6 +44,12 @@ class Wav2vecParams(BranchParams):
     """Params of the wav2vec 2.0 branch from cached states."""
 
     layer: int = Field(9, ge=0, description="cached hidden state to start from; the blocks after it are trained")
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """The layer's frames, and blocks after it; see `SystemParams.unmet`."""
+        yield from unkept_layers(features, "layer", [self.layer])
+        yield from untrainable_blocks(features, self.layer)
+        yield from pooled_states(features, "wav2vec")
 
 
 class Wav2vecNetwork(nn.Module):

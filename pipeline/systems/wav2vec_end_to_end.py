@@ -12,6 +12,7 @@ speech, which is the paper's. Pretraining's layer drop is not used.
 the utterance's frames. It has no feature projection, so that only blocks train.
 """
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -22,10 +23,11 @@ from torch import Tensor, nn
 from pipeline.audio.samples import FULL_SCALE
 from pipeline.errors import DataError, UserError
 from pipeline.features.ssl.batches import Encoder, Piece
-from pipeline.features.ssl.loading import load_backbone, wants_normalised
+from pipeline.features.ssl.loading import known_block_count, load_backbone, wants_normalised
 from pipeline.features.ssl.streams import TINY
 from pipeline.features.ssl.wav2vec import Wav2vecEncoder, check_samples
 from pipeline.features.ssl.whisper import RATE, LogMel, WhisperEncoder, log_mel_of
+from pipeline.systems.demands import Features, other_rate
 from pipeline.systems.layers.pooling import masked_mean
 from pipeline.systems.layers.ssl_top_blocks import WHISPER, TopBlocks, set_dropout
 from pipeline.systems.neural import Inputs, NeuralSystem, Ragged
@@ -44,6 +46,14 @@ class EndToEndParams(BranchParams):
         description="train the feature projection too (the paper's; Whisper has none); false gives the training of "
         "`wav2vec`",
     )
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """Waveforms at 16 kHz, and a model of so many blocks; see `SystemParams.unmet`."""
+        yield from other_rate(features, "wav2vec_end_to_end")
+        depth = known_block_count(self.model)
+        if depth is not None and self.unfreeze_blocks > depth:
+            many = f"{self.unfreeze_blocks}, but {self.model!r} has {depth} blocks"
+            yield f"params.unfreeze_blocks: {many}; set {depth} at most"
 
 
 class Frontend(nn.Module):

@@ -105,7 +105,8 @@ def test_twice_changes_no_byte(project):
 def test_what_changes_is_said(project):
     lines()
     project.edit("loud, protocol: dealt, logmel: mel", "loud, protocol: loso, logmel: high")
-    project.edit("  cepstra:", "  high: {extractor: logmel, n_mels: 80, sample_rate: 48000}\n  cepstra:")
+    high = "high: {extractor: logmel, n_mels: 80, sample_rate: 48000, clip: 0.5, pad_to: 0.5}"
+    project.edit("  cepstra:", f"  {high}\n  cepstra:")
     project.edit("  both: {of: [statistics, again], fit_on: validation}\n", "")
     project.edit("fusions:\n", "")
     assert lines() == [
@@ -128,7 +129,7 @@ def test_values_change_nothing(project):
     """DVC reads them itself."""
     lines()
     before = DVC_YAML.read_bytes()
-    for old, new in (("n_mels: 20", "n_mels: 24"), ("epochs: 1", "epochs: 2"), ("seed: 0", "seed: 1")):
+    for old, new in (("n_mels: 32", "n_mels: 40"), ("epochs: 1", "epochs: 2"), ("seed: 0", "seed: 1")):
         project.edit(old, new)
     assert lines() == [WRITTEN]
     assert DVC_YAML.read_bytes() == before

@@ -22,7 +22,7 @@ def new_experiment(project):
 
 def other_feature(project):
     project.edit("copies: loud, protocol: dealt, logmel: mel", "copies: loud, protocol: dealt, logmel: high")
-    project.edit("features:\n", "features:\n  high: {extractor: logmel, n_mels: 24}\n")
+    project.edit("features:\n", "features:\n  high: {extractor: logmel, n_mels: 24, clip: 0.5, pad_to: 0.5}\n")
 
 
 def dropped_fusion(project):
@@ -86,7 +86,7 @@ def test_ser_graph_mends_it(written):
 
 def test_values_do_not_make_it_older(written):
     """DVC holds values against dvc.lock."""
-    for old, new in (("n_mels: 20", "n_mels: 24"), ("epochs: 1", "epochs: 2"), ("bootstrap: 100", "bootstrap: 200")):
+    for old, new in (("n_mels: 32", "n_mels: 40"), ("epochs: 1", "epochs: 2"), ("bootstrap: 100", "bootstrap: 200")):
         written.edit(old, new)
     assert failing_stage(written, "evaluate").startswith("data/predictions/")
     assert failing_stage(written, "train", "picture").startswith("data/manifests/mine.jsonl: no such manifest")

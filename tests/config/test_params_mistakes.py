@@ -176,7 +176,7 @@ def test_entries_of_features_name_their_extractor(entry, problem):
 def test_every_mistake_is_said_in_the_order_of_lines():
     text = (
         PARAMS.replace("seed: 0", "seed: x")
-        .replace("n_mels: 20}", "n_mel: 20}", 1)
+        .replace("n_mels: 32}", "n_mel: 32}", 1)
         .replace("folds: 3", "folds: 1")
         .replace("again: {system: pooled, corpus: mine", "again: {system: pooled, corpus: yours")
         .replace("params: {epochs: 1}", "params: [1]")

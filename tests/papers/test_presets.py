@@ -12,6 +12,7 @@ from preset_params import OWN, apply, replacements, ser_preset
 from pipeline.cli import main
 from pipeline.config.document import load as load_params
 from pipeline.config.system_params import system_params, system_params_problems
+from pipeline.config.unmet import unmet_demands
 from pipeline.corpora import find_reader
 from pipeline.experiments.classes import class_set
 from pipeline.papers.preset import load, names
@@ -45,6 +46,7 @@ def test_every_preset_can_be_applied_on_demo_corpora(own, name):
     assert len(added) == len(preset.experiments)
     assert len(settings.fusions) == len(preset.fusions)
     assert not system_params_problems(settings)
+    assert all("'tiny' differ in length" in problem for problem in unmet_demands(settings))  # as a note says
     assert {entry.corpus for entry in settings.experiments.values()} == {"toy"}
     assert f"next: ser graph, then dvc repro, or dvc repro train-{added[0]} for one" in report
     applied = own.read_bytes()

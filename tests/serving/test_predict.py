@@ -40,7 +40,7 @@ def trained(tmp_path_factory):
     project.edit("of: [statistics, again], fit_on: validation", FUSION)
     project.edit("fusions:\n", MORE)
     project.edit("copies: loud, protocol: dealt", "protocol: loso")
-    project.edit("n_mels: 20}\n  cepstra", "n_mels: 32, clip: 0.5, pad_to: 0.5, hop_length: 100}\n  cepstra")
+    project.edit("n_mels: 32}\n  cepstra", "n_mels: 32, hop_length: 100}\n  cepstra")
     project.edit("statistics: {system", "statistics: {params: {normalisation: per_speaker}, system")
     project.edit("{epochs: 1}", "{epochs: 1, patience: 0}")
     steps = [("manifest", "mine"), ("audio", "mine", "16k")]

@@ -324,7 +324,7 @@ def test_a_log_mel_too_short_for_dpcnn_is_refused(tmp_path):
 
 
 def test_a_missing_layer_is_named(files):
-    with pytest.raises(UserError, match=r"hubert\.h5: has no layer_09; add the layer"):
+    with pytest.raises(UserError, match=r"hubert\.h5: has no layer 9, but layers? .*; choose .* param layer"):
         layer_stream(files["hubert"], 9)
 
 

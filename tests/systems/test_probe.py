@@ -113,7 +113,7 @@ def test_params_that_are_none(X, params, problem):
 
 
 def test_layers_that_are_not_there(X):
-    with pytest.raises(UserError, match="has no layer_05; add the layer"):
+    with pytest.raises(UserError, match="has no layer 5, but layers 0, 3 and 12; choose the experiment's param layers"):
         Probe(layers=5).fit(X, LABELS)
     with pytest.raises(DataError, match="layers: each needs hidden states"):
         Probe(layers="each").fit(X.only(["prosody"]), LABELS)
@@ -123,7 +123,7 @@ def test_a_file_of_other_layers(X, tmp_path):
     from safetensors.numpy import load_file, save_file
 
     Probe(layers=3, c=GRID).fit(X, LABELS).save(tmp_path / "probe")
-    for layers, problem in (([5.0], "has no layer_05"), ([0.5], "no numbers of layers"), ([0.0, 3.0], "shape")):
+    for layers, problem in (([5.0], "has no layer 5"), ([0.5], "no numbers of layers"), ([0.0, 3.0], "shape")):
         save_file(load_file(tmp_path / "probe") | {"layers": np.array(layers)}, tmp_path / "other")
         with pytest.raises((UserError, ValueError), match=problem):
             Probe(layers=3, c=GRID).load(tmp_path / "other", X, ["angry", "happy", "sad"])

@@ -5,6 +5,7 @@ import pytest
 from ssl_checkpoints import CHECKPOINTS, build
 
 from pipeline.errors import UserError
+from pipeline.storage.source import Arrays
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -56,3 +57,9 @@ def test_top_blocks_train_without_touching_the_backbone(model):
 def test_top_blocks_need_a_block():
     with pytest.raises(UserError, match="no blocks to train after layer 4: the model has 4"):
         TopBlocks(build("wav2vec2-group"), 4)
+
+
+def test_blocks_take_no_pooled_states():
+    pooled = Arrays({"layer_09": [np.zeros((1, 128), np.float32)]}, ["a"], "ssl", {"model": "tiny", "pool": "mean_std"})
+    with pytest.raises(UserError, match="is pooled to a row an utterance, and blocks are trained on frames"):
+        TopBlocks.cached(pooled, 9)

@@ -247,6 +247,16 @@ def block_count(model: str) -> int:
     return count
 
 
+def known_block_count(model: str) -> int | None:
+    """How many blocks the encoder of a model has; None where that cannot be told without a network."""
+    try:
+        if model != TINY and not Path(model).is_dir():
+            hub_folder(model, download=False)
+        return block_count(model)
+    except UserError:
+        return None
+
+
 def _family(folder: Path, model: str) -> str:
     family = read_settings(folder / "config.json", model).get("model_type")
     if not isinstance(family, str) or family not in FAMILIES:

@@ -101,10 +101,15 @@ class TopBlocks(nn.Module):
         """The blocks after the layer whose states are given, with the weights of the model that made them.
 
         Raises:
-            UserError: the source lacks the layer or does not say its model, or there are no such blocks.
+            UserError: the source lacks the layer, is pooled or does not say its model, or there are no such blocks.
         """
         layer_stream(source, layer)
         made_by = source.header.params
+        if made_by.get("pool", "none") != "none":
+            raise UserError(
+                f"{source.label}: is pooled to a row an utterance, and blocks are trained on frames; give an embedding "
+                "with pool: none"
+            )
         if not {"model", "seed"} <= {*made_by}:
             raise UserError(
                 f"{source.label}: does not say whose states these are, and blocks of that model are trained on them; "
