@@ -11,6 +11,7 @@ from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
 from pipeline.evaluation.bootstrap import units_of
 from pipeline.evaluation.calibration import RELIABILITY, calibration, reliability_rows
+from pipeline.evaluation.choices import choice_table
 from pipeline.evaluation.conditions import condition_scores
 from pipeline.evaluation.cost import COST_COLUMNS, cost_rows
 from pipeline.evaluation.groups import COLUMNS as GROUP_COLUMNS
@@ -147,6 +148,8 @@ def write_details(results: Results, predictions: Mapping[str, Predictions], out:
         write_csv(out / "calibration" / f"{name}.csv", RELIABILITY, reliability_rows(bins))
         if one.curves:
             write_csv(out / "curves" / f"{name}.csv", ["fold", *CURVE], _curve(one))
+        if one.choices:
+            write_csv(out / "choices" / f"{name}.csv", *choice_table(one))
     write_csv(out / "cost.csv", COST_COLUMNS, cost_rows({name: one.card for name, one in predictions.items()}))
 
 

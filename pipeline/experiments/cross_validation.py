@@ -116,6 +116,7 @@ def train_fold(
         operations=operations,
         variants=variants,
         chosen=model.chosen_variant(),
+        choices=model.choices(),
     )
     save_piece(folder, number, result.to_arrays())
 
@@ -187,6 +188,7 @@ def _collected(experiment: Experiment, folds: Sequence[Fold], results: Sequence[
             predictions.add(number, name, *experiment.part(part.rows), speakers, part.probabilities)
         held_out = {name: experiment.part(getattr(fold, name))[0] for name in ("validation", "test")}
         predictions.add_layers(number, result.variants, result.chosen)
+        predictions.choices += [{"fold": number, **result.choices}] if result.choices else []
         predictions.folds.append({"train": experiment.training_part(fold.train)[0], **held_out})
         for values in result.curve:
             known = {name: float(value) for name, value in zip(CURVE, values, strict=True) if np.isfinite(value)}

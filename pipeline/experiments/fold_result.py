@@ -13,6 +13,7 @@ Indices = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
 
 VARIANT = "variant/"
+CHOICE = "choice/"
 
 PARTS = ("test", "validation", "training")
 
@@ -47,6 +48,7 @@ class FoldResult:
         operations: floating-point operations per second of speech; NaN where they were not counted.
         variants: layer -> probabilities (n, C) of the test part by it, where each layer was tried.
         chosen: the layer of the model, then.
+        choices: what the model chose or learned that is written by fold.
     """
 
     parts: Mapping[str, Predicted]
@@ -59,6 +61,7 @@ class FoldResult:
     operations: float
     variants: Mapping[str, Probabilities] = field(default_factory=dict)
     chosen: str = ""
+    choices: Mapping[str, float] = field(default_factory=dict)
 
     def to_arrays(self) -> Piece:
         """All of it, exactly, as named arrays."""
@@ -71,6 +74,7 @@ class FoldResult:
             "seconds": np.array(self.seconds),
             "operations": np.array(self.operations),
             "chosen": np.frombuffer(self.chosen.encode(), np.uint8),
+            **{f"{CHOICE}{name}": np.array(value, np.float64) for name, value in self.choices.items()},
             **{f"{VARIANT}{name}": values for name, values in self.variants.items()},
         }
         for name, part in self.parts.items():
@@ -91,4 +95,5 @@ class FoldResult:
             operations=float(arrays["operations"]),
             variants={name.removeprefix(VARIANT): a for name, a in arrays.items() if name.startswith(VARIANT)},
             chosen=arrays["chosen"].tobytes().decode(),
+            choices={name.removeprefix(CHOICE): float(a) for name, a in arrays.items() if name.startswith(CHOICE)},
         )

@@ -10,6 +10,8 @@ A folder `data/predictions/NAME/` with
 - `curves.csv`: fold, epoch, loss and accuracy of the training and of the validation part.
 - `layers.csv`, where a probe tried each layer: fold, layer, whether it was chosen, key, and the probabilities of that
   test utterance by the layer.
+- `choices.csv`, where a system chooses settings of its own: fold, what its model chose or learned, and the ends of the
+  grid that it chose from.
 - `card.json`: the experiment's name, system, corpus, protocol, and what a reader must know to judge its scores; where
   recordings have two names, `twins`: key -> the first key of the same recording; where not all of the corpus was
   wanted, `only`: language or gender -> those that were; where speakers are in two parts, `speakers_shared`: how many of
@@ -77,6 +79,7 @@ class Predictions:
     curves: list[dict[str, float]] = field(default_factory=list)
     card: dict[str, Any] = field(default_factory=dict)
     layers: list[LayerPart] = field(default_factory=list)
+    choices: list[dict[str, float]] = field(default_factory=list)
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{part} {self.part.count(part)}" for part in dict.fromkeys(self.part))
@@ -153,10 +156,12 @@ class Predictions:
         body = zip(self.fold, self.part, self.keys, self.emotions, self.speakers, self.rows, strict=True)
         table = ([*map(str, start), *(f"{p:.6g}" for p in row)] for *start, row in body)
         write_csv(folder / "probabilities.csv", header, table)
-        curves = ([str(int(row["fold"])), *(_number(row.get(name)) for name in CURVE)] for row in self.curves)
-        write_csv(folder / "curves.csv", ["fold", *CURVE], curves)
+        write_csv(folder / "curves.csv", ["fold", *CURVE], _numbered(self.curves, CURVE))
         if self.layers:
             write_csv(folder / "layers.csv", [*LAYER_COLUMNS, *header[len(COLUMNS) :]], self._layer_rows())
+        if self.choices:
+            names = list(dict.fromkeys(name for row in self.choices for name in row if name != "fold"))
+            write_csv(folder / "choices.csv", ["fold", *names], _numbered(self.choices, names))
         write_json(folder / "folds.json", self.folds)
         write_json(folder / "card.json", self.card)
 
@@ -185,10 +190,9 @@ class Predictions:
             predictions.layers = _read_layers(folder / "layers.csv", len(predictions.classes))
             predictions.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
             predictions.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-            with (folder / "curves.csv").open(encoding="utf-8", newline="") as file:
-                predictions.curves = [
-                    {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)
-                ]
+            predictions.curves = _read_numbers(folder / "curves.csv")
+            choices = folder / "choices.csv"
+            predictions.choices = _read_numbers(choices) if choices.is_file() else []
         except (OSError, ValueError) as error:
             raise UserError(f"{folder}: predictions missing or damaged ({error}); `dvc repro` makes them") from error
         return predictions
@@ -211,6 +215,20 @@ def _read_layers(path: Path, classes: int) -> list[LayerPart]:
         LayerPart(fold, layer, chosen, keys, np.array(rows).reshape(-1, classes))
         for (fold, layer), (chosen, keys, rows) in parts.items()
     ]
+
+
+def _read_numbers(path: Path) -> list[dict[str, float]]:
+    """The rows of a table of numbers, each of a fold, without what is empty."""
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *table = csv.reader(file)
+    if header[0] != "fold" or any(len(row) != len(header) or not row[0].isdecimal() for row in table):
+        raise ValueError(f"{path.name} is no table of folds")
+    return [{name: float(value) for name, value in zip(header, row, strict=True) if value} for row in table]
+
+
+def _numbered(rows: Iterable[Mapping[str, float]], names: Sequence[str]) -> Iterator[list[str]]:
+    """The fold and the numbers of these names of each row."""
+    return ([str(int(row["fold"])), *(_number(row.get(name)) for name in names)] for row in rows)
 
 
 def _number(value: float | None) -> str:

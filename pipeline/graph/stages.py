@@ -230,7 +230,8 @@ class _Graph:
         curves = any(find_system(e.system).neural for e in params.experiments.values())
         files = ["summary.md", "comparisons.csv", "cost.csv", *(["conditions.csv"] if tested(params) else [])]
         layers = any(e.params.get("layers") in ("each", "stacked") for e in params.experiments.values())
-        asked = {"curves": curves, "layers": layers, "weights": bool(params.fusions)}
+        choices = any(find_system(e.system).chooses for e in params.experiments.values())
+        asked = {"curves": curves, "layers": layers, "choices": choices, "weights": bool(params.fusions)}
         folders = ["details", "confusion", "calibration", "groups", *(name for name, wanted in asked.items() if wanted)]
         return Stage(
             "evaluate",

@@ -10,6 +10,7 @@ from pipeline.evaluation.cost import costs
 from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.selection import described
 from pipeline.report.calibration import calibration_section
+from pipeline.report.choices import choices_section
 from pipeline.report.conditions import conditions_section
 from pipeline.report.cost import cost_section
 from pipeline.report.groups import groups_section
@@ -154,7 +155,7 @@ def write_summary(
     with atomic_path(path) as temporary:
         table = summary_table(results, cards, synthetic, confidence)
         sections = groups_section(results) + conditions_section(results, confidence)
-        sections += calibration_section(results) + cost_section(costs(cards))
+        sections += choices_section(predictions) + calibration_section(results) + cost_section(costs(cards))
         temporary.write_text(text + table + sections, encoding="utf-8", newline="\n")
 
 

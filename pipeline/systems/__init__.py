@@ -6,6 +6,7 @@ A system is a class below `System` with these literals, which are read without i
 - `roles`: the features it must have, of logmel, mfcc, opensmile, prosody, ssl and waveform;
 - `optional`, where it takes more: those it reads when they are given; one at least where `roles` is empty;
 - `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors;
+- `chooses = True`, where `fit` chooses some of its own settings, which `choices` says then;
 - `uses_validation = False`, where `fit` has no use for a validation part, which is then trained on.
 """
 
@@ -43,6 +44,7 @@ class SystemEntry:
         accepts: role -> extractors that may fill it, where these are others than its namesake.
         neural: whether it trains a network, and so has epochs.
         uses_validation: whether it makes use of a validation part.
+        chooses: whether it chooses settings of its own, which are written by fold.
     """
 
     module: str
@@ -52,6 +54,7 @@ class SystemEntry:
     accepts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     neural: bool = False
     uses_validation: bool = True
+    chooses: bool = False
 
     def load(self) -> "type[System]":
         """Import the system's class."""
@@ -89,6 +92,7 @@ def _system(name: str, entry: Entry) -> SystemEntry:
         accepts=entry.literals.get("accepts", {}),
         neural="NeuralSystem" in entry.ancestors,
         uses_validation=entry.literals.get("uses_validation", True),
+        chooses=entry.literals.get("chooses", False),
     )
 
 

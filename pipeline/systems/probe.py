@@ -159,6 +159,7 @@ class Probe(Classical):
     roles = ()
     optional = ("ssl", "logmel", "mfcc", "opensmile", "prosody")
     Params = ProbeParams
+    chooses = True
 
     def fit(
         self,
@@ -220,6 +221,14 @@ class Probe(Classical):
         self.layers_ = _every_layer(view)
         table, self.layers_ = self.table(view), own
         return {str(layers[0]): fitted.probabilities(table) for layers, fitted in self.variants_.items()}
+
+    def choices(self) -> dict[str, float]:
+        """The layer where each was tried, C with the ends of its grid, and of weighted layers the share of each."""
+        grid = self.settings().c
+        found: dict[str, float] = {"layer": self.layers_[0]} if self.variants_ else {}
+        found |= {"C": self.c_, "C lowest": grid[0], "C highest": grid[-1]}
+        shares = self.numbers_.get("layer_weights", np.zeros(0))
+        return found | {f"share of layer {n}": float(s) for n, s in zip(self.layers_, shares, strict=False)}
 
     def chosen_variant(self) -> str:
         """The number of the layer that is read, where each was tried."""

@@ -120,6 +120,13 @@ class System(ClassifierMixin, BaseEstimator, ABC):
         """By each layer that was tried: its number -> probabilities (N, classes); here nothing."""
         return {}
 
+    def choices(self) -> Mapping[str, float]:
+        """What `fit` chose or learned that a reader of its scores would know, by name; here nothing.
+
+        Of a param that was chosen from a grid, `NAME lowest` and `NAME highest` say the grid's ends.
+        """
+        return {}
+
     def chosen_variant(self) -> str:
         """The one of `variants` that the model is; "" where there are none."""
         return ""

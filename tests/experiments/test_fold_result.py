@@ -35,6 +35,7 @@ def result(**changes):
         {"variants": {"0": np.eye(3), "12": np.ones((3, 3)) / 3}, "chosen": "12"},
         {"curve": np.zeros((0, 4)), "seconds": np.nan, "operations": np.nan},
         {"model": b""},
+        {"choices": {"layer": 3.0, "C": 0.1 + 0.2, "C lowest": 1e-4, "share of layer 12": 1 / 3}},
     ],
 )
 def test_what_is_read_from_the_journal_is_what_was_kept_to_the_last_bit(changes, tmp_path):
@@ -50,6 +51,7 @@ def test_what_is_read_from_the_journal_is_what_was_kept_to_the_last_bit(changes,
     assert {name: rows.tobytes() for name, rows in after.variants.items()} == {
         name: rows.tobytes() for name, rows in before.variants.items()
     }
+    assert after.choices == before.choices
     for name in ("chosen", "model", "parameters", "frozen", "seconds", "operations"):
         assert getattr(after, name) == getattr(before, name) or np.isnan(getattr(after, name))
 

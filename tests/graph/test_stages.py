@@ -193,7 +193,9 @@ experiments:
 
 def test_curves_are_promised_only_where_something_has_epochs_and_weights_where_something_is_fused():
     stages = graph("experiments: {one: {system: pooled, corpus: ravdess, protocol: loso, prosody: melody}}")
-    assert not {"metrics/curves", "metrics/weights"} & {*stages["evaluate"].paths()}
+    assert not {"metrics/curves", "metrics/weights", "metrics/choices"} & {*stages["evaluate"].paths()}
+    stages = graph("experiments: {one: {system: probe, corpus: ravdess, protocol: loso, prosody: melody}}")
+    assert "metrics/choices" in stages["evaluate"].paths()
 
 
 def test_the_report_reads_what_the_evaluation_left_a_feature_and_audio_where_it_may_be_played():

@@ -60,6 +60,7 @@ def test_it_is_scikit_learns_search_over_the_same_vectors(X, layers, roles):
 def test_of_each_layer_inner_folds_choose_one(X):
     probe = Probe(layers="each", c=GRID).fit(X, LABELS)
     assert probe.layers_ == (3,)
+    assert probe.choices() == {"layer": 3, "C": probe.c_, "C lowest": 0.001, "C highest": 0.1}
     variants = probe.variants(X)
     assert [*variants] == ["0", "3", "12"]
     np.testing.assert_allclose(variants["3"], probe.predict_proba(X), atol=1e-12)

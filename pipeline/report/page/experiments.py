@@ -11,6 +11,7 @@ import yaml
 from pipeline import paths
 from pipeline.config.params import Params
 from pipeline.evaluation.mistakes import MISTAKES
+from pipeline.report.choices import choices_text
 from pipeline.report.page.charts import LayerCurve, Reliability, layer_curve, reliability
 from pipeline.report.page.scored import Scored
 from pipeline.report.page.tables import Row, read_table
@@ -67,6 +68,7 @@ class Experiment:
 
     scored: Scored
     about: str
+    choices: str
     matrix: Matrix
     curves: str | None
     layers: LayerCurve | None
@@ -92,6 +94,7 @@ def experiment(one: Scored, mistakes: Sequence[Row], settings: Settings) -> Expe
     return Experiment(
         one,
         tested_on(one.predictions),
+        choices_text(one.predictions),
         _matrix(one),
         picture(paths.PLOTS / "curves" / f"{name}.svg"),
         layer_curve(_table("layers", name, LAYERS, LAYERS[1:])),
