@@ -74,6 +74,11 @@ class HuMPCATStateParams(HuMPCATBaseParams):
     layers: tuple[StrictInt, ...] = Field(
         (1, 9), min_length=1, strict=False, description="hidden states of the self-supervised model that are fused"
     )
+    standardised_states: bool = Field(
+        False,
+        description="whether hidden states are standardised by the training part, as the other streams are; not so in "
+        "the paper",
+    )
 
     @model_validator(mode="after")
     def _layers_differ(self) -> Self:
@@ -188,6 +193,8 @@ class HuMPCATNetwork(nn.Module):
         if len(acoustic) == 2:
             self.acoustic_fusion = self._transformer(params)
         self.states = [state_input(layer) for layer in params.layers] if "ssl" in dims else []
+        if self.states and params.standardised_states:
+            self.standardize.update({name: Standardize(dims["ssl"]) for name in self.states})
         if self.states:
             self.layer_fusion = LayerFusion(len(self.states), dims["ssl"])
             self.state_encoder = StateEncoder(dims["ssl"], width)
@@ -211,15 +218,20 @@ class HuMPCATNetwork(nn.Module):
 
     def fuse(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """R of eq. 10, (batch, tokens, width): 85 of HuBERT, 8 of prosody and 87 of MFCC."""
-        acoustic = [encoder(self.standardize[name](inputs[name])) for name, encoder in self.encoders.items()]
+        acoustic = [encoder(self._standardised(name, inputs[name])) for name, encoder in self.encoders.items()]
         found: Tensor | None = None
         if acoustic:
             found = self.acoustic_fusion(*acoustic) if len(acoustic) == 2 else acoustic[0]
         if self.states:
-            hubert: Tensor = self.state_encoder(self.layer_fusion([inputs[name] for name in self.states]))
+            states = [self._standardised(name, inputs[name]) for name in self.states]
+            hubert: Tensor = self.state_encoder(self.layer_fusion(states))
             found = hubert if found is None else self.fusion(hubert, found)
         assert found is not None  # noqa: S101 - for the type checker
         return found
+
+    def _standardised(self, name: str, states: Tensor) -> Tensor:
+        standardised: Tensor = self.standardize[name](states) if name in self.standardize else states
+        return standardised
 
 
 def state_input(layer: int) -> str:

@@ -250,6 +250,13 @@ def test_statistics_come_from_the_training_part(files):
         np.testing.assert_allclose(layer.std, rows.std(axis=0), rtol=1e-5)
 
 
+def test_hidden_states_are_standardised_where_asked_for(files):
+    X = view(files)
+    standardize = make(epochs=1, standardised_states=True).fit(X, LABELS).nets_[0].module_.standardize
+    rows = np.concatenate([*X.arrays("ssl", "layer_09")]).astype(np.float64)
+    np.testing.assert_allclose(standardize["ssl_09"].mean, rows.mean(axis=0), rtol=1e-5)
+
+
 def test_the_seed_decides(files):
     X = view(files)
     check_seed(lambda seed: make(seed, epochs=2, dropout=0.3).fit(X, LABELS).predict_proba(X))
