@@ -7,7 +7,7 @@ from pipeline.experiments.predictions import Predictions
 
 ENDS = ("lowest", "highest")
 """of a grid; NAME lowest and NAME highest stand beside what was chosen"""
-SHARE = "share of layer "
+SHARE = "share of "
 
 
 def choice_table(found: Predictions) -> tuple[list[str], list[list[str]]]:
@@ -38,8 +38,7 @@ def choices_in_words(found: Predictions) -> list[str]:
     phrases = [_counted(found.choices, name) for name in names if not name.startswith(SHARE)]
     shares = {name.removeprefix(SHARE): _mean(found.choices, name) for name in names if name.startswith(SHARE)}
     if shares:
-        text = ", ".join(f"{layer}: {share:.2f}" for layer, share in shares.items())
-        phrases.append(f"mean shares of the layers {text}")
+        phrases.append("mean shares: " + ", ".join(f"{name} {share:.2f}" for name, share in shares.items()))
     return phrases
 
 

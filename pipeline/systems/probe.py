@@ -223,12 +223,14 @@ class Probe(Classical):
         return {str(layers[0]): fitted.probabilities(table) for layers, fitted in self.variants_.items()}
 
     def choices(self) -> dict[str, float]:
-        """The layer where each was tried, C with the ends of its grid, and of weighted layers the share of each."""
+        """The layer where each was tried, C with the ends of its grid, and the share of each layer that has one."""
         grid = self.settings().c
-        found: dict[str, float] = {"layer": self.layers_[0]} if self.variants_ else {}
-        found |= {"C": self.c_, "C lowest": grid[0], "C highest": grid[-1]}
-        shares = self.numbers_.get("layer_weights", np.zeros(0))
-        return found | {f"share of layer {n}": float(s) for n, s in zip(self.layers_, shares, strict=False)}
+        found: dict[str, float] = {"layer": float(self.chosen_variant())} if self.chosen_variant() else {}
+        if isinstance(self.c_, float):
+            found |= {"C": self.c_, "C lowest": grid[0], "C highest": grid[-1]}
+        shares = self.numbers_.get("layer_weights", self.numbers_.get("shares", np.zeros(0)))
+        names = [*(f"layer {number}" for number in self.layers_), "other features"]
+        return found | {f"share of {name}": float(share) for name, share in zip(names, shares, strict=False)}
 
     def chosen_variant(self) -> str:
         """The number of the layer that is read, where each was tried."""

@@ -44,7 +44,7 @@ def test_choices_are_counted_in_words():
     shares = {"share of layer 0": 0.25, "share of layer 12": 0.75}
     assert choices_in_words(chosen(0.01, 0.01, **shares)) == [
         "C 0.01 in 2 of 2 folds",
-        "mean shares of the layers 0: 0.25, 12: 0.75",
+        "mean shares: layer 0 0.25, layer 12 0.75",
     ]
 
 

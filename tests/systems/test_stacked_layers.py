@@ -52,6 +52,8 @@ def test_it_is_the_sum_of_the_layers_own_probes_by_their_shares(X, classifier, r
     np.testing.assert_allclose(stacked.predict_proba(view), softmax(summed, axis=1), atol=1e-6)
     assert [*stacked.c_][:3] == [one.c_ for one in alone]
     assert shares[0] < min(shares[1:3])
+    names = ["layer 0", "layer 3", "layer 12", *(["other features"] if "prosody" in roles else [])]
+    assert stacked.choices() == {f"share of {name}": share for name, share in zip(names, shares, strict=True)}
     assert [*stacked.variants(view)] == ["0", "3", "12"]
     assert stacked.chosen_variant() == ""
 
