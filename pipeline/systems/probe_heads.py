@@ -56,7 +56,7 @@ def mixed(z: FloatArray, shares: FloatArray, dims: int) -> FloatArray:
     count = len(shares)
     width = (z.shape[1] - dims) // (count - 1) if count > 1 else dims
     layers = z[:, : count * width].reshape(len(z), count, width)
-    return np.hstack([np.einsum("nlw,l->nw", layers, shares), z[:, count * width :]])
+    return np.hstack([shares @ layers, z[:, count * width :]])
 
 
 def utterance_weights(codes: Codes, balanced: bool) -> FloatArray:
@@ -116,6 +116,10 @@ class Weighted:
     SUPERB's way to read all layers (Yang et al. 2021, arXiv:2105.01051, section 3), here by L-BFGS on the whole
     training part. It is not convex: the layers start with equal weights, and each C from the optimum of the one before.
 
+    What is penalised is what each layer's columns are multiplied by in the end, share times weight: the sum of squares
+    that the linear layer on all layers side by side has. Were it the weights alone, a sum over several layers, whose
+    deviation is smaller, would need larger ones, and a single layer would take all, be it the best or not.
+
     Attributes:
         layers: how many there are, of equal width, before the other columns.
         width: columns of a layer.
@@ -161,13 +165,22 @@ class Weighted:
         p[rows, codes] -= 1
         slope = p * (weights / total)[:, None]
         layers = z[:, : self.layers * self.width].reshape(len(z), self.layers, self.width)
-        of_shares = np.einsum("nlw,nw->l", layers, slope @ weight[:, : self.width])
+        of_shares = (layers @ (slope @ weight[:, : self.width])[:, :, None])[:, :, 0].sum(axis=0)
+        penalty, of_weight, penalty_of_shares = self.penalty(shares, weight)
+        of_shares += penalty_of_shares / (strength * total)
         gradient = [
             shares * (of_shares - shares @ of_shares),
-            (slope.T @ sums + weight / (strength * total)).ravel(),
+            (slope.T @ sums + of_weight / (strength * total)).ravel(),
             slope.sum(axis=0),
         ]
-        return float(entropy + np.square(weight).sum() / (2 * strength * total)), np.concatenate(gradient)
+        return float(entropy + penalty / (strength * total)), np.concatenate(gradient)
+
+    def penalty(self, shares: FloatArray, weight: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Half the sum of squares of shares times weights, and its slopes along weights and shares."""
+        counts = np.ones(weight.shape[1])  # of the other columns, which have no shares
+        counts[: self.width] = shares @ shares
+        squares = np.square(weight).sum(axis=0)
+        return float(squares @ counts) / 2, weight * counts, shares * squares[: self.width].sum()
 
 
 @dataclass(frozen=True)

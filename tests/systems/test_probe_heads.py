@@ -10,7 +10,7 @@ from pipeline.errors import DataError, ParamsError
 from pipeline.storage.source import Arrays
 from pipeline.systems.functionals import vectors
 from pipeline.systems.probe import Probe
-from pipeline.systems.probe_heads import Weighted, mixed, scores, utterance_weights
+from pipeline.systems.probe_heads import Linear, Weighted, mixed, scores, utterance_weights
 from pipeline.systems.view import View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -48,6 +48,25 @@ def test_weighted_layers_find_the_one_that_knows(X):
     assert model.parameter_count() == 3 + 3 * (WIDTH + 5) + 3
 
 
+def test_layers_that_know_as_much_share():
+    """Penalised by the weights alone, the first that is a little ahead would take all."""
+    rng = np.random.default_rng(5)
+    codes = np.arange(120) % 3
+    centres = rng.standard_normal((3, WIDTH))
+    z = np.hstack([centres[codes] + 2 * rng.standard_normal((120, WIDTH)) for _ in range(4)])
+    for numbers in Weighted(4, WIDTH, balanced=True).path((z - z.mean(axis=0)) / z.std(axis=0), codes, (0.001, 0.01)):
+        assert numbers["layer_weights"].max() < 0.4
+
+
+def test_weighted_layers_that_are_the_same_are_the_linear_probe_of_one():
+    rng = np.random.default_rng(6)
+    codes, z = np.arange(60) % 3, rng.standard_normal((60, WIDTH))
+    (weighted,) = Weighted(2, WIDTH, balanced=True).path(np.hstack([z, z]), codes, (0.1,))
+    (linear,) = Linear(balanced=True).path(z, codes, (0.2,))  # two columns of half the weight are penalised half
+    np.testing.assert_allclose(weighted["layer_weights"], 0.5, atol=1e-6)
+    np.testing.assert_allclose(scores(np.hstack([z, z]), weighted), scores(z, linear), atol=2e-2)
+
+
 def test_one_weighted_layer_is_the_linear_probe(X):
     one = X.only(["ssl"])
     only = Arrays({"layer_03": one.arrays("ssl", "layer_03")}, keys=KEYS, extractor="ssl", params={"pool": "mean_std"})
@@ -75,7 +94,8 @@ def test_the_slope_of_the_weighted_loss_is_torchs():
     shares, weight, bias = x[:3].softmax(0), x[3:-4].reshape(4, 7), x[-4:]
     sums = torch.cat([(data[:, :15].reshape(20, 3, 5) * shares[:, None]).sum(1), data[:, 15:]], 1)
     each = torch.nn.functional.cross_entropy(sums @ weight.T + bias, torch.tensor(codes), reduction="none")
-    loss = (each * torch.tensor(weights)).sum() / weights.sum() + weight.square().sum() / (2 * 0.3 * weights.sum())
+    effective = torch.cat([share * weight[:, :5] for share in shares] + [weight[:, 5:]], 1)  # of all columns of z
+    loss = (each * torch.tensor(weights)).sum() / weights.sum() + effective.square().sum() / (2 * 0.3 * weights.sum())
     loss.backward()
     assert value == pytest.approx(loss.item())
     np.testing.assert_allclose(slope, x.grad.numpy(), atol=1e-12)
