@@ -4,6 +4,9 @@ The paper trains the last 3 of 12 blocks and the feature projection. With the pr
 change, so training here starts from the cached states of layer 9: the same top blocks, several times cheaper. `layer`
 12 - n trains n blocks (the paper's table 4 has 1, 3, 5 and 9), if the embedding has that layer. Training through the
 whole model, and its projection, is `wav2vec_end_to_end`.
+
+Of Whisper, whose blocks attend to the silence up to 30 s too, cached states give that training only where both have the
+silence and count it (`pad_to: 30`); see `TopBlocks`.
 """
 
 from collections.abc import Iterator

@@ -2,14 +2,15 @@
 
 The last `unfreeze_blocks` blocks and, as in the paper, the feature projection train; the convolutions, the positional
 convolution and the blocks below are frozen, in evaluation mode. With the projection frozen, it is the same training as
-`wav2vec`'s from cached states, and a model saved by that one can be loaded here.
+`wav2vec`'s from cached states, but of Whisper, and a model saved by that one can be loaded here.
 
 The waveform feature fixes the length. With `clip: 3.0` utterances are cut to 3 s, padded batch by batch, and masked, so
 that padding changes nothing: what we recommend. With `pad_to: 3.0` as well, short ones end in zeros that count as
 speech, which is the paper's. Pretraining's layer drop is not used.
 
 `model` may be a Whisper too: its blocks attend to the silence up to 30 s, as they were trained to, and the mean is over
-the utterance's frames. It has no feature projection, so that only blocks train.
+the utterance's frames, which no cached states allow: they are without the silence, or the mean is over it too. It has
+no feature projection, so that only blocks train.
 """
 
 from collections.abc import Iterator

@@ -176,8 +176,8 @@ def test_trained_end_to_end_it_is_saved_and_predicts_alone_as_in_a_batch(folder,
     check_saved(model, X, tmp_path)
 
 
-def test_cached_with_its_silence_it_is_the_same_training(folder, files, tmp_path):
-    """Waveforms that end in silence up to the window, which counts as speech, and the states of all of it."""
+def test_where_silence_counts_as_speech_cached_states_are_the_same_training(folder, files, tmp_path):
+    """Waveforms that end in silence up to the window, and the states of all of it; else the two are not the same."""
     padded = {
         key: np.pad(files["waveform"].row(i), ((0, 80000 - len(files["waveform"].row(i))), (0, 0)))
         for i, key in enumerate(KEYS)

@@ -48,8 +48,11 @@ class TopBlocks(nn.Module):
     layer norm of pre-norm (large) models and of Whisper, and WavLM's relative position embedding, are kept as
     pretrained.
 
-    Whisper's blocks attend to the silence after an utterance too, whose states are cached where the embedding has it:
-    with `pad_to: 30` the last hidden state is the model's own, and else that of the blocks on the utterance's frames.
+    Whisper's blocks attend to the silence after an utterance too, whose states are cached only where the embedding has
+    `pad_to: 30`. So its last hidden state is the model's own there, but with the silence's frames among those that
+    count as the utterance's; and else it is that of blocks which attend to the utterance's frames alone, another state
+    (of whisper-base by a quarter to a third, on a short utterance). `wav2vec_end_to_end` attends to all, and pools the
+    utterance's own.
 
     Args:
         backbone: from `load_backbone`; copied from, never changed.
