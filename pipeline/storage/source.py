@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError
 from pipeline.storage.header import Header
 
+OWN = "own"
+"""the stream (frames, 1) that is 1 on an utterance's own frames, where the others are of windows longer than that"""
+
 
 class Source(Protocol):
     """Features of one kind, of some utterances."""

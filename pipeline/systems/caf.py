@@ -17,7 +17,7 @@ from pipeline.systems.caf_ssl import CAFSSLParams, mean_states, state_dims, trai
 from pipeline.systems.demands import Features
 from pipeline.systems.layers.feature_fusion import FUSIONS, SequenceAttention
 from pipeline.systems.layers.pooling import masked_mean
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks, cached_frames, own_frames
 from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, Ragged
 from pipeline.systems.state_demands import pooled_states
@@ -71,21 +71,31 @@ class CAFNetwork(nn.Module):
         self.dropout = nn.Dropout(params.dropout)
         self.classifier = nn.Linear(self.fusion.dims, classes)  # type: ignore[arg-type]
 
-    def forward(self, logmel: Tensor, ssl: Tensor, ssl_valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        logmel: Tensor,
+        ssl: Tensor,
+        ssl_valid: Tensor | None = None,
+        own: Tensor | None = None,
+        own_valid: Tensor | None = None,
+    ) -> Tensor:
         """Logits (batch, classes).
 
         Args:
             logmel: (batch, frames, mels).
             ssl: pooled states (batch, ssl_dim); with attention or top blocks their frames (batch, T, ssl_dim).
             ssl_valid: (batch, T), true for real frames; None when the states are pooled.
+            own: (batch, T, 1), above 0 on the utterance's own frames of whole windows; None where all valid ones are.
+            own_valid: not looked at.
         """
-        logits: Tensor = self.classifier(self.dropout(self.fuse(logmel, ssl, ssl_valid)))
+        logits: Tensor = self.classifier(self.dropout(self.fuse(logmel, ssl, ssl_valid, own)))
         return logits
 
-    def fuse(self, logmel: Tensor, ssl: Tensor, ssl_valid: Tensor | None) -> Tensor:
+    def fuse(self, logmel: Tensor, ssl: Tensor, ssl_valid: Tensor | None, own: Tensor | None = None) -> Tensor:
         """Both streams as one vector, (batch, `fusion.dims`)."""
         logmel = self.standardize["logmel"](logmel)
         ssl = self.standardize["ssl"](ssl) if self.top is None else self.top(ssl, ssl_valid)
+        ssl_valid = None if ssl_valid is None else own_frames(ssl_valid, own)
         if isinstance(self.fusion, SequenceAttention):
             frames = self.project_a(self.encoder.sequence(logmel))
             return self.fusion(frames, self.project_b(ssl), ssl_valid)
@@ -104,13 +114,15 @@ class CAF(NeuralSystem):
 
     def raw(self) -> tuple[str, ...]:
         """With top blocks, the states they take."""
-        return ("waveform", "ssl") if self.settings().top_blocks else ("waveform",)
+        return ("waveform", "ssl", "own") if self.settings().top_blocks else ("waveform",)
 
     def inputs(self, X: View) -> Inputs:
         """Log-Mels, and hidden states: their mean over frames, or the frames where the network needs them."""
         settings: CAFParams = self.settings()
         logmel = Fixed(log_mels(X))
-        if settings.top_blocks or settings.fusion == "attention":
+        if settings.top_blocks:
+            return {"logmel": logmel, **cached_frames(X, settings.layer)}
+        if settings.fusion == "attention":
             return {"logmel": logmel, "ssl": Ragged(X.arrays("ssl", layer_stream(X.source("ssl"), settings.layer)))}
         return {"logmel": logmel, "ssl": Fixed(mean_states(X, settings.layer))}
 

@@ -16,9 +16,9 @@ from pipeline.features.ssl.streams import layer_stream, stream_name
 from pipeline.systems.caf_base import CAFBaseParams
 from pipeline.systems.demands import Features
 from pipeline.systems.layers.pooling import masked_mean
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks, cached_frames, own_frames
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.neural import Fixed, Inputs, NeuralSystem, Ragged
+from pipeline.systems.neural import Fixed, Inputs, NeuralSystem
 from pipeline.systems.state_demands import pooled_states, unkept_layers, untrainable_blocks
 from pipeline.systems.view import View
 
@@ -58,18 +58,26 @@ class CAFSSLNetwork(nn.Module):
         self.dropout = nn.Dropout(params.dropout)
         self.classifier = nn.Linear(params.stream_dim, classes)
 
-    def forward(self, ssl: Tensor, ssl_valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        ssl: Tensor,
+        ssl_valid: Tensor | None = None,
+        own: Tensor | None = None,
+        own_valid: Tensor | None = None,
+    ) -> Tensor:
         """Logits (batch, classes) of pooled states (batch, ssl_dim); with top blocks of frames (batch, T, ssl_dim).
 
         Args:
             ssl: the states.
             ssl_valid: (batch, T), true for real frames; None when the states are pooled.
+            own: (batch, T, 1), above 0 on the utterance's own frames of whole windows; None where all valid ones are.
+            own_valid: not looked at.
         """
         if self.top is None:
             pooled = self.standardize["ssl"](ssl)
         else:
             assert ssl_valid is not None  # noqa: S101 - for the type checker
-            pooled = masked_mean(self.top(ssl, ssl_valid), ssl_valid)
+            pooled = masked_mean(self.top(ssl, ssl_valid), own_frames(ssl_valid, own))
         logits: Tensor = self.classifier(self.dropout(self.project_b(pooled)))
         return logits
 
@@ -116,13 +124,13 @@ class CAFSSL(NeuralSystem):
 
     def raw(self) -> tuple[str, ...]:
         """With top blocks, the states they take."""
-        return ("waveform", "ssl") if self.settings().top_blocks else ("waveform",)
+        return ("waveform", "ssl", "own") if self.settings().top_blocks else ("waveform",)
 
     def inputs(self, X: View) -> Inputs:
         """Hidden states: their mean over frames, or the frames where blocks are trained on them."""
         settings: CAFSSLParams = self.settings()
         if settings.top_blocks:
-            return {"ssl": Ragged(X.arrays("ssl", layer_stream(X.source("ssl"), settings.layer)))}
+            return cached_frames(X, settings.layer)
         return {"ssl": Fixed(mean_states(X, settings.layer))}
 
     def network(self, X: View, classes: int) -> nn.Module:

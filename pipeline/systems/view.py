@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.audio.keys import source_key
 from pipeline.errors import UserError
-from pipeline.storage.source import Source, counted, described
+from pipeline.storage.source import OWN, Source, counted, described
 
 
 class View:
@@ -120,7 +120,7 @@ class View:
 
     def streams(self, role: str) -> list[str]:
         """The names of a role's streams, sorted: `values`, or its layers in their order."""
-        return sorted(self.source(role).streams)
+        return sorted(set(self.source(role).streams) - {OWN})
 
     def dims(self, role: str, stream: str = "values") -> int:
         """The width of a stream's frames."""
@@ -128,6 +128,13 @@ class View:
         return width
 
     def arrays(self, role: str, stream: str = "values") -> list[NDArray[Any]]:
-        """Each utterance's frames of one stream, (frames, dims)."""
+        """Each utterance's frames of one stream, (frames, dims); of whole windows its own, which come first."""
+        rows = self.windows(role, stream)
+        if OWN not in self.source(role).streams:
+            return rows
+        return [frames[: int(own.sum())] for frames, own in zip(rows, self.windows(role, OWN), strict=True)]
+
+    def windows(self, role: str, stream: str) -> list[NDArray[Any]]:
+        """Each utterance's frames of one stream, (frames, dims); of whole windows those after its own too."""
         sources = self._sources[role]
         return [sources[number].row(int(row), stream) for number, row in self._places[role]]

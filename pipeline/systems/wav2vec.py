@@ -5,8 +5,8 @@ change, so training here starts from the cached states of layer 9: the same top 
 12 - n trains n blocks (the paper's table 4 has 1, 3, 5 and 9), if the embedding has that layer. Training through the
 whole model, and its projection, is `wav2vec_end_to_end`.
 
-Of Whisper, whose blocks attend to the silence up to 30 s too, cached states give that training only where both have the
-silence and count it (`pad_to: 30`); see `TopBlocks`.
+Of Whisper, whose blocks attend to the silence up to 30 s too, cached states give that training where the embedding has
+`frames: window`.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from pipeline.features.ssl.streams import layer_stream, stream_name
 from pipeline.systems.demands import Features
 from pipeline.systems.layers.pooling import masked_mean
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks
-from pipeline.systems.neural import Inputs, NeuralSystem, Ragged
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks, cached_frames, own_frames
+from pipeline.systems.neural import Inputs, NeuralSystem
 from pipeline.systems.state_demands import pooled_states, unkept_layers, untrainable_blocks
 from pipeline.systems.training.params import Monitor, Schedule, TrainingParams
 from pipeline.systems.view import View
@@ -56,7 +56,7 @@ class Wav2vecParams(BranchParams):
 
 
 class Wav2vecNetwork(nn.Module):
-    """Top blocks, mean over valid frames, width -> width -> C."""
+    """Top blocks, mean over the utterance's frames, width -> width -> C."""
 
     def __init__(self, top: TopBlocks, ssl_dim: int, classes: int, params: BranchParams) -> None:
         super().__init__()
@@ -71,9 +71,18 @@ class Wav2vecNetwork(nn.Module):
             nn.Linear(params.width, classes),
         )
 
-    def forward(self, ssl: Tensor, ssl_valid: Tensor) -> Tensor:
-        """Logits (batch, classes) of cached states (batch, frames, ssl_dim), valid where `ssl_valid`."""
-        logits: Tensor = self.classifier(masked_mean(self.top(ssl, ssl_valid), ssl_valid))
+    def forward(
+        self, ssl: Tensor, ssl_valid: Tensor, own: Tensor | None = None, own_valid: Tensor | None = None
+    ) -> Tensor:
+        """Logits (batch, classes) of cached states (batch, T, ssl_dim), valid where `ssl_valid`.
+
+        Args:
+            ssl: the states.
+            ssl_valid: (batch, T), true for frames that blocks attend to.
+            own: (batch, T, 1), above 0 on the utterance's own frames of whole windows; None where all valid ones are.
+            own_valid: not looked at.
+        """
+        logits: Tensor = self.classifier(masked_mean(self.top(ssl, ssl_valid), own_frames(ssl_valid, own)))
         return logits
 
 
@@ -91,11 +100,11 @@ class Wav2vecBranch(NeuralSystem):
 
     def raw(self) -> tuple[str, ...]:
         """The states, which pretrained blocks take."""
-        return ("ssl",)
+        return ("ssl", "own")
 
     def inputs(self, X: View) -> Inputs:
         """Cached hidden states."""
-        return {"ssl": Ragged(X.arrays("ssl", layer_stream(X.source("ssl"), self.settings().layer)))}
+        return cached_frames(X, self.settings().layer)
 
     def network(self, X: View, classes: int) -> nn.Module:
         """The network, its top blocks initialised with the weights of the model that made the features."""

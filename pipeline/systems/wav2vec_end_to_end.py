@@ -2,15 +2,14 @@
 
 The last `unfreeze_blocks` blocks and, as in the paper, the feature projection train; the convolutions, the positional
 convolution and the blocks below are frozen, in evaluation mode. With the projection frozen, it is the same training as
-`wav2vec`'s from cached states, but of Whisper, and a model saved by that one can be loaded here.
+`wav2vec`'s from cached states (of Whisper those of `frames: window`), and a model saved by that one can be loaded here.
 
 The waveform feature fixes the length. With `clip: 3.0` utterances are cut to 3 s, padded batch by batch, and masked, so
 that padding changes nothing: what we recommend. With `pad_to: 3.0` as well, short ones end in zeros that count as
 speech, which is the paper's. Pretraining's layer drop is not used.
 
 `model` may be a Whisper too: its blocks attend to the silence up to 30 s, as they were trained to, and the mean is over
-the utterance's frames, which no cached states allow: they are without the silence, or the mean is over it too. It has
-no feature projection, so that only blocks train.
+the utterance's frames. It has no feature projection, so that only blocks train.
 """
 
 from collections.abc import Iterator
@@ -149,7 +148,7 @@ class EndToEndNetwork(Wav2vecNetwork):
         super().__init__(top, ssl_dim, classes, params)
         self.frontend = frontend
 
-    def forward(self, waveform: Tensor, waveform_valid: Tensor) -> Tensor:
+    def forward(self, waveform: Tensor, waveform_valid: Tensor) -> Tensor:  # type: ignore[override]
         """Logits (batch, classes) of 16-bit samples (batch, samples, 1), valid where `waveform_valid`."""
         hidden, attended, own = self.frontend(waveform, waveform_valid)
         logits: Tensor = self.classifier(masked_mean(self.top(hidden, attended), own))

@@ -9,11 +9,14 @@ from ssl_checkpoints import build_whisper, save_whisper
 from system_checks import KEYS, LABELS, check_alone, check_saved
 
 from pipeline.audio.samples import to_float
-from pipeline.errors import UserError
+from pipeline.errors import ParamsError, UserError
 from pipeline.features.ssl.extractor import SSL, SSLParams
 from pipeline.features.ssl.loading import load_backbone, weights_digest
+from pipeline.strict import validate
 from pipeline.systems import systems
-from pipeline.systems.layers.ssl_top_blocks import TopBlocks
+from pipeline.systems.functionals import vectors
+from pipeline.systems.layers.ssl_top_blocks import TopBlocks, own_frames
+from pipeline.systems.training.batches import Batches
 from pipeline.systems.view import View
 from pipeline.systems.wav2vec import Wav2vecBranch
 from pipeline.systems.wav2vec_end_to_end import Wav2vecEndToEnd
@@ -42,7 +45,7 @@ def states_file(path, folder, waves, **params):
     extractor = SSL(SSLParams(model=folder, layers=LAYERS, chunk_seconds=WINDOW, precision="float32", **params))
     rows = extractor.extract([to_float(pcm) for pcm in waves.values()])
     states = dict(zip(waves, rows, strict=True))
-    return write_features(path, states, "ssl", model=folder, seed=0, layers=list(LAYERS))
+    return write_features(path, states, "ssl", model=folder, seed=0, layers=list(LAYERS), **params)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,7 @@ def files(tmp_path_factory, folder, waves):
         "waveform": write_features(place / "waveform.h5", waves, "waveform", sample_rate=16000),
         "ssl": states_file(place / "ssl.h5", folder, waves),
         "window": states_file(place / "window.h5", folder, whole),
+        "own": states_file(place / "own.h5", folder, waves, frames="window"),
     }
 
 
@@ -174,6 +178,74 @@ def test_trained_end_to_end_it_is_saved_and_predicts_alone_as_in_a_batch(folder,
     assert model.history_[-1]["train_loss"] < model.history_[0]["train_loss"]
     check_alone(model, X)
     check_saved(model, X, tmp_path)
+
+
+def test_cached_with_their_windows_states_are_pooled_over_the_utterance_as_in_transformers(folder, files, waves):
+    X = View(KEYS, {"ssl": [files["own"]]})
+    for layer in (0, 1, 2):
+        system = Wav2vecBranch(layer=layer)
+        network, (batch, _) = (
+            system.network(X, 4).eval(),
+            Batches(system.inputs(X), np.zeros(len(KEYS), int), 0).__getitems__([0]),
+        )
+        pooled = network.top(batch["ssl"], batch["ssl_valid"])[0]
+        own = own_frames(batch["ssl_valid"], batch["own"])[0]
+        torch.testing.assert_close(pooled, encoded(folder, waves[KEYS[0]])[-1][0], atol=2e-4, rtol=1e-4)
+        assert int(own.sum()) == -(-len(waves[KEYS[0]]) // 320)
+        assert own[: int(own.sum())].all()
+
+
+def test_cached_with_its_windows_it_is_the_same_training(folder, files):
+    one = whole(folder, unfreeze_blocks=2).fit(View(KEYS, {"waveform": [files["waveform"]]}), LABELS)
+    options = {**PLAIN, "epochs": 2, "batch_size": 8, "layer": 2}
+    X = View(KEYS, {"ssl": [files["own"]]})
+    other = Wav2vecBranch(**options).fit(X, LABELS)
+    losses = [[row["train_loss"] for row in model.history_] for model in (one, other)]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    check_alone(other, X)
+
+
+def test_all_else_sees_of_windows_the_utterances_own_frames(files):
+    windows, own = (View(KEYS, {"ssl": [files[name]]}) for name in ("own", "ssl"))
+    assert windows.streams("ssl") == own.streams("ssl")
+    for one, other in zip(windows.arrays("ssl", "layer_02"), own.arrays("ssl", "layer_02"), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(vectors(windows), vectors(own))
+
+
+@pytest.mark.parametrize("fusion", ["caf", "attention"])
+def test_caf_pools_own_frames_of_windows(folder, files, roles, fusion):
+    X = View(KEYS, {"logmel": [roles[1]["logmel"]], "ssl": [files["own"]]})
+    system = systems()["caf"].load()(layer=2, top_blocks=2, fusion=fusion, stream_dim=8, fused_dim=8, heads=2)
+    network = system.network(X, 4).eval()
+    batch, _ = Batches(system.inputs(X), np.zeros(len(KEYS), int), 0).__getitems__([0])
+    seen = []
+    network.fusion.register_forward_pre_hook(lambda _, given: seen.extend(given))
+    network(**batch)
+    count = -(-len(files["waveform"].row(0)) // 320)
+    if fusion == "attention":
+        assert int(seen[2].sum()) == count
+    else:
+        last = network.top(batch["ssl"], batch["ssl_valid"])[0, :count]
+        torch.testing.assert_close(seen[1][0], network.project_b(last.mean(dim=0)))
+
+
+def test_windows_are_for_short_recordings_of_whisper_frame_by_frame(folder, waves):
+    with pytest.raises(ParamsError, match="frames window does not go with pool mean"):
+        validate(SSLParams, {"frames": "window", "pool": "mean"})
+    with pytest.raises(UserError, match="frames: window is for Whisper; 'tiny' sees the utterance alone, so set own"):
+        SSL(SSLParams(model="tiny", frames="window")).frames(16000)
+    longer = SSL(SSLParams(model=folder, layers=(1,), chunk_seconds=WINDOW, frames="window"))
+    with pytest.raises(
+        UserError, match=r"an utterance of 6.0 s, and frames: window keeps one window of 5 s; set clip: 5"
+    ):
+        longer.extract([np.zeros(96000, np.float32)])
+
+
+def test_rows_of_before_there_was_a_choice_are_still_the_same():
+    assert "frames" not in SSLParams().model_dump(mode="json")
+    assert SSLParams(frames="window").model_dump(mode="json")["frames"] == "window"
+    assert "frames" not in SSLParams().model_dump_json()
 
 
 def test_where_silence_counts_as_speech_cached_states_are_the_same_training(folder, files, tmp_path):

@@ -6,12 +6,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, StrictInt, field_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictInt,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from pipeline.audio.samples import Signal
 from pipeline.errors import UserError
 from pipeline.features.base import Extractor, FeatureParams, Streams
 from pipeline.features.ssl.streams import TINY, stream_name
+from pipeline.storage.source import OWN
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -41,6 +49,12 @@ class SSLParams(FeatureParams):
         "none",
         description="every frame, or one row per utterance: mean over its frames, or mean and standard deviation",
     )
+    frames: Literal["own", "window"] = Field(
+        "own",
+        description="frames kept of Whisper: the utterance's own, or (window) all 1500 of its 30 s, and which of these "
+        "are its own, so that cached blocks attend to all and pool those; whisper-base takes 1.5 MB an utterance and "
+        "layer in float16, twice that in float32",
+    )
     chunk_seconds: float = Field(
         30.0, ge=5, description="longer recordings are encoded in windows of this length (s); at most 30 for Whisper"
     )
@@ -63,6 +77,20 @@ class SSLParams(FeatureParams):
             raise ValueError(f"must ascend, each once: {list(layers)}; write {sorted(set(layers))}")
         return tuple(layers)
 
+    @model_validator(mode="after")
+    def _windows_are_not_pooled(self) -> "SSLParams":
+        if self.frames == "window" and self.pool != "none":
+            raise ValueError(
+                f"frames window does not go with pool {self.pool}, which is over an utterance's own frames"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_own(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Params as plain values, without `frames: own`, so that rows are those of before there was a choice."""
+        values: dict[str, Any] = plain(self)
+        return {key: value for key, value in values.items() if (key, value) != ("frames", "own")}
+
 
 class SSL(Extractor[SSLParams]):
     """Hidden states of the chosen layers: streams `layer_01`, `layer_09`, ... of shape (frames, hidden size).
@@ -72,6 +100,9 @@ class SSL(Extractor[SSLParams]):
     `frames(n)` of them, 1 at least. `wav2vec.hidden_states` and `whisper.WhisperEncoder.states` say what the
     layers are, and why batching leaves them as they are; `batches` says what is done to recordings above
     `chunk_seconds`.
+
+    With `frames: window` an utterance has the frames of all 30 s that Whisper sees, and the stream `own` (frames, 1) is
+    1 on its own and 0 on those of the silence after it.
 
     With `pool` there is one row per utterance: (1, hidden size), or for mean_std (1, 2 * hidden size), first the means.
     """
@@ -139,12 +170,14 @@ class SSL(Extractor[SSLParams]):
     @property
     def dims(self) -> dict[str, int]:
         """Stream name -> hidden size of the model, twice that for mean_std."""
-        return dict.fromkeys(self._streams, self.encoder.hidden_size * (2 if self.params.pool == "mean_std" else 1))
+        width = self.encoder.hidden_size * (2 if self.params.pool == "mean_std" else 1)
+        return dict.fromkeys(self._streams, width) | ({OWN: 1} if self._whole else {})
 
     @property
     def dtypes(self) -> dict[str, np.dtype[Any]]:
         """The params' precision, for every layer."""
-        return dict.fromkeys(self._streams, np.dtype(self.params.precision))
+        own = {OWN: np.dtype(np.uint8)} if self._whole else {}
+        return dict.fromkeys(self._streams, np.dtype(self.params.precision)) | own
 
     @cached_property
     def weights_digest(self) -> str:
@@ -178,7 +211,7 @@ class SSL(Extractor[SSLParams]):
 
         from pipeline.features.ssl.batches import encode_long
 
-        if self._pooled:
+        if self._pooled or self._whole:
             yield self.extract([wave])[0]
             return
         windows = encode_long(self.encoder, wave, self._layers, self._keep(), self._settings())
@@ -204,9 +237,26 @@ class SSL(Extractor[SSLParams]):
         from pipeline.features.ssl.wav2vec import check_samples
 
         check_samples(waves)
+        self._check_window(max(map(len, waves), default=0))
         with torch.inference_mode(), self._exact():
             rows = encode(self.encoder, waves, self._layers, self._keep(), self._settings())
-        return [self._named(row) for row in rows]
+        return [self._named(row) | self._own(len(wave)) for row, wave in zip(rows, waves, strict=True)]
+
+    def _own(self, samples: int) -> Streams:
+        """Which frames of its window are an utterance's own; nothing where only these are kept."""
+        if not self._whole:
+            return {}
+        encoder: Any = self.encoder
+        return {OWN: (np.arange(encoder.frames(samples)) < encoder.own_frames(samples)).astype(np.uint8)[:, None]}
+
+    def _check_window(self, samples: int) -> None:
+        """Refuse an utterance that is longer than the window of which all frames are kept."""
+        if self._whole and samples > self._samples(self.params.chunk_seconds):
+            seconds = f"{self.params.chunk_seconds:g}"
+            raise UserError(
+                f"an utterance of {samples / self.params.sample_rate:.1f} s, and frames: window keeps one window of "
+                f"{seconds} s; set clip: {seconds}"
+            )
 
     def _settings(self) -> "Settings":
         from pipeline.features.ssl.batches import CONTEXT, Settings
@@ -230,6 +280,10 @@ class SSL(Extractor[SSLParams]):
         return () if layers == "all" else layers  # which the constructor has written out
 
     @property
+    def _whole(self) -> bool:
+        return self.params.frames == "window"
+
+    @property
     def _pooled(self) -> bool:
         return self.params.pool != "none"
 
@@ -245,7 +299,9 @@ class SSL(Extractor[SSLParams]):
         if backbone.config.model_type == "whisper":
             from pipeline.features.ssl.whisper import WhisperEncoder, log_mel_of
 
-            return backbone, WhisperEncoder(backbone, log_mel_of(model, backbone.config))
+            return backbone, WhisperEncoder(backbone, log_mel_of(model, backbone.config), self._whole)
+        if self._whole:
+            raise UserError(f"frames: window is for Whisper; {model!r} sees the utterance alone, so set own")
         from pipeline.features.ssl.wav2vec import Wav2vecEncoder
 
         return backbone, Wav2vecEncoder(backbone, wants_normalised(model))

@@ -100,10 +100,12 @@ class WhisperEncoder:
     Attributes:
         backbone: WhisperModel in evaluation mode, on any device; its decoder is not used.
         log_mel: what its checkpoint asks for.
+        whole: whether the frames of the silence up to 30 s count among the utterance's.
     """
 
     backbone: "PreTrainedModel"
     log_mel: LogMel
+    whole: bool = False
 
     @property
     def depth(self) -> int:
@@ -164,6 +166,10 @@ class WhisperEncoder:
         return self.longest
 
     def frames(self, samples: int) -> int:
+        """`own_frames`, or where the silence counts, all 1500."""
+        return self.longest // self.hop if self.whole else self.own_frames(samples)
+
+    def own_frames(self, samples: int) -> int:
         """ceil(samples / 320), 1 at least: state t is centred at sample 320 t, and kept if the utterance has that."""
         return max(1, -(-samples // self.hop))
 

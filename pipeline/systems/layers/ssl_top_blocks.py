@@ -9,11 +9,14 @@ from pipeline.errors import UserError
 from pipeline.features.ssl.loading import load_backbone
 from pipeline.features.ssl.streams import layer_stream
 from pipeline.features.ssl.wav2vec import attention_of, run_blocks
+from pipeline.storage.source import OWN
+from pipeline.systems.training.batches import Ragged
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from pipeline.storage.source import Source
+    from pipeline.systems.view import View
 
 
 WHISPER = "whisper"
@@ -40,6 +43,17 @@ def _norm_follows(backbone: "PreTrainedModel", first: int) -> bool:
     return bool(getattr(backbone.config, "do_stable_layer_norm", False))
 
 
+def cached_frames(X: "View", layer: int) -> dict[str, Ragged]:
+    """What top blocks read: the layer's states `ssl` of all frames that are cached, and of windows which are `own`."""
+    inputs = {"ssl": Ragged(X.windows("ssl", layer_stream(X.source("ssl"), layer)))}
+    return inputs | ({OWN: Ragged(X.windows("ssl", OWN))} if OWN in X.source("ssl").streams else {})
+
+
+def own_frames(valid: Tensor, own: Tensor | None) -> Tensor:
+    """The frames (batch, T) that are pooled: the valid ones, and where there is `own` (batch, T, 1), above 0 there."""
+    return valid if own is None else valid & (own[..., 0] > 0)
+
+
 class TopBlocks(nn.Module):
     """Copies of the encoder blocks after `first`, from hidden_states[first] to the last hidden state.
 
@@ -48,11 +62,10 @@ class TopBlocks(nn.Module):
     layer norm of pre-norm (large) models and of Whisper, and WavLM's relative position embedding, are kept as
     pretrained.
 
-    Whisper's blocks attend to the silence after an utterance too, whose states are cached only where the embedding has
-    `pad_to: 30`. So its last hidden state is the model's own there, but with the silence's frames among those that
-    count as the utterance's; and else it is that of blocks which attend to the utterance's frames alone, another state
-    (of whisper-base by a quarter to a third, on a short utterance). `wav2vec_end_to_end` attends to all, and pools the
-    utterance's own.
+    Whisper's blocks attend to the silence after an utterance too, whose states are cached where the embedding has
+    `frames: window`: there the last hidden state is the model's own, and is pooled over the utterance's frames. Else it
+    is that of blocks which attend to the utterance's frames alone, another state (of whisper-base by a quarter to a
+    third, on a short utterance).
 
     Args:
         backbone: from `load_backbone`; copied from, never changed.
