@@ -54,15 +54,8 @@ def project(tmp_path):
             "experiments:\n"
             "  one: {system: pooled, corpus: mine, protocol: loso, mfcc: cepstra, test_on: [noise], trainings: 2}\n"
             "  two: {system: svm, corpus: mine, protocol: loso, ssl: tiny, test_on: [telephone, noise]}\n",
-            {
-                "features-mine-cepstra",
-                "features-mine-tiny",
-                "train-one",
-                "train-two",
-                "test-one",
-                "test-two",
-                "evaluate",
-            }
+            {"features-mine-cepstra", "features-mine-tiny", "train-one", "train-two", "test-one", "test-two"}
+            | {"evaluate", "report"}
             | {"condition-mine-noise", "condition-mine-telephone", "features-mine-noise-cepstra"}
             | {"features-mine-noise-tiny", "features-mine-telephone-tiny"},
         ),
