@@ -113,7 +113,7 @@ def test_threads_print_as_ever_while_others_decode(tmp_path, capfd):
             list(recording.blocks())
             together.wait()
             os.write(2, f"{i}\n".encode())
-            print(i, file=sys.stderr)
+            print(f"{i}\n", end="", file=sys.stderr)  # at once, as a line and its end are two writes
         return recording.frames
 
     assert len(set(in_threads(read, range(3), 3))) == 1

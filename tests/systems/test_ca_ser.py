@@ -208,7 +208,7 @@ def test_the_registry_finds_it():
 
 
 def test_a_missing_layer_is_named(X):
-    with pytest.raises(UserError, match=r"ssl\.h5: has no layer_07"):
+    with pytest.raises(UserError, match=r"ssl\.h5: has no layer 7"):
         make(layer=7).fit(X, LABELS)
 
 

@@ -298,8 +298,8 @@ def test_the_variants_are_those_of_tables_3_4_and_7():
         ("hump_cat_ssl", ["heads", "feed_forward", "dropout"]),
         ("hump_cat_ssl_mfcc", []),
         ("hump_cat_ssl_prosody", []),
-        ("hump_cat_acoustic", ["layers"]),
-        ("hump_cat_spectral", ["layers"]),
+        ("hump_cat_acoustic", ["layers", "standardised_states"]),
+        ("hump_cat_spectral", ["layers", "standardised_states"]),
     ],
 )
 def test_params_of_what_a_variant_lacks_are_refused(variant, others):
@@ -377,7 +377,7 @@ def test_undefined_prosody_is_refused(files, tmp_path):
 
 
 def test_a_missing_layer_is_named(files):
-    with pytest.raises(UserError, match=r"ssl\.h5: has no layer_07"):
+    with pytest.raises(UserError, match=r"ssl\.h5: has no layer 7"):
         make(layers=(1, 7)).fit(view(files), LABELS)
 
 

@@ -173,7 +173,7 @@ def test_standardize_centres_what_never_varies():
 
 @pytest.mark.parametrize("name", ["caf-caf", "wav2vec"])
 def test_a_missing_layer_is_named(files, name):
-    with pytest.raises(UserError, match=r"ssl\.h5: has no layer_07"):
+    with pytest.raises(UserError, match=r"ssl\.h5: has no layer 7"):
         make(name, layer=7).fit(view_of(files, name), LABELS)
 
 
