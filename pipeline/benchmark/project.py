@@ -38,8 +38,13 @@ def reproduce() -> None:
         UserError: a stage fails.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {
+        **os.environ,
+        "PATH": path,
+        "PYTHONUNBUFFERED": "1",
+    }  # lines in their order
     command = [sys.executable, "-m", "dvc", "repro"]
-    with subprocess.Popen(command, env={**os.environ, "PATH": path}, stdout=STANDARD_ERROR) as dvc:  # noqa: S603
+    with subprocess.Popen(command, env=environment, stdout=STANDARD_ERROR) as dvc:  # noqa: S603
         try:
             code = dvc.wait()
         except KeyboardInterrupt:
