@@ -63,7 +63,7 @@ def table(rows: Sequence[Compared], chosen: Reference) -> Table:
         _used(_differences(rows, title)) if chosen else {},
         [printable(note) for note in notes],
         {f"{row.candidate.name}, {_between(row)}": [*map(changed, row.changes)] for row in rows if row.changes},
-        "Percent, pooled over all test folds; intervals: percentile bootstrap over speakers.",
+        "Percent, pooled over all test folds; intervals: Student's t of a bootstrap over speakers.",
         printable(str(chosen)),
     )
 
