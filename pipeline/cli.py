@@ -8,16 +8,23 @@ from pipeline import __version__
 
 COMMANDS = {
     "init": "Make a project of your recordings: params.yaml and dvc.yaml, ready for `dvc repro`.",
+    "fetch": "Download a corpus, or say how to get it.",
     "graph": "Check params.yaml, and write dvc.yaml from it.",
+    "run": "Run what has changed, as `dvc repro` does, with stages side by side.",
     "preset": "Experiments of the papers' tables, ready for params.yaml, with the published figures.",
     "benchmark": "Measure probes, pooled features and their fusion on corpora, beside published figures.",
+    "corpora": "List the corpora that can be read, or say what of one is there, missing and unexpected.",
     "features": "List the feature extractors, their params and presets.",
     "extract": "Extract a feature of files, folders or a manifest, outside DVC.",
+    "unpack": "Write the recordings inside a dataset's Arrow or Parquet files as files, for the reader hf_datasets.",
     "inspect": "Say what a feature file holds.",
     "compare": "Set experiments and revisions side by side: scores, differences, tests, changed params.",
     "audit": "Say what the training and test parts of any folds share: speakers, recordings, texts.",
     "report": "Write one HTML page of all that was measured.",
+    "export": "Put a trained model into one folder or .zip, with a model card.",
     "predict": "Predict emotions of new recordings with a trained model.",
+    "embed": "Write vectors that stand for recordings, by a trained model.",
+    "app": "Serve trained models as a web page and an HTTP API.",
     "bench": "Measure speed, beside peers.",
 }
 """name -> what it does; a command NAME is the function `NAME` of pipeline/commands/NAME.py"""

@@ -25,6 +25,16 @@ def manifest(corpus: str) -> Path:
     return DATA / "manifests" / f"{corpus}.jsonl"
 
 
+def fingerprints(corpus: str) -> Path:
+    """What the recordings of a corpus's manifest sound like."""
+    return DATA / "manifests" / f"{corpus}.fingerprints.safetensors"
+
+
+def examined(corpus: str) -> Path:
+    """What the recordings of a corpus were found to be, so that they need not be decoded again; of no stage."""
+    return DATA / "manifests" / f"{corpus}.examined.safetensors"
+
+
 def raw(demo: str) -> Path:
     """The folder that a demo corpus is synthesised into."""
     return DATA / "raw" / demo

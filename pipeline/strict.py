@@ -1,5 +1,6 @@
 """The base of every params object, and its validation with errors that name the key."""
 
+import re
 from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -59,7 +60,14 @@ def _describe(key: str, error: dict[str, Any], keys: list[str], known: list[str]
     message = message[:1].lower() + message[1:]
     if isinstance(error["input"], dict):
         return f"{name or 'the file'}: {message}"
-    return f"{name}: {message}; it is {_shown(error['input'])}"
+    return f"{name}: {message}; it is {_shown(error['input'])}{_meant(error)}"
+
+
+def _meant(error: dict[str, Any]) -> str:
+    """The nearest of the texts that a value could be, where it is none of them."""
+    if error["type"] != "literal_error" or not isinstance(error["input"], str):
+        return ""
+    return nearest(error["input"], re.findall("'([^']*)'", error["ctx"]["expected"]))
 
 
 def _shown(value: Any) -> str:

@@ -3,9 +3,11 @@
 import click
 
 from pipeline import paths
+from pipeline.audio.known_audio import identity as identity_of
 from pipeline.commands.command import Command
-from pipeline.corpora import duplicates, health, listing, manifest
+from pipeline.corpora import duplicates, examined, health, listing, manifest, overlaps, prints
 from pipeline.experiments.predictions import write_json
+from pipeline.graph.code import code_digest
 from pipeline.graph.current import params_for
 from pipeline.report.summary import counts_table
 from pipeline.storage.source import counted
@@ -16,12 +18,15 @@ from pipeline.storage.source import counted
 def main(corpus: str) -> None:
     """Write the manifest of CORPUS."""
     settings = params_for(f"manifest-{corpus}").entry("corpora", corpus)
-    listed = listing.read(corpus, settings)
+    identity = identity_of(code_digest("audio/examination.py"))
+    listed = listing.read(corpus, settings, examined.read(corpus, identity))
     groups = duplicates.find_in(listed)
-    rows = duplicates.resolve(listed.rows, groups, settings.duplicates, corpus, settings.root)
+    rows = overlaps.tied(duplicates.resolve(listed.rows, groups, settings.duplicates, corpus, settings.root))
     counts = listing.counts(rows)
     outliers = health.find({row.key: listed.examinations[row.key].measures for row in rows})
     manifest.write(paths.manifest(corpus), rows)
+    examined.write(corpus, identity, [*listed.rows, *listed.others], listed.examinations)
+    prints.write(corpus, {row.key: listed.examinations[row.key].fingerprint for row in rows})
     report = paths.corpus_report(corpus)
     found = {"duplicates": duplicates.report(groups, rows), "outliers": outliers}
     write_json(report, {**counts, **found, **listed.left_out.report()})

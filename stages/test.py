@@ -8,13 +8,14 @@ from pipeline.config.params import Params
 from pipeline.corpora import manifest
 from pipeline.experiments.classes import class_set
 from pipeline.experiments.fused_model import FittedFusion
+from pipeline.experiments.inputs import joint_features
+from pipeline.experiments.joint_corpora import joint_rows
 from pipeline.experiments.predictions import Predictions
 from pipeline.graph.current import params_for
-from pipeline.jobs.devices import torch_devices
 from pipeline.serving.backbones import Backbones, named_models
 from pipeline.serving.conditions import Files, fuse_under, predict_under
 from pipeline.serving.models import Model
-from pipeline.storage.feature_file import FeatureFile
+from pipeline.systems import find_system
 
 
 @click.command(cls=Command, help=__doc__)
@@ -34,21 +35,20 @@ def _fused(params: Params, name: str) -> Predictions:
 
 def _predicted(params: Params, name: str) -> Predictions:
     chosen = params.entry("experiments", name)
+    manifests = {corpus: manifest.read(paths.manifest(corpus)) for corpus in chosen.corpora}
     return predict_under(
         {condition: _files(params, name, condition) for condition in chosen.test_on},
         Model.read(paths.models(name)),
         Predictions.read(paths.predictions(name)),
-        class_set(manifest.read(paths.manifest(chosen.corpus)), chosen.emotions),
-        torch_devices()[0],
-        Backbones(download=True, own=named_models(params)),
+        class_set(joint_rows(manifests), chosen.emotions),
+        find_system(chosen.system).device(),
+        Backbones(download=True, own=lambda: named_models(params)),
     )
 
 
 def _files(params: Params, name: str, condition: str) -> Files:
     chosen = params.experiments[name]
-    source = paths.condition(chosen.corpus, condition)
-    places = {role: (feature, feature in params.embeddings) for role, feature in chosen.inputs.items()}
-    return {role: FeatureFile(paths.feature_file(source, *place)) for role, place in places.items()}
+    return joint_features(params, chosen, [paths.condition(corpus, condition) for corpus in chosen.corpora])
 
 
 if __name__ == "__main__":

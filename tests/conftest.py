@@ -106,8 +106,9 @@ class Project:
 
 @pytest.fixture(autouse=True)
 def one_worker(monkeypatch):
-    """Tests run in one process unless they ask for more."""
+    """Tests run in one process unless they ask for more, and know no answers from before."""
     monkeypatch.setenv("SER_WORKERS", "1")
+    monkeypatch.setenv("SER_CACHE_MB", "0")
     monkeypatch.delenv("SER_CLUSTER", raising=False)
     monkeypatch.delenv("SER_DEVICE", raising=False)
 

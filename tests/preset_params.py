@@ -42,7 +42,8 @@ def apply(name, *options):
 
 
 def replacements(name):
-    """The options that put the corpus `toy` and the embedding `tiny` in the place of all of a preset's."""
+    """The options that put the corpus `toy`, for targets `other`, and the embedding `tiny` in the place of all."""
     preset = load(name)
-    corpora = [f"--corpus={corpus}=toy" for corpus in preset.corpora]
+    targets = {entry["corpus"] for entry in preset.transfers.values()}
+    corpora = [f"--corpus={corpus}={'other' if corpus in targets else 'toy'}" for corpus in preset.corpora]
     return [*corpora, *(f"--embedding={embedding}=tiny" for embedding in preset.embeddings)]

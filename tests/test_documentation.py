@@ -1,4 +1,4 @@
-"""Examples in docstrings and in the README run, as they stand there, in a project of one small corpus."""
+"""Examples in docstrings and in examples/ run, as they stand there, in a project of one small corpus."""
 
 import doctest
 import re
@@ -39,11 +39,12 @@ def test_every_module_with_examples_is_among_them():
     assert found == {*MODULES}
 
 
-def test_the_readmes_comparison_runs(capsys):
-    blocks = re.findall(r"^```python\n(.*?)^```$", (REPOSITORY / "README.md").read_text("utf-8"), re.M | re.S)
+def test_the_example_with_scikit_learn_runs(capsys):
+    text = (REPOSITORY / "examples/scikit_learn.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
     (block,) = [block for block in blocks if "load_corpus" in block]
     assert len(re.findall(r"\S.*", block)) == 10
-    exec(compile(block, "README.md", "exec"), {})
+    exec(compile(block, "scikit_learn.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["Pipeline", "Pooled"]
     assert all(re.fullmatch(r"\w+: UA \d\.\d\d", line) for line in lines)

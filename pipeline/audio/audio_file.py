@@ -1,7 +1,8 @@
 """Audio files: the recordings of a corpus, mono and of 16 bits, as a feature file whose stream is the samples."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline.atomic import scratch_file
 from pipeline.audio.bad_recordings import RecordingsError
+from pipeline.audio.cutting import cut
 from pipeline.audio.decoding import Recording
 from pipeline.audio.keys import source_key
+from pipeline.audio.known_audio import KnownAudio
 from pipeline.audio.samples import RATES, Resampler, to_pcm16
+from pipeline.audio.segments import Segment, Source, by_file
 from pipeline.errors import UserError
 from pipeline.jobs.executors import in_threads, worker_count
 from pipeline.jobs.progress import Progress
@@ -68,9 +72,9 @@ class AudioWriter(AtomicWriter):
         """Add the next utterance."""
         self._add(key, len(pcm), [pcm.tobytes()])
 
-    def add_waiting(self, key: str, samples: "Waiting") -> None:
-        """Add the next utterance, whose samples wait."""
-        self._add(key, len(samples), samples.pieces())
+    def add_waiting(self, key: str, samples: "Waiting", number: int) -> None:
+        """Add the next utterance, whose samples wait as the segment of this number."""
+        self._add(key, samples.length(number), samples.pieces(number))
 
     def _add(self, key: str, length: int, pieces: Iterable[bytes]) -> None:
         parts = ("audio", VERSION, canonical_json(self._params))
@@ -95,7 +99,7 @@ class AudioWriter(AtomicWriter):
 
 
 class Waiting:
-    """Samples of an utterance that wait to be written: in memory, and the many of a long one in a temporary file.
+    """Samples of a file's segments that wait to be written: in memory, and the many of a long one in a temporary file.
 
     Args:
         folder: where that file is made, as the disk of temporary files may be memory.
@@ -103,22 +107,28 @@ class Waiting:
 
     def __init__(self, folder: Path) -> None:
         self._file = SpooledTemporaryFile(2 * PIECE, dir=str(folder))  # noqa: SIM115
-        self._length = 0
+        self._places: dict[int, list[tuple[int, int]]] = {}
+        self._end = 0
 
-    def __len__(self) -> int:
-        return self._length
+    def length(self, number: int) -> int:
+        """How many samples a segment has."""
+        return sum(size for _, size in self._places.get(number, [])) // 2
 
-    def append(self, pcm: PCM) -> None:
-        """Add the next samples."""
+    def append(self, number: int, pcm: PCM) -> None:
+        """Add the next samples of a segment."""
         self._file.write(pcm.tobytes())
-        self._length += len(pcm)
+        self._places.setdefault(number, []).append((self._end, 2 * len(pcm)))
+        self._end += 2 * len(pcm)
 
-    def pieces(self) -> Iterator[bytes]:
-        """All samples as bytes, once; then nothing of them is left."""
-        with self._file:
-            self._file.seek(0)
-            while data := self._file.read(2 * PIECE):
-                yield data
+    def pieces(self, number: int) -> Iterator[bytes]:
+        """All samples of a segment as bytes."""
+        for place, size in self._places.get(number, []):
+            self._file.seek(place)
+            yield self._file.read(size)
+
+    def close(self) -> None:
+        """Leave nothing of the samples."""
+        self._file.close()
 
 
 def write_audio(path: Path, corpus: str, rate: int, rows: Iterable[tuple[str, PCM]], **params: Any) -> None:
@@ -128,50 +138,95 @@ def write_audio(path: Path, corpus: str, rate: int, rows: Iterable[tuple[str, PC
             writer.add(key, pcm)
 
 
-def prepare(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: str, workers: int | None = None) -> None:
-    """Write recordings (key -> file) to audio files, each at its rate (Hz); several are decoded at once, by threads.
+def prepare(
+    recordings: Mapping[str, Source],
+    files: Mapping[Path, int],
+    corpus: str,
+    workers: int | None = None,
+    known: KnownAudio | None = None,
+) -> None:
+    """Write recordings (key -> file, or segment of one) to audio files, each at its rate (Hz).
+
+    A file is decoded once, for all its segments, which are written together, unless all of them are `known`; several
+    files are at once, by threads.
 
     Raises:
-        RecordingsError: recordings cannot be decoded, or are too short to have a sample at a rate; nothing is written.
+        RecordingsError: recordings cannot be decoded, are not inside their files, or are too short to have a sample at
+            a rate; nothing is written.
     """
+    groups = by_file(recordings)
 
-    def at_every_rate(path: Path) -> list[Waiting] | UserError:
-        try:
-            return _at_rates(path, {rate: Waiting(file.parent) for file, rate in files.items()})
-        except UserError as error:
-            return error
+    def at_every_rate(segments: Mapping[str, Segment]) -> "_Decoded":
+        waiting = {rate: Waiting(file.parent) for file, rate in files.items()}
+        if known is not None and known.take(segments, [*waiting.values()]):
+            return _Decoded([*waiting.values()], {})
+        return _at_rates([*segments.values()], waiting)
 
     bad: dict[str, str] = {}
     with ExitStack() as stack:
         writers = [stack.enter_context(AudioWriter(path, corpus, rate)) for path, rate in files.items()]
         progress = stack.enter_context(Progress(len(recordings), f"audio of {corpus}"))
-        ready = in_threads(at_every_rate, recordings.values(), worker_count(workers))
-        for key, samples in zip(recordings, ready, strict=True):
-            progress.update()
-            if isinstance(samples, UserError):
-                bad[key] = str(samples)
-                continue
-            for writer, waiting in zip(writers, samples, strict=True):
-                writer.add_waiting(key, waiting)
+        for segments, decoded in zip(groups, in_threads(at_every_rate, groups, worker_count(workers)), strict=True):
+            progress.update(len(segments))
+            good = dict(enumerate(segments))
+            for number, problem in decoded.problems.items():
+                bad[good.pop(number)] = problem
+            for writer, waiting in zip(writers, decoded.samples, strict=True):
+                for number, key in good.items():
+                    writer.add_waiting(key, waiting, number)
+                waiting.close()
         if bad:
-            raise RecordingsError(bad)
+            raise RecordingsError({key: bad[key] for key in recordings if key in bad})
 
 
-def _at_rates(path: Path, rates: Mapping[int, Waiting]) -> list[Waiting]:
-    """Decode a recording, and let its samples wait at each rate (Hz)."""
-    with Recording(path) as recording:
-        resamplers = {rate: Resampler(recording.rate, rate) for rate in rates}
-        for block in recording.mono():
-            for rate, resampler in resamplers.items():
-                rates[rate].append(to_pcm16(resampler.push(block)))
-    for rate, resampler in resamplers.items():
-        rates[rate].append(to_pcm16(resampler.push(np.zeros(0), last=True)))
-        if not len(rates[rate]):
-            raise _too_short(path, recording.frames, recording.rate, rate)
-    return list(rates.values())
+@dataclass(frozen=True)
+class _Decoded:
+    """Segments of one file: their samples at each rate, and number -> what is wrong of those that cannot be used."""
+
+    samples: list[Waiting]
+    problems: dict[int, str]
 
 
-def check_long_enough(path: Path, frames: int, rate: int) -> None:
+def _at_rates(segments: Sequence[Segment], rates: Mapping[int, Waiting]) -> _Decoded:
+    """Decode a file, and let its segments' samples wait at each rate (Hz)."""
+    samples = list(rates.values())
+    try:
+        recording = _cut_at_rates(segments, rates)
+    except UserError as error:
+        return _Decoded(samples, dict.fromkeys(range(len(segments)), str(error)))
+    problems: dict[int, str] = {}
+    for number, segment in enumerate(segments):
+        try:
+            segment.check_inside(recording)
+            _check_some(number, segment, recording, rates)
+        except UserError as error:
+            problems[number] = str(error)
+    return _Decoded(samples, problems)
+
+
+def _cut_at_rates(segments: Sequence[Segment], rates: Mapping[int, Waiting]) -> Recording:
+    """Decode a file; its segments are resampled from their own first samples on, as files of their own would be."""
+    resamplers: dict[int, dict[int, Resampler]] = {}
+    with Recording(segments[0].path) as recording:
+        for number, block, last in cut(recording, segments):
+            if number not in resamplers:
+                resamplers[number] = {rate: Resampler(recording.rate, rate) for rate in rates}
+            mono = block.mean(axis=1)
+            for rate, resampler in resamplers[number].items():
+                rates[rate].append(number, to_pcm16(resampler.push(mono, last)))
+            if last:
+                del resamplers[number]
+    return recording
+
+
+def _check_some(number: int, segment: Segment, recording: Recording, rates: Mapping[int, Waiting]) -> None:
+    for rate, waiting in rates.items():
+        if not waiting.length(number):
+            first, after = segment.samples(recording.rate)
+            raise _too_short(str(segment), min(after, recording.frames) - first, recording.rate, rate)
+
+
+def check_long_enough(source: Source, frames: int, rate: int) -> None:
     """Refuse a recording of so few samples at `rate` Hz that there is none at the lowest rate.
 
     Raises:
@@ -179,21 +234,27 @@ def check_long_enough(path: Path, frames: int, rate: int) -> None:
     """
     lowest = min(RATES.values())
     if frames * lowest < SURELY * rate and not len(Resampler(rate, lowest).push(np.zeros(frames), last=True)):
-        raise _too_short(path, frames, rate, lowest)
+        raise _too_short(str(source), frames, rate, lowest)
 
 
-def _too_short(path: Path, frames: int, rate: int, wanted: int) -> UserError:
+def _too_short(name: str, frames: int, rate: int, wanted: int) -> UserError:
     length = f"{frames} samples at {rate} Hz are none at {wanted} Hz"
-    return UserError(f"{path}: is too short ({length}); mend or remove the file")
+    return UserError(f"{name}: is too short ({length}); mend or remove the file")
 
 
-def prepare_corpus(recordings: Mapping[str, Path], files: Mapping[Path, int], corpus: str) -> None:
-    """Write a corpus's recordings (key -> file) to audio files, each at its rate (Hz).
+def prepare_corpus(
+    recordings: Mapping[str, Source], files: Mapping[Path, int], corpus: str, known: KnownAudio | None = None
+) -> None:
+    """Write a corpus's recordings (key -> file, or segment of one) to audio files, each at its rate (Hz).
+
+    What is `known` of them is not decoded, and is what they are then known by.
 
     Raises:
         UserError: a recording cannot be decoded or is too short, or its key would be taken for a copy's.
     """
-    for key, path in recordings.items():
+    for key, source in recordings.items():
         if source_key(key) != key:
-            raise UserError(f"{path}: {key!r} ends as the key of a copy does; rename the file")
-    prepare(recordings, files, corpus)
+            raise UserError(f"{source}: {key!r} ends as the key of a copy does; rename the file")
+    prepare(recordings, files, corpus, known=known)
+    if known is not None:
+        known.keep()

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audio.containers import check_log, source
+from pipeline.audio.limits import LONGEST
 from pipeline.audio.quiet import QUIET
 from pipeline.audio.suffixes import FORMATS, advice
 from pipeline.errors import UserError
@@ -33,9 +34,6 @@ LOUDEST = 8.0
 
 SLOWEST, FASTEST = 4000, 768_000
 """sampling rates (Hz) between which speech is recorded: half of a telephone's, and the highest of converters"""
-
-LONGEST = 24
-"""hours; a few bytes of a damaged or malicious file can stand for years of silence"""
 
 Samples = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 from pipeline.audio.samples import Wave, resample, to_float, to_pcm16
 from pipeline.bench.disvoice import peer
 from pipeline.bench.extraction import RATE, make, synthetic_speech
-from pipeline.bench.hidden_states import on_cpu, on_gpu
-from pipeline.bench.timing import Figure, Skipped, interleaved, table, write_json
-from pipeline.errors import ParamsError, UserError, nearest
+from pipeline.bench.hidden_states import on_cpu
+from pipeline.bench.timing import Figure, Skipped, check_parts, interleaved, table, write_json
+from pipeline.errors import UserError
 from pipeline.features.base import Extractor, Streams
 from pipeline.features.presets import PRESETS
 from pipeline.jobs.executors import single_thread
@@ -119,7 +119,7 @@ def _beside_librosa(
         each = {name: 1000 * time / len(waves) for name, time in times.items()}
         note = f"{each['ours']:.3g} ms an utterance, librosa {each['librosa']:.3g} ms"
         figures += [
-            Figure(part, label, times["librosa"] / times["ours"], "times", at_least=4, note=note),
+            Figure(part, label, times["librosa"] / times["ours"], "times", at_least=5, note=note),
             Figure(part, f"{label}: relative difference", float(error), "", below=1e-4),
         ]
     return figures
@@ -167,7 +167,7 @@ def prosody(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     length = sum(map(len, waves)) / RATE / len(waves)
     note = f"{each['clean']:.3g} ms an utterance of {length:.2g} s, peer {each['peer']:.3g} ms: {label}"
     return [
-        Figure("prosody", "clean, WAV file to features", each["peer"] / each["clean"], "times", 7, note=note),
+        Figure("prosody", "clean, WAV file to features", each["peer"] / each["clean"], "times", 20, note=note),
         Figure("prosody", "compat, with Praat's own F0", each["peer"] / each["compat"], "times"),
         Figure("prosody", "stage after F0", each["after"], "ms", below=3, note="an utterance"),
         Figure("prosody", "F0 of clean", each["f0"], "ms", note=f"an utterance; Praat's own {each['praat']:.3g} ms"),
@@ -195,15 +195,15 @@ def speech(inputs: Sequence[Path], quick: bool) -> tuple[list[Wave], str]:
     """
     count = 4 if quick else COUNT
     if inputs:
-        from pipeline.audio.decoding import decode
+        from pipeline.audio.cutting import decode_source
         from pipeline.serving.recordings import find
 
-        paths = list(find(inputs).values())
-        if not paths:
+        sources = list(find(inputs).values())
+        if not sources:
             raise UserError(f"{inputs[0]}: no recordings")
-        chosen = [paths[i * len(paths) // count] for i in range(count)] if len(paths) > count else paths
-        waves = [to_float(to_pcm16(resample(*decode(path), RATE))) for path in chosen]
-        return waves, f"{len(waves)} of {len(paths)} recordings"
+        chosen = [sources[i * len(sources) // count] for i in range(count)] if len(sources) > count else sources
+        waves = [to_float(to_pcm16(resample(*decode_source(source), RATE))) for source in chosen]
+        return waves, f"{len(waves)} of {len(sources)} recordings"
     rng = np.random.default_rng(0)
     lengths = rng.uniform(*((1.0, 1.5) if quick else LENGTHS), count)
     waves = [to_float(synthetic_speech(rng, length)) for length in lengths]
@@ -215,7 +215,6 @@ PARTS: dict[str, Callable[[Path, Sequence[Wave], bool], list[Figure]]] = {
     "mfcc": mfcc,
     "prosody": prosody,
     "ssl": on_cpu,
-    "gpu": on_gpu,
 }
 """name for --only -> what measures it, on these recordings, quickly or fully"""
 
@@ -234,9 +233,7 @@ def run(
         ParamsError: a part is unknown; the message lists those there are.
         UserError: an input is no recording, or cannot be decoded.
     """
-    for part in only:
-        if part not in PARTS:
-            raise ParamsError(f"unknown part {part!r}{nearest(part, PARTS)}; known: {', '.join(PARTS)}")
+    check_parts(only, PARTS)
     waves, label = speech(inputs, quick)
     label += f", {sum(map(len, waves)) / RATE / len(waves):.2g} s on average"
     figures: list[Figure] = []
@@ -247,12 +244,12 @@ def run(
         say(f"measuring {part} ...")
         with tempfile.TemporaryDirectory(prefix="ser-bench-", ignore_cleanup_errors=True) as folder:
             try:
-                with nullcontext() if part == "gpu" else one_core():
+                with one_core():
                     figures += measure(Path(folder), waves, quick)
             except Skipped as why:
                 skipped[part] = str(why)
     echo(table(figures, skipped))
-    echo(f"Measured on {label}; medians, peers taking turns with ours, on one core (not the GPU's part).")
+    echo(f"Measured on {label}; medians, peers taking turns with ours, on one core.")
     if quick:
         echo("These are quick figures: too small to compare with the targets.")
     if json is not None:

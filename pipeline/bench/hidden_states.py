@@ -1,36 +1,55 @@
-"""Hidden states beside a loop of whole `transformers` models; what they take at several batch sizes; a GPU's share."""
+"""Hidden states beside a loop of whole `transformers` models, at several batch sizes, in half precision, of Whisper's
+two contexts; and their share of the processor's rate in matrix products.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
 from pipeline.audio.samples import Wave
-from pipeline.bench.extraction import LAYERS, RATE, encoder
-from pipeline.bench.timing import Figure, Skipped, interleaved, seconds
+from pipeline.bench.extraction import LAYERS, RATE, encoder, make
+from pipeline.bench.product_share import product_shares
+from pipeline.bench.timing import Figure, interleaved, seconds
 from pipeline.features.base import Extractor
 
 SIZES = (10.0, 30.0, 60.0)
 """audio in a batch (s)"""
-GPU_SIZES = (60.0, 240.0, 960.0)
-PRODUCT = 8192
-"""rows and columns of the matrices whose product gives a GPU's rate"""
 CPU_COUNT = 12
 """utterances on the CPU: each takes about half a second"""
+PADDED_COUNT = 3
+"""utterances of Whisper padded to 30 s: each takes about a second"""
+WHISPER: dict[str, Any] = {
+    "d_model": 512,
+    "encoder_layers": 6,
+    "encoder_attention_heads": 8,
+    "encoder_ffn_dim": 2048,
+    "decoder_layers": 1,
+    "decoder_attention_heads": 8,
+    "vocab_size": 8,
+    **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), 0),
+}
+"""the encoder of Whisper base; its decoder is not used"""
+QUICK_WHISPER = WHISPER | {
+    "d_model": 32,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 64,
+}
 
 
 def on_cpu(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     """Layers 1 and 9 of an encoder of base size with random weights, on one core."""
     model, waves = encoder(folder, quick), waves[: 2 if quick else CPU_COUNT]
-    extractor, loop = _ours(model, "cpu"), _loop(model, waves, "cpu")
+    extractor, loop = ours(model, "cpu"), one_by_one(model, waves, "cpu")
     error = max(
         float(np.abs(mine["layer_09"].astype(np.float32) - other).max())
-        for mine, other in zip(_extract(extractor, waves, 60.0), loop(), strict=True)
+        for mine, other in zip(extract_all(extractor, waves, 60.0), loop(), strict=True)
     )
-    times = interleaved({"loop": loop, "ours": lambda: _extract(extractor, waves, 60.0)}, 1 if quick else 3)
+    times = interleaved({"loop": loop, "ours": lambda: extract_all(extractor, waves, 60.0)}, 1 if quick else 3)
     each = {name: time / len(waves) for name, time in times.items()}
     note = f"{each['ours']:.3g} s an utterance, loop {each['loop']:.3g} s; {_said(quick)}"
     figures = [
@@ -40,96 +59,86 @@ def on_cpu(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
     length = sum(map(len, waves)) / RATE
     for size in SIZES[:1] if quick else SIZES:
         _reset_peak()
-        taken = seconds(partial(_extract, extractor, waves, size))
+        taken = seconds(partial(extract_all, extractor, waves, size))
         note = f"{taken / length:.3g} of real time; peak memory of the process {_peak()}"
         figures.append(Figure("ssl", f"batches of {size:g} s", length / taken, "times real time", note=note))
-    return figures
+    return figures + _contexts_and_formats(model, whisper_encoder(folder, quick), waves, quick)
 
 
-def on_gpu(folder: Path, waves: Sequence[Wave], quick: bool) -> list[Figure]:
-    """The same on a GPU, with the share of its rate in matrix products that the extraction reaches.
+def _contexts_and_formats(model: str, whisper: str, waves: Sequence[Wave], quick: bool) -> list[Figure]:
+    """What Whisper gains by seeing an utterance alone, and each encoder by bfloat16 where the processor has it.
 
-    Raises:
-        Skipped: there is no GPU.
+    Args:
+        model: folder of a wav2vec 2.0 encoder.
+        whisper: folder of a Whisper encoder.
+        waves: utterances at 16 kHz, (samples,) each.
+        quick: whether the encoders are toys.
     """
+    from pipeline.features.ssl.batches import has_bfloat16
+
+    few, blocks = waves[:PADDED_COUNT], (QUICK_WHISPER if quick else WHISPER)["encoder_layers"]
+    padded, exact = {"model": whisper, "layers": (blocks,)}, {"model": whisper, "layers": (blocks,), "context": "exact"}
+    half = {"compute": "bfloat16"} if has_bfloat16() else {}
+    chosen = {
+        "padded": (padded, few),
+        "exact": (exact, waves),
+        "wav2vec": ({"model": model, "layers": LAYERS}, waves),
+        "padded half": (padded | half, few),
+        "wav2vec half": ({"model": model, "layers": LAYERS} | half, waves),
+    }
+    tasks = {name: partial(extract_all, make("ssl", **own), some, 60.0) for name, (own, some) in chosen.items()}
+    times = interleaved(tasks, 1 if quick else 3)
+    each = {name: time / len(chosen[name][1]) for name, time in times.items()}
+    length = sum(map(len, waves)) / RATE / len(waves)
+    note = f"{each['exact']:.3g} s an utterance of {length:.2g} s, padded {each['padded']:.3g} s; random weights"
+    figures = [
+        Figure("ssl", "Whisper base, exact beside padded", each["padded"] / each["exact"], "times", 10, note=note)
+    ]
+    for name, label in {"padded": "Whisper base, padded", "wav2vec": "wav2vec2-base"}.items() if half else ():
+        ratio, note = each[name] / each[f"{name} half"], f"{each[f'{name} half']:.3g} s an utterance"
+        figures.append(Figure("ssl", f"{label}: bfloat16 beside float32", ratio, "times", 2, note=note))
+    return figures + _shares(model, whisper, waves, quick)
+
+
+def _shares(model: str, whisper: str, waves: Sequence[Wave], quick: bool) -> list[Figure]:
+    """The share of the rate of matrix products that each encoder reaches; see `product_shares`."""
+    from pipeline.features.ssl.batches import has_bfloat16
+
+    blocks = (QUICK_WHISPER if quick else WHISPER)["encoder_layers"]
+    settings: dict[str, dict[str, Any]] = {
+        "wav2vec2-base": {"model": model, "layers": LAYERS},
+        "Whisper base, padded": {"model": whisper, "layers": (blocks,)},
+        "Whisper base, exact": {"model": whisper, "layers": (blocks,), "context": "exact"},
+    }
+    encoders = {
+        f"{name}, {compute}": (make("ssl", compute=compute, **own), waves[: 2 if "padded" in name else None])
+        for compute in ("float32", "bfloat16")[: 1 + has_bfloat16()]
+        for name, own in settings.items()
+    }
+    return product_shares(encoders, lambda extractor, some: extract_all(extractor, some, 60.0), 1 if quick else 5)
+
+
+def whisper_encoder(folder: Path, quick: bool) -> str:
+    """Save a Whisper of base size (a quick one: tiny) with random weights, and return its folder."""
     import torch
+    from transformers import WhisperConfig, WhisperModel
 
-    if not torch.cuda.is_available():
-        raise Skipped("this machine has no GPU that torch can use")
-    model = encoder(folder, quick)
-    many = list(waves) * (1 if quick else max(1, round(960 / (sum(map(len, waves)) / RATE))))
-    length = sum(map(len, many)) / RATE
-    loop = _loop(model, waves, "cuda")
-    per_second = median(seconds(loop) for _ in range(2 if quick else 4)) / (sum(map(len, waves)) / RATE)
-    work = sum(operations(len(wave), max(LAYERS), quick) for wave in many)
-    name = torch.cuda.get_device_name()
-    figures = []
-    for compute in ("float32", "bfloat16"):
-        extractor = _ours(model, "cuda", compute)
-        rate = product_rate(getattr(torch, compute), 512 if quick else PRODUCT)
-        for size in GPU_SIZES[:1] if quick else GPU_SIZES:
-            extractor.batch_seconds = size
-            _extract(extractor, many, size)
-            torch.cuda.reset_peak_memory_stats()
-            taken = median(seconds(partial(_extract, extractor, many, size)) for _ in range(3))
-            memory = torch.cuda.max_memory_allocated() / 1e9
-            largest = size == GPU_SIZES[-1]
-            label = f"{compute}, batches of {size:g} s"
-            note = f"{taken / length:.2g} of real time; peak memory {memory:.2f} GB; {name}; {_said(quick)}"
-            figures += [
-                Figure("gpu", label, per_second * length / taken, "times", 10 if largest else None, note=note),
-                Figure("gpu", f"{label}: share", 100 * work / taken / rate, "%", 50 if largest else None),
-            ]
-        note = f"{rate / 1e12:.1f} Tflop/s in a product of {PRODUCT} x {PRODUCT} matrices"
-        figures.append(Figure("gpu", f"{compute}: rate", rate / 1e12, "Tflop/s", note=note))
-    return figures
+    config: Any = QUICK_WHISPER if quick else WHISPER
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        WhisperModel(WhisperConfig(**config)).save_pretrained(folder / "whisper")
+    return str(folder / "whisper")
 
 
-def operations(samples: int, blocks: int, quick: bool = False) -> float:
-    """Floating-point operations of the products in an encoder of base size up to a block, for one utterance.
-
-    Convolutions, projections, attention and feed-forward layers; two operations for a multiplication and an addition.
-    """
-    from transformers import Wav2Vec2Config
-
-    from pipeline.bench.extraction import QUICK_ENCODER
-
-    config: Any = Wav2Vec2Config(**(QUICK_ENCODER if quick else {}))
-    products, channels, length = 0, 1, samples
-    for width, kernel, stride in zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True):
-        length = (length - kernel) // stride + 1
-        products += length * width * channels * kernel
-        channels = width
-    hidden = config.hidden_size
-    products += length * channels * hidden
-    products += length * hidden * hidden // config.num_conv_pos_embedding_groups * config.num_conv_pos_embeddings
-    block = length * hidden * (4 * hidden + 2 * config.intermediate_size) + 2 * length * length * hidden
-    return 2.0 * (products + blocks * block)
-
-
-def product_rate(dtype: Any, size: int) -> float:
-    """Operations per second of the GPU in products of square matrices, the median of several."""
-    import torch
-
-    left, right = (torch.randn(size, size, device="cuda").to(dtype) for _ in range(2))
-
-    def product() -> None:
-        left @ right
-        torch.cuda.synchronize()
-
-    for _ in range(3):
-        product()
-    return 2 * size**3 / median(seconds(product) for _ in range(9))
-
-
-def _ours(model: str, device: str, compute: str = "float32") -> Extractor[Any]:
+def ours(model: str, device: str, compute: str = "float32") -> Extractor[Any]:
+    """Our extractor of layers 1 and 9."""
     from pipeline.features import find_extractor
 
     cls = find_extractor("ssl")
     return cls(cls.Params(model=model, layers=LAYERS, compute=compute), device)  # type: ignore[call-arg]
 
 
-def _extract(extractor: Extractor[Any], waves: Sequence[Wave], size: float) -> list[dict[str, Any]]:
+def extract_all(extractor: Extractor[Any], waves: Sequence[Wave], size: float) -> list[dict[str, Any]]:
     """All waves, by length in batches of `size` s as extraction makes them; results in the order given."""
     order = sorted(range(len(waves)), key=lambda i: -len(waves[i]))
     results: dict[int, dict[str, Any]] = {}
@@ -143,7 +152,7 @@ def _extract(extractor: Extractor[Any], waves: Sequence[Wave], size: float) -> l
     return [results[i] for i in range(len(waves))]
 
 
-def _loop(model: str, waves: Sequence[Wave], device: str) -> Callable[[], list[Any]]:
+def one_by_one(model: str, waves: Sequence[Wave], device: str) -> Callable[[], list[Any]]:
     """One utterance at a time through all blocks, keeping layer 9: what users run today."""
     import torch
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.bench import extraction, graph
-from pipeline.bench.timing import Figure, Skipped, interleaved, table, write_json
-from pipeline.errors import ParamsError, nearest
+from pipeline.bench.timing import Figure, Skipped, check_parts, interleaved, table, write_json
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
 from pipeline.storage.header import Header, Outline
@@ -82,7 +81,7 @@ def reads(folder: Path, quick: bool) -> list[Figure]:
         tasks["items"] = batched(lambda batch: (item["values"] for item in ours.__getitems__(batch)))
         times = interleaved(tasks, 3 if quick else 15, typical=min)
 
-    def share(name: str, label: str, **limits: float) -> Figure:
+    def share(name: str, label: str, **limits: Any) -> Figure:
         return Figure("reads", label, 100 * times["plain"] / times[name], "%", note="of a memory map's speed", **limits)
 
     speed, size = whole.nbytes / times["plain"] / 1e6, f"{len(states)} utterances, {whole.nbytes / 1e6:.0f} MB, cached"
@@ -129,9 +128,7 @@ def run(
     Raises:
         ParamsError: a part is unknown; the message lists those there are.
     """
-    for part in only:
-        if part not in PARTS:
-            raise ParamsError(f"unknown part {part!r}{nearest(part, PARTS)}; known: {', '.join(PARTS)}")
+    check_parts(only, PARTS)
     figures: list[Figure] = []
     skipped: dict[str, str] = {}
     for part, measure in PARTS.items():

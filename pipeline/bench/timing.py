@@ -5,7 +5,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 from pipeline.atomic import atomic_path
+from pipeline.errors import ParamsError, nearest
 from pipeline.jobs.executors import cores
 
 
@@ -32,6 +33,8 @@ class Figure:
     about: float | None = None
     """what is usual, where it is no target"""
     note: str = ""
+    check: bool = False
+    """whether its target is about right values, and not about speed"""
 
     @property
     def target(self) -> str:
@@ -53,11 +56,11 @@ class Skipped(Exception):  # noqa: N818
     """A part could not be run here; the message says why."""
 
 
-def seconds(task: Callable[[], Any]) -> float:
-    """Wall time of one call (s)."""
-    start = time.perf_counter()
+def seconds(task: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Time of one call (s): wall time, unless another clock is given."""
+    start = clock()
     task()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def interleaved(
@@ -65,10 +68,12 @@ def interleaved(
     repeats: int,
     warm_up: bool = True,
     typical: Callable[[list[float]], float] = statistics.median,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Typical wall time of each task (s); tasks take turns, so that a busy spell of the machine falls on all of them.
 
-    `typical` is min for tasks of milliseconds, as whatever else the machine does can only add to them.
+    `typical` is min for tasks of milliseconds, as whatever else the machine does can only add to them; `clock` is
+    `time.process_time` where the time that others take of the machine is not to count.
     """
     if warm_up:
         for task in tasks.values():
@@ -76,7 +81,7 @@ def interleaved(
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for i in range(repeats):
         for name in list(tasks)[:: -1 if i % 2 else 1]:  # there and back, so that no task has always the same before it
-            times[name].append(seconds(tasks[name]))
+            times[name].append(seconds(tasks[name], clock))
     return {name: typical(values) for name, values in times.items()}
 
 
@@ -112,6 +117,17 @@ def machine() -> dict[str, Any]:
         "processor": platform.machine(),
         "python": platform.python_version(),
     }
+
+
+def check_parts(only: Sequence[str], parts: Collection[str]) -> None:
+    """Check the parts that are asked for.
+
+    Raises:
+        ParamsError: one is unknown; the message names the nearest, and lists those there are.
+    """
+    for part in only:
+        if part not in parts:
+            raise ParamsError(f"unknown part {part!r}{nearest(part, parts)}; known: {', '.join(parts)}")
 
 
 def table(figures: Sequence[Figure], skipped: Mapping[str, str]) -> str:

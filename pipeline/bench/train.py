@@ -1,15 +1,17 @@
-"""`ser bench train`: the wav2vec 2.0 branch trained from cached states of layer 9, and end to end on the waveforms."""
+"""`ser bench train`: the wav2vec 2.0 branch from cached states and end to end; epochs; a probe of a large table."""
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from pipeline.bench.epochs import epochs
 from pipeline.bench.extraction import QUICK_ENCODER, corpus, make, run
-from pipeline.bench.timing import Figure, table, write_json
+from pipeline.bench.probe import probe
+from pipeline.bench.timing import Figure, check_parts, table, write_json
 
 TRAINED = 3
 """blocks that train, the last ones"""
@@ -100,13 +102,29 @@ def _layer(quick: bool) -> int:
     return blocks - TRAINED
 
 
-def measure(quick: bool, json: Path | None, echo: Callable[[str], None], say: Callable[[str], None]) -> None:
-    """Measure, print the table, and write it to `json`."""
+PARTS: dict[str, Callable[[Path, bool], list[Figure]]] = {
+    "steps": steps,
+    "curves": curves,
+    "probe": probe,
+    "epochs": epochs,
+}
+"""name for --only -> what measures it in an empty folder, quickly or fully"""
+
+
+def measure(
+    only: Sequence[str], quick: bool, json: Path | None, echo: Callable[[str], None], say: Callable[[str], None]
+) -> None:
+    """Measure these parts (default: all), print the table, and write it to `json`.
+
+    Raises:
+        ParamsError: a part is unknown; the message lists those there are.
+    """
+    check_parts(only, PARTS)
     figures: list[Figure] = []
-    for part in (steps, curves):
-        say(f"measuring {part.__name__} ...")
+    for part in dict.fromkeys(only or PARTS):
+        say(f"measuring {part} ...")
         with tempfile.TemporaryDirectory(prefix="ser-bench-", ignore_cleanup_errors=True) as folder:
-            figures += part(Path(folder), quick)
+            figures += PARTS[part](Path(folder), quick)
     echo(table(figures, {}))
     if quick:
         echo("These are quick figures: too small to compare with the targets.")

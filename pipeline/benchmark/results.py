@@ -115,11 +115,12 @@ class _Measured:
         found, entry = self.predictions[name], self.params.experiments[self.leaves(name)[0]]
         protocol = self.params.protocols[entry.protocol]
         tested = [found.keys[i] for i in found.where("test")]
-        published = published_figures().corpora.get(self.params.corpora[entry.corpus].reader)
+        (corpus,) = entry.corpora
+        published = published_figures().corpora.get(self.params.corpora[corpus].reader)
         listed, classes = self.whole.get(entry.protocol) or _reported(published)
-        synthetic = {entry.corpus} if self.params.corpora[entry.corpus].reader == "demo" else set[str]()
+        synthetic = {corpus} if self.params.corpora[corpus].reader == "demo" else set[str]()
         return Result(
-            entry.corpus,
+            corpus,
             protocol.scheme,
             len(found.folds) // (found.trainings * repeats(protocol)),
             name,

@@ -30,8 +30,9 @@ def compare(
     DVC's cache: by a paired bootstrap over speakers, and McNemar's exact test.
     """
     from pipeline.atomic import atomic_path
+    from pipeline.errors import printable
     from pipeline.paths import check_writable, output_errors
-    from pipeline.report.comparison.candidate import candidates
+    from pipeline.report.comparison.candidate import NUMBERS, candidates, with_targets
     from pipeline.report.comparison.choice import reference, side_by_side
     from pipeline.report.comparison.comparison import comparison
     from pipeline.report.comparison.formats import FORMATS as WRITERS
@@ -41,9 +42,12 @@ def compare(
     if out is not None:
         check_writable("--out", out)
     store = PredictionStore()
-    everything = [one for revision in named_revisions(revisions) for one in candidates(revision, store)]
+    every = named_revisions(revisions)
+    everything = [one for revision in every for one in candidates(revision, store)]
     shown, chosen = side_by_side(everything, experiments), reference(against, everything)
     text = WRITERS[form](comparison(shown, chosen, everything), chosen)
+    if left_out := dict.fromkeys(name for revision in every for name in with_targets(revision)):
+        click.echo(f"left out: {', '.join(map(printable, left_out))}; {NUMBERS}", err=True)
     if out is None:
         click.echo(text, nl=False)
         return

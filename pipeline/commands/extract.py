@@ -1,21 +1,16 @@
 """`ser extract`: features of any recordings, outside DVC."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.commands.command import Command
-from pipeline.commands.options import end_without, skip_bad_option, warn, worker_options
+from pipeline.commands.options import FiniteRange, end_without, skip_bad_option, warn, worker_options
 
-
-def _finite(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
-    """Refuse NaN, which no range leaves out."""
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a finite number.", context, option)
-    return value
+if TYPE_CHECKING:
+    from pipeline.audio.segments import Source
 
 
 @click.command(cls=Command)
@@ -24,9 +19,7 @@ def _finite(context: click.Context, option: click.Parameter, value: float | None
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Feature file to make or bring up to date.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A param, or preset=NAME; repeatable.")
 @click.option("--device", help="torch device of a model (SER_DEVICE; default: a GPU where there is one).")
-@click.option(
-    "--batch-seconds", type=click.FloatRange(0, 86400, min_open=True), callback=_finite, help="Audio in one batch (s)."
-)
+@click.option("--batch-seconds", type=FiniteRange(0, 86400, min_open=True), help="Audio in one batch (s).")
 @click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Smaller file, slower to read.")
 @skip_bad_option
 @worker_options
@@ -69,7 +62,7 @@ def extract(
     if batch_seconds is not None:
         feature.batch_seconds = batch_seconds
 
-    def work(files: Mapping[str, Path]) -> Summary:
+    def work(files: "Mapping[str, Source]") -> Summary:
         return extract_recordings({out: feature}, files, inputs[0].resolve().stem, workplace, compression)[0]
 
     summary, bad = recordings.without_bad(files, recordings.missing(inputs), skip_bad, work)

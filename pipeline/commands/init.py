@@ -32,10 +32,11 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
     text = first_params(chosen, states)
     steps = start_project(text, checked_stages(text, FILE))
     for corpus in chosen:
-        protocol = protocol_for(corpus.recognition)
+        protocol, targets = protocol_for(corpus.recognition), corpus.recognition.targets
+        fitted = f"ridge regression of {' and '.join(targets)}" if targets else "logistic regression"
         click.echo(f"{corpus.name}: {corpus.recognition.describe()}")
         click.echo(f"  protocol {protocol.name}: {protocol.reason}")
-        click.echo(f"  experiment pooled_{corpus.name}: functionals of log-Mel, MFCC and prosody, logistic regression")
+        click.echo(f"  experiment pooled_{corpus.name}: functionals of log-Mel, MFCC and prosody, {fitted}")
         if states:
             layers = " and ".join(map(str, states.layers))
             click.echo(f"  experiment {states.name}_{corpus.name}: hidden states of layers {layers}, pooled, the same")

@@ -1,6 +1,8 @@
 """Options that several commands share."""
 
+import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +13,17 @@ SKIPPED = 3
 skip_bad_option = click.option(
     "--skip-bad", is_flag=True, help=f"Leave out recordings that cannot be used; the exit code is {SKIPPED} then."
 )
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers; `FloatRange` alone takes NaN for one of any, and infinity where no end is named."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number of an option."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
 
 
 def worker_options(command: Any) -> Any:
@@ -34,3 +47,14 @@ def end_without(bad: Mapping[str, str]) -> None:
     if bad:
         warn([*bad.values(), f"left out: {len(bad)} recording{'' if len(bad) == 1 else 's'}"])
         click.get_current_context().exit(SKIPPED)
+
+
+def write_output(text: str, out: Path | None) -> None:
+    """Write a command's result to a file, or to standard output where none is named."""
+    from pipeline.atomic import atomic_path
+
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    with atomic_path(out) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")

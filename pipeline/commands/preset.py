@@ -77,6 +77,10 @@ def _table(shown: "Preset") -> Iterable[str]:
     from pipeline.config.scoring import Figure
 
     rows = [(name, entry["system"], entry) for name, entry in shown.experiments.items()]
+    rows += [
+        (name, _transfer(entry), {**shown.experiments[entry["source"]], "published": entry.get("published", {})})
+        for name, entry in shown.transfers.items()
+    ]
     rows += [(name, f"fusion ({entry['method']})", entry) for name, entry in shown.fusions.items()]
     metrics = [m for m in get_args(Figure) if any(m in e.get("published", {}) for *_, e in rows)]
     lines = [["experiment", "system", "classes", *metrics]]
@@ -87,6 +91,12 @@ def _table(shown: "Preset") -> Iterable[str]:
     if not any("emotions" in entry for *_, entry in rows):
         lines = [[name, system, *figures] for name, system, _, *figures in lines]
     return _aligned(lines, len(metrics))
+
+
+def _transfer(entry: dict[str, Any]) -> str:
+    """What a transfer trains on of its target, as `0.2 of the speakers of emodb`."""
+    share = f"{entry['share']:g} of the {entry.get('of', 'speakers')} of " if entry.get("share") else "zero-shot to "
+    return f"{share}{entry['corpus']}"
 
 
 def _aligned(lines: list[list[str]], figures: int) -> Iterable[str]:

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.class_sets import with_class_sets
 from pipeline.config.features import resolve_features
 from pipeline.config.params import FILE, Params
 from pipeline.config.references import reference_problems
@@ -17,8 +18,12 @@ from pipeline.systems import systems
 LONGEST_KEY = 1000
 """characters of a dotted key that is looked for: names have 100 at most"""
 
+NO_SECTIONS = ("seed", "arithmetic")
+"""keys at the top that must have a value"""
+
 SECTIONS_OF_ENTRIES = (
-    "demo corpora copies conditions features embeddings protocols experiments fusions".split()  # noqa: SIM905
+    *("demo", "corpora", "copies", "conditions", "features", "embeddings"),
+    *("protocols", "class_sets", "experiments", "transfers", "fusions"),
 )
 
 
@@ -68,9 +73,10 @@ def validated(data: Any) -> tuple[Params | None, list[str]]:
         data = {}
     if not isinstance(data, Mapping):
         return None, ["must be a mapping of sections"]
-    data = {key: table for key, table in data.items() if table is not None or key == "seed"}  # all commented out
+    data = {key: table for key, table in data.items() if table is not None or key in NO_SECTIONS}  # commented out
     if _is_grouped(data.get("experiments")):
         return None, ["experiments: are grouped by system, as an earlier version had them; see CHANGELOG.md"]
+    data, unnamed = with_class_sets(data)
     problems = []
     try:
         params = validate(Params, data)
@@ -79,7 +85,8 @@ def validated(data: Any) -> tuple[Params | None, list[str]]:
         try:
             params = validate(Params, _without(data, problems))
         except ParamsError:
-            return None, problems
+            return None, [*unnamed, *problems]
+    problems += unnamed
     problems += resolve_features(params)
     problems += reference_problems(params, _names(data))
     return params, problems

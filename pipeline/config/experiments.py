@@ -1,9 +1,9 @@
 """Params of one experiment: a system, trained and tested on one corpus under one protocol."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.config.scoring import Published
 from pipeline.corpora.emotions import EMOTIONS
@@ -67,6 +67,8 @@ ClassSet = Annotated[dict[str, list[str]], BeforeValidator(_as_mapping), AfterVa
 """class -> labels merged into it"""
 
 
+Balance = Literal["none", "class", "corpus", "corpus_and_class"]
+
 CLEAN = "clean"
 """in tables, the condition of recordings as they are; no entry of conditions may have this name"""
 
@@ -101,18 +103,58 @@ Only = Annotated[dict[str, list[str]], BeforeValidator(_as_lists)]
 """language or gender -> those that are wanted"""
 
 
+def _each_once(given: Any) -> Any:
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("should be a name, or a list of names")
+    if not names:
+        raise ValueError("should be a name, or a list of names, and names none")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"names {twice[0]!r} twice; take one out")
+    return given
+
+
+Names = Annotated[str | list[str], BeforeValidator(_each_once)]
+"""an entry of a section, or several"""
+
+
+def _check_targets(targets: list[str]) -> list[str]:
+    if twice := [name for name in targets if targets.count(name) > 1]:
+        raise ValueError(f"{twice[0]!r} stands twice")
+    return targets
+
+
+Targets = Annotated[
+    list[str],
+    AfterValidator(_check_targets),
+    Field(description="numbers to be predicted in the place of classes, as [valence, arousal, dominance]"),
+]
+
+
 class ExperimentParams(Strict):
-    """One system trained and tested on one corpus under one protocol."""
+    """One system trained and tested on one corpus, or on several as one, under one protocol."""
 
     system: str = Field(description="the name of a system; README.md lists them")
-    corpus: str = Field(description="an entry of corpora")
+    corpus: Names = Field(description="an entry of corpora, or a list of several, which are taken as one")
     protocol: str = Field(description="an entry of protocols")
-    copies: str = Field("", description="an entry of copies, which join the training part; none where left out")
+    copies: Names = Field(
+        "", description="an entry of copies, or a list of several, which join the training part; none where left out"
+    )
+    balance: Balance = Field(
+        "none",
+        description="what recordings of the training part are repeated for, until each class, each corpus, or each "
+        "class of each corpus has as many",
+    )
     test_on: TestOn = []
     emotions: ClassSet | None = Field(
         None,
-        description="the class set: labels, of which several may be merged, as [angry, {happy: [happy, excited]}]; "
-        "recordings of others are left out; all that the corpus has where this is",
+        description="the class set: labels, of which several may be merged, as [angry, {happy: [happy, excited]}], or "
+        "an entry of class_sets; recordings of others are left out; all that the corpora have where this is",
+    )
+    targets: Targets = []
+    labels: Literal["majority", "votes"] = Field(
+        "majority",
+        description="what is trained on: the emotion of each recording, or (votes) the shares of its raters' votes",
     )
     only: Only = Field({}, description="recordings of these alone, as {language: en, gender: female}; all without")
     logmel: str = ""
@@ -128,6 +170,27 @@ class ExperimentParams(Strict):
     )
     params: dict[str, Any] = Field({}, description="the system's own params")
     published: Published = Field({}, description="what the paper reports (%), for the tables")
+
+    @model_validator(mode="after")
+    def _classes_or_numbers(self) -> Self:
+        for name in ("emotions", "test_on", "balance"):
+            if self.targets and name in self.model_fields_set and getattr(self, name) not in ([], None, "none"):
+                raise ValueError(f"{name} is for classes, and there are targets; leave one of them out")
+        if self.labels == "votes" and self.balance != "none":
+            raise ValueError(f"balance {self.balance} counts classes, and votes are shares of them; leave one out")
+        if self.targets and self.labels == "votes":
+            raise ValueError("labels: votes is for classes, and there are targets; leave one of them out")
+        return self
+
+    @property
+    def corpora(self) -> list[str]:
+        """The entries of corpora that it is trained and tested on."""
+        return [self.corpus] if isinstance(self.corpus, str) else self.corpus
+
+    @property
+    def copy_sets(self) -> list[str]:
+        """The entries of copies that join its training part."""
+        return self.copies if isinstance(self.copies, list) else [self.copies] if self.copies else []
 
     @property
     def inputs(self) -> dict[str, str]:

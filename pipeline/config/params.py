@@ -9,11 +9,12 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.audio.conditions import ConditionParams
 from pipeline.audio.copies import CopiesParams
-from pipeline.config.experiments import ExperimentParams
+from pipeline.config.experiments import ClassSet, ExperimentParams
 from pipeline.config.fusions import FusionParams
 from pipeline.config.protocols import ProtocolParams
 from pipeline.config.report import ReportParams
 from pipeline.config.scoring import ScoringParams
+from pipeline.config.transfers import TransferParams
 from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.synthesis.speech import DemoParams
 from pipeline.errors import ParamsError, nearest
@@ -48,6 +49,9 @@ class Params(Strict):
     """The whole of params.yaml; every section may be left out."""
 
     seed: int = Field(0, ge=0, le=2**32 - 1, description="of synthetic speech, copies, splits, weights and training")
+    arithmetic: Literal["native", "portable"] = Field(
+        "native", description="of the processor's own, or the same on all x86-64 processors with AVX2, which is slower"
+    )
     demo: dict[str, DemoParams] = {}
     corpora: dict[str, Annotated[CorpusParams, BeforeValidator(_root_is_given)]] = {}
     copies: dict[str, CopiesParams] = {}
@@ -56,13 +60,37 @@ class Params(Strict):
     features: dict[str, dict[str, Any]] = {}
     embeddings: dict[str, dict[str, Any]] = {}
     protocols: dict[str, ProtocolParams] = {}
+    class_sets: dict[str, ClassSet] = {}
     experiments: dict[str, ExperimentParams] = {}
+    transfers: dict[str, TransferParams] = {}
     fusions: dict[str, FusionParams] = {}
     keep: dict[str, list[str]] = Field({}, description="corpus or copies -> features wanted though no experiment reads")
     scoring: ScoringParams = ScoringParams()
     report: ReportParams = ReportParams()
 
     _features: dict[str, Feature] = PrivateAttr(default_factory=dict)
+
+    @property
+    def classified(self) -> dict[str, ExperimentParams]:
+        """The experiments that tell classes apart."""
+        return {name: experiment for name, experiment in self.experiments.items() if not experiment.targets}
+
+    @property
+    def regressed(self) -> dict[str, ExperimentParams]:
+        """The experiments that predict numbers."""
+        return {name: experiment for name, experiment in self.experiments.items() if experiment.targets}
+
+    @property
+    def scored(self) -> dict[str, ExperimentParams | TransferParams | FusionParams]:
+        """What tells classes apart and is scored, by name, in the order of tables: experiments, transfers, fusions."""
+        return {**self.classified, **self.transfers, **self.fusions}
+
+    @property
+    def corpora_tested(self) -> list[tuple[str, ExperimentParams]]:
+        """Each corpus that is tested on, with the experiment whose features of it are read; transfers' come last."""
+        own = [(corpus, each) for each in self.experiments.values() for corpus in each.corpora]
+        sources = [(each.corpus, self.experiments.get(each.source)) for each in self.transfers.values()]
+        return [*own, *((corpus, source) for corpus, source in sources if source is not None)]
 
     def entry(self, section: str, name: str) -> Any:
         """The entry `name` of a section.

@@ -44,6 +44,12 @@ class LeaveOneSessionOut(_Grouped):
     scheme: Literal["leave_one_session_out"]
 
 
+class LeaveOneCorpusOut(_Grouped):
+    """One fold per corpus of an experiment on several: trained on all others, tested on the whole of it."""
+
+    scheme: Literal["leave_one_corpus_out"]
+
+
 class GroupedKFold(_Grouped):
     """Speakers dealt into folds of near-equal class counts."""
 
@@ -116,7 +122,7 @@ class EmoBox(_Listed):
 
 
 ProtocolParams = Annotated[
-    LeaveOneSpeakerOut | LeaveOneSessionOut | GroupedKFold | StratifiedSplit | Predefined | EmoBox,
+    LeaveOneSpeakerOut | LeaveOneSessionOut | LeaveOneCorpusOut | GroupedKFold | StratifiedSplit | Predefined | EmoBox,
     Field(discriminator="scheme"),
 ]
 

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pipeline.config.experiments import CLEAN, ExperimentParams
 from pipeline.config.fusions import FusionParams
 from pipeline.config.params import Params
-from pipeline.config.protocols import StratifiedSplit, has_validation
+from pipeline.config.protocols import GroupedKFold, LeaveOneCorpusOut, StratifiedSplit, has_validation, list_of, repeats
+from pipeline.config.targets import target_problems
 from pipeline.corpora import READERS
 from pipeline.errors import nearest
 from pipeline.systems import find_system, systems
@@ -26,6 +27,7 @@ def reference_problems(params: Params, names: Names) -> list[str]:
         *_names(names),
         *_corpora(params, names),
         *(line for name in params.experiments for line in _experiment(params, names, name)),
+        *(line for name in params.transfers for line in _transfer(params, names, name)),
         *(line for name in params.fusions for line in _fusion(params, names, name)),
         *_kept(params, names),
     ]
@@ -53,6 +55,8 @@ def _names(names: Names) -> Iterator[str]:
         ("embeddings", "features", "features and embeddings share their names"),
         ("copies", "corpora", "corpora and copies share their names"),
         ("fusions", "experiments", "experiments and fusions share their names"),
+        ("transfers", "experiments", "experiments and transfers share their names"),
+        ("fusions", "transfers", "transfers and fusions share their names"),
     ):
         for name in names[one]:
             if name in names[other]:
@@ -75,20 +79,42 @@ def _corpora(params: Params, names: Names) -> Iterator[str]:
 
 def _experiment(params: Params, names: Names, name: str) -> Iterator[str]:
     experiment, key = params.experiments[name], f"experiments.{name}"
+    wanted = {"corpus": experiment.corpora, "protocol": [experiment.protocol], "copies": experiment.copy_sets}
     for field, section in (("corpus", "corpora"), ("protocol", "protocols"), ("copies", "copies")):
-        given = getattr(experiment, field)
-        if given not in names[section] and not (field == "copies" and not given):
-            yield _missing(f"{key}.{field}", given, names[section], section)
+        for given in wanted[field]:
+            if given not in names[section]:
+                yield _missing(f"{key}.{field}", given, names[section], section)
     for condition in experiment.test_on:
         if condition not in names["conditions"]:
             yield _missing(f"{key}.test_on", condition, names["conditions"], "conditions")
-    copies = params.copies.get(experiment.copies)
-    if copies and copies.source != experiment.corpus and {copies.source, experiment.corpus} <= {*names["corpora"]}:
-        yield f"{key}.copies: {experiment.copies!r} are copies of {copies.source!r}, not of {experiment.corpus!r}"
+    for name in experiment.copy_sets:
+        source = params.copies[name].source if name in params.copies else ""
+        if source not in experiment.corpora and {source, *experiment.corpora} <= {*names["corpora"]}:
+            corpora = " or ".join(map(repr, experiment.corpora))
+            yield f"{key}.copies: {name!r} are copies of {source!r}, not of {corpora}"
+    sources = [params.copies[name].source for name in experiment.copy_sets if name in params.copies]
+    if twice := next((source for source in sources if sources.count(source) > 1), None):
+        yield f"{key}.copies: names two of corpus {twice!r}; one entry of copies can have all of them"
+    yield from _several(params, key, experiment)
     if experiment.system not in systems():
         yield _missing(f"{key}.system", experiment.system, systems(), "the systems")
     else:
         yield from _roles(params, names, key, experiment)
+    yield from target_problems(params, key, experiment)
+
+
+def _several(params: Params, key: str, experiment: ExperimentParams) -> Iterator[str]:
+    """What an experiment on several corpora can do that one on one corpus cannot, and the other way round."""
+    protocol, several = params.protocols.get(experiment.protocol), len(experiment.corpora) > 1
+    if several and protocol and list_of(protocol):
+        yield f"{key}.protocol: {experiment.protocol!r} has lists of one corpus, and the experiment has several"
+    if not several and isinstance(protocol, LeaveOneCorpusOut):
+        yield (
+            f"{key}.protocol: {experiment.protocol!r} leaves one corpus out, and the experiment has one; list several, "
+            "as corpus: [a, b]"
+        )
+    if not several and experiment.balance in ("corpus", "corpus_and_class"):
+        yield f"{key}.balance: {experiment.balance} is of several corpora, and the experiment has one; choose class"
 
 
 def _roles(params: Params, names: Names, key: str, experiment: ExperimentParams) -> Iterator[str]:
@@ -113,11 +139,53 @@ def _roles(params: Params, names: Names, key: str, experiment: ExperimentParams)
                 yield f"{key}.{role}: {feature!r} is made by {extractor}, and this role takes {expected}"
 
 
+def _transfer(params: Params, names: Names, name: str) -> Iterator[str]:
+    transfer, key = params.transfers[name], f"transfers.{name}"
+    for field, section in (("source", "experiments"), ("corpus", "corpora")):
+        if (given := getattr(transfer, field)) not in names[section]:
+            yield _missing(f"{key}.{field}", given, names[section], section)
+    source = params.experiments.get(transfer.source)
+    if source is None:
+        return
+    folds = _folds(params, source)
+    if isinstance(transfer.weights, int) and folds and transfer.weights >= folds:
+        yield f"{key}.weights: {transfer.weights}, and the source has the folds 0 to {folds - 1}"
+    if source.labels == "votes" and transfer.trains(source):
+        yield (
+            f"{key}.source: {transfer.source!r} is trained on votes, and a transfer trains on labels; take share: 0 "
+            "without params, or an experiment with labels: majority"
+        )
+    if source.targets:
+        yield f"{key}.source: {transfer.source!r} predicts numbers, and a transfer is of classes; take another"
+    if transfer.corpus in source.corpora:
+        yield f"{key}.corpus: {transfer.corpus!r} is what {transfer.source!r} was trained on; take another"
+    if source.system in systems() and transfer.tune != "all" and transfer.tune not in find_system(source.system).parts:
+        yield f"{key}.tune: {_untuned(source.system, transfer.tune)}"
+
+
+def _folds(params: Params, experiment: ExperimentParams) -> int:
+    """How many models an experiment trains; 0 where that depends on its corpus."""
+    protocol = params.protocols.get(experiment.protocol)
+    if not isinstance(protocol, GroupedKFold | StratifiedSplit):
+        return 0
+    return repeats(protocol) * int(getattr(protocol, "folds", 1)) * experiment.trainings
+
+
+def _untuned(system: str, part: str) -> str:
+    """Why a part of a system cannot be tuned."""
+    parts = find_system(system).parts
+    if not parts:
+        return f"{system} is no network, and is fitted again as a whole; leave tune out"
+    return f"{system} has no {part}; take {' or '.join([*parts, 'all'])}"
+
+
 def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
     key, fusion = f"fusions.{name}", params.fusions[name]
     for branch in fusion.of:
         if branch not in names["experiments"] and branch not in names["fusions"]:
             yield _missing(f"{key}.of", branch, [*names["experiments"], *names["fusions"]], "experiments or fusions")
+        elif branch in params.regressed:
+            yield f"{key}.of: {branch!r} has targets, and a fusion is of class probabilities; take it out"
     if name in _branches(params, name):
         yield f"{key}.of: {name!r} would be fused with itself"
         return
@@ -125,7 +193,7 @@ def _fusion(params: Params, names: Names, name: str) -> Iterator[str]:
     for leaf in dict.fromkeys(leaves[1:]):
         for field, section in SHARED_BY_BRANCHES.items():
             one, other = (getattr(params.experiments[each], field) for each in (leaves[0], leaf))
-            known = not section or (one in names[section] and other in names[section])
+            known = not section or {*_listed(one), *_listed(other)} <= {*names[section]}
             if known and one != other:
                 yield f"{key}.of: {leaves[0]!r} and {leaf!r} differ in {field} ({_shown(one)} and {_shown(other)})"
     yield from _fitted(params, key, fusion, leaves)
@@ -161,8 +229,13 @@ def _leaf(params: Params, branch: str) -> str:
     return next((part for part in parts if part in params.experiments), "")
 
 
+def _listed(value: object) -> list[str]:
+    """The names that stand alone or in a list."""
+    return [*map(str, value)] if isinstance(value, list) else [str(value)]
+
+
 def _shown(value: object) -> str:
-    return "all" if value is None else str(value)
+    return "all" if value is None else " + ".join(_listed(value)) if isinstance(value, list) else str(value)
 
 
 def _branches(params: Params, name: str) -> list[str]:

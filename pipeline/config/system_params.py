@@ -1,14 +1,22 @@
 """The own params of experiments' systems. Checking them imports the systems, which takes seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
 from pipeline.config.protocols import has_validation
+from pipeline.config.transfers import TransferParams
 from pipeline.errors import ParamsError
 from pipeline.strict import validate
 from pipeline.systems import find_system, systems
 from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.regression import find_regressor, takes_targets
+
+OF_VALIDATION = ("patience", "monitor", "stop")
+"""params that a validation part makes use of"""
+
+OF_NETWORKS = ("seeds", "normalisation")
+"""params of training that decide how many networks there are, and what they read"""
 
 
 def system_params(name: str, experiment: ExperimentParams) -> SystemParams:
@@ -17,21 +25,64 @@ def system_params(name: str, experiment: ExperimentParams) -> SystemParams:
     Raises:
         ParamsError: a param is wrong, or the system does not take it; one line for each, beginning with its key.
     """
-    params: SystemParams = validate(
-        find_system(experiment.system).load().Params, experiment.params, f"experiments.{name}.params"
-    )
+    kind = find_regressor(experiment.system) if experiment.targets else find_system(experiment.system).load()
+    params: SystemParams = validate(kind.Params, experiment.params, f"experiments.{name}.params")
     return params
+
+
+def transfer_params(name: str, transfer: TransferParams, source: ExperimentParams) -> SystemParams:
+    """The validated params of the source's system in a transfer, which has no validation part to stop by.
+
+    Raises:
+        ParamsError: a param is wrong, or is nothing that a transfer can change; one line for each.
+    """
+    system, key = find_system(source.system).load(), f"transfers.{name}.params"
+    fields = system.Params.model_fields
+    if problems := [f"{key}.{param}: {problem}" for param, problem in _fixed(transfer, system.tunes, fields)]:
+        raise ParamsError("\n".join(problems))
+    if transfer.params and not transfer.share and system.tunes:
+        raise ParamsError(f"{key}: are of no use to share 0, which trains nothing of {source.system}; leave them out")
+    alone = {"patience": 0} if "patience" in fields else {}
+    params: SystemParams = validate(system.Params, {**source.params, **transfer.params, **alone}, key)
+    return params
+
+
+def _fixed(transfer: TransferParams, tunes: bool, fields: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The params of a transfer that cannot be its own, each with why."""
+    from pipeline.systems.training.params import TrainingParams
+
+    of_training = {*TrainingParams.model_fields} - {*OF_VALIDATION, *OF_NETWORKS}
+    for param in fields & transfer.params.keys():
+        if param in OF_VALIDATION and tunes:
+            yield param, "is of no use to a transfer, which has no validation part; leave it out"
+        elif tunes and transfer.weights != "fresh" and param not in of_training:
+            known = ", ".join(sorted(of_training))
+            yield param, f"is as the source was trained with; a tuning takes {known}"
 
 
 def system_params_problems(params: Params) -> list[str]:
     """What is wrong with the own params of all experiments whose system there is, as `key: problem`."""
     problems = []
     for name, experiment in params.experiments.items():
-        if experiment.system not in systems():
+        if experiment.system not in systems() or (experiment.targets and not takes_targets(experiment.system)):
             continue
         try:
             own = system_params(name, experiment)
             problems += [f"experiments.{name}.params: {problem}" for problem in _unvalidated(params, experiment, own)]
+        except ParamsError as error:
+            problems += str(error).splitlines()
+    return problems + _transfer_problems(params, {problem.split(".")[1] for problem in problems})
+
+
+def _transfer_problems(params: Params, wrong: Collection[str]) -> list[str]:
+    """What is wrong with the own params of transfers, but for those of experiments that are wrong themselves."""
+    problems = []
+    for name, transfer in params.transfers.items():
+        source = params.experiments.get(transfer.source)
+        if source is None or transfer.source in wrong or source.system not in systems():
+            continue
+        try:
+            transfer_params(name, transfer, source)
         except ParamsError as error:
             problems += str(error).splitlines()
     return problems

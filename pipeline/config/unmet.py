@@ -9,6 +9,7 @@ from pipeline.errors import ParamsError
 from pipeline.features.ssl.loading import known_block_count
 from pipeline.systems import find_system, systems
 from pipeline.systems.demands import Feature
+from pipeline.systems.regression import takes_targets
 
 
 def unmet_demands(params: Params) -> list[str]:
@@ -18,6 +19,8 @@ def unmet_demands(params: Params) -> list[str]:
 
 def _unmet(params: Params, name: str, experiment: ExperimentParams) -> Iterator[str]:
     features = experiment.inputs
+    if experiment.targets and experiment.system in systems() and not takes_targets(experiment.system):
+        return
     if experiment.system not in systems() or not {*features.values()} <= {*params._features}:
         return
     if not {*find_system(experiment.system).roles} <= {*features}:

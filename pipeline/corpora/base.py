@@ -3,16 +3,18 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from pipeline.audio.segments import Segment, segment_title
 from pipeline.audio.suffixes import AUDIO_SUFFIXES
 from pipeline.corpora.emotions import EMOTIONS
+from pipeline.corpora.ratings import DIMENSIONS, name_problem
 from pipeline.corpora.speaker_pattern import pattern_problem
 from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError, nearest
@@ -23,6 +25,22 @@ SURROGATE = re.compile("[\udc80-\udcff]")
 """what a file name's bytes become that are not UTF-8"""
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 """a line break, or what a terminal takes for an order"""
+
+
+COLUMNS = ("path", "emotion", "speaker", "gender", "language", "text", "session", "part", "start", "end")
+"""of a table of recordings"""
+
+TAKERS = {
+    "table": ("folder", "audformat", "emobox"),
+    "columns": ("folder", "audformat", "hf_datasets"),
+    "encoding": ("folder",),
+    "speaker_pattern": ("folder",),
+    "dimensions": ("folder", "audformat", "hf_datasets"),
+}
+"""params -> the readers that take them"""
+
+LISTS = ("audformat", "emobox", "hf_datasets")
+"""readers of folders whose own tables say which files are recordings"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,37 @@ class Utterance:
     session: str = ""
     part: str = ""
     """of the corpus's own split: train, validation or test"""
+    start: float | None = None
+    """where the recording begins in the file (s); None where the file is the recording"""
+    end: float | None = None
+    """where it ends; None where it does with the file"""
+    dimensions: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """name -> number, as valence -> 3.5, on the corpus's own scale; empty where it has none"""
+    votes: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """canonical label -> share of the raters who chose it, which sum to 1; empty where it has none"""
+    where: str = field(default="", compare=False)
+    """file and line that say so, for messages; "" where file names do"""
+
+    def source(self, root: Path) -> Segment:
+        """The file below the corpus root, or its part."""
+        return Segment(root / self.wav, self.start or 0.0, self.end, self.where)
+
+    @property
+    def name(self) -> str:
+        """What to call the recording in a message."""
+        return segment_title(self.wav, self.start, self.end)
+
+
+@dataclass(frozen=True)
+class Published:
+    """How much a corpus holds, as its authors say; 0 or empty where they do not, or where releases differ."""
+
+    recordings: int = 0
+    speakers: int = 0
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """canonical label -> recordings"""
+    speaker_names: tuple[str, ...] = ()
+    """as `Utterance.speaker` has them, where all are known"""
 
 
 class CorpusParams(Strict):
@@ -55,9 +104,15 @@ class CorpusParams(Strict):
     duplicates: DuplicatesPolicy = Field(
         "fail", description="one recording under two speakers or labels: an error, keep the first by key, or drop all"
     )
-    table: str = Field("", description="folder reader: CSV file in root with columns path, emotion[, speaker, ...]")
+    table: str = Field(
+        "", description="CSV file in root with columns path, emotion[, speaker, ...]; of other formats, which table"
+    )
+    columns: dict[str, str] = Field({}, description="column as it is called here -> as the table calls it")
     encoding: str = Field("", description="folder reader: encoding of the table where it is no Unicode, as cp1251")
     speaker_pattern: str = Field("", description="folder reader: regular expression whose first group is the speaker")
+    dimensions: list[str] = Field(
+        [], description="columns of the table that hold numbers, beside valence, arousal and dominance"
+    )
     on_bad_audio: Literal["fail", "skip"] = Field(
         "fail", description="recordings that cannot be used: an error that names them all, or left out and reported"
     )
@@ -106,14 +161,33 @@ class CorpusParams(Strict):
             raise ValueError("is of a table, and none is given; leave it out")
         return encoding
 
-    @field_validator("table", "encoding", "speaker_pattern")
+    @field_validator("columns")
     @classmethod
-    def _of_folder_reader(cls, value: str, info: ValidationInfo) -> str:
+    def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
+        for name in columns:
+            if name not in (known := (*COLUMNS, *DIMENSIONS)):
+                raise ValueError(f"{name!r} is no column{nearest(name, known)}; columns are {', '.join(known)}")
+        return columns
+
+    @field_validator("dimensions")
+    @classmethod
+    def _dimension_names(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        if names and info.data.get("reader") == "folder" and info.data.get("table") == "":
+            raise ValueError("are columns of a table, and none is given; leave them out")
+        for name in names:
+            if problem := name_problem(name, (*COLUMNS, *DIMENSIONS)):
+                raise ValueError(problem)
+        return names
+
+    @field_validator(*TAKERS)
+    @classmethod
+    def _of_reader(cls, value: Any, info: ValidationInfo) -> Any:
         from pipeline.corpora import READERS
 
-        reader = info.data.get("reader")
-        if value and reader in READERS and reader != "folder":  # a misspelt reader is a mistake of its own
-            raise ValueError(f"is for the folder reader, and the reader is {reader}; leave it out")
+        reader, takers = info.data.get("reader"), TAKERS[info.field_name or ""]
+        if value and reader in READERS and reader not in takers:  # a misspelt reader is a mistake of its own
+            others = f" ({' and '.join(takers[1:])} take it too)" if takers[1:] else ""
+            raise ValueError(f"is for the {takers[0]} reader, and the reader is {reader}; leave it out{others}")
         return value
 
 
@@ -131,8 +205,20 @@ class CorpusReader(ABC):
     """terms of use, in a few words; the corpus's own text is what holds"""
     source: ClassVar[str]
     """where to get it: an address or a DOI"""
+    citation: ClassVar[str] = ""
+    """what to cite: authors, year, title, where it appeared"""
+    gated: ClassVar[bool] = False
+    """whether one must register or sign for it"""
+    languages: ClassVar[tuple[str, ...]] = ()
+    """ISO 639-1"""
+    published: ClassVar[Published] = Published()
+    """how much of it there is"""
+    remark: ClassVar[str] = ""
+    """what is known to be amiss in the release, or to differ between its copies"""
     shareable: ClassVar[bool] = False
     """whether its terms let a few recordings be passed on, cut and encoded anew, as a report does that plays them"""
+    dimensions: ClassVar[tuple[str, ...]] = ()
+    """names of the numbers that recordings may have beside an emotion, as valence; a table may have others"""
     emotions: ClassVar[Mapping[str, str]]
     """emotion code of the corpus -> canonical label; common spellings need no entry"""
 
@@ -147,6 +233,14 @@ class CorpusReader(ABC):
     def notes(self, root: Path, params: CorpusParams) -> list[str]:
         """What the user should know of how the corpus was read, a line each."""
         return []
+
+    def expected(self, root: Path) -> Collection[str]:
+        """Keys of all recordings of the whole corpus, by its naming rule or its tables; none where neither tells.
+
+        Raises:
+            UserError: a table is missing or damaged.
+        """
+        return ()
 
     def named(self, wav: str) -> Utterance | None:
         """What a file's name alone says of it, for lists of others; None where it says nothing, or is no such name.
@@ -176,7 +270,7 @@ def audio_files(root: Path) -> list[str]:
     if not audio:
         unread = unread_suffixes(every)
         why = f"; {left_out_line(unread)}" if unread else ""
-        raise UserError(f"corpus folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)}){why}")
+        raise UserError(f"folder {str(root)!r} has no audio file ({', '.join(AUDIO_SUFFIXES)}){why}")
     for name in audio:
         if SURROGATE.search(name):
             raise UserError(f"{str(root)!r}: the file name {name!r} is not UTF-8; rename it")

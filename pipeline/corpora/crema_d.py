@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Published, Utterance, named_files
 
 NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_(XX?|LO|MD|HI)")
 
@@ -36,6 +36,17 @@ class CREMAD(CorpusReader):
     title = "CREMA-D, crowd-sourced emotional multimodal actors"
     licence = "ODbL 1.0 and DbCL 1.0"
     source = "https://github.com/CheyneyComputerScience/CREMA-D"
+    citation = (
+        "Cao, Cooper, Keutmann, Gur, Nenkova and Verma (2014): CREMA-D: Crowd-sourced Emotional Multimodal Actors "
+        "Dataset. IEEE Transactions on Affective Computing 5(4), 377-390. doi:10.1109/TAFFC.2014.2336244"
+    )
+    languages = ("en",)
+    published = Published(
+        7442,
+        91,
+        {"neutral": 1087} | dict.fromkeys(("angry", "disgusted", "fearful", "happy", "sad"), 1271),
+        tuple(str(actor) for actor in range(1001, 1092)),
+    )
     shareable = True
     emotions = {
         "ANG": "angry",

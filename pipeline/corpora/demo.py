@@ -15,6 +15,8 @@ class Demo(CorpusReader):
     title = "Demo corpus, read by a speech synthesiser"
     licence = "none needed: it is made on your machine"
     source = "the params `demo`, from which it is synthesised"
+    citation = "nothing: it is no real speech"
+    languages = ("en", "de")
     shareable = True
     emotions = {emotion: emotion for emotion in EMOTIONS}
 
@@ -29,7 +31,15 @@ class Demo(CorpusReader):
                 row = parse(PurePosixPath(wav).stem)
             except ValueError as error:
                 raise UserError(f"{root / wav}: {error}") from error
-            yield Utterance(wav=wav, **row)
+            yield Utterance(
+                wav=wav,
+                key=row["key"],
+                raw_emotion=row["raw_emotion"],
+                speaker=row["speaker"],
+                gender=row["gender"],
+                language=row["language"],
+                text=row["text"],
+            )
 
 
 def parse(stem: str) -> dict[str, str]:

@@ -133,7 +133,7 @@ def _problem(group: Duplicates, conflict: Conflict, root: Path) -> str:
     """What is wrong with a group: its first two rows that cannot both be right."""
     one, other, difference = conflict
     same = "holds the same samples as" if group.exact else "is the same recording as"
-    return f"{root / other.wav} {same} {root / one.wav}, under {difference}"
+    return f"{root / other.name} {same} {root / one.name}, under {difference}"
 
 
 def _besides(group: Duplicates) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Published, Utterance, named_files
 
 NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z]?)")
 
@@ -33,8 +33,20 @@ class EmoDB(CorpusReader):
 
     name = "emodb"
     title = "EmoDB, the Berlin database of emotional speech"
-    licence = "CC0 1.0"
+    # Of its record at Zenodo, doi:10.5281/zenodo.7447302; db.yaml in the archive there says CC0-1.0, which asks less.
+    licence = "CC BY 4.0"
     source = "http://emodb.bilderbar.info"
+    citation = (
+        "Burkhardt, Paeschke, Rolfes, Sendlmeier and Weiss (2005): A database of German emotional speech. "
+        "Interspeech, 1517-1520"
+    )
+    languages = ("de",)
+    published = Published(
+        535,
+        10,
+        {"angry": 127, "bored": 81, "disgusted": 46, "fearful": 69, "happy": 71, "neutral": 79, "sad": 62},
+        ("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"),
+    )
     shareable = True
     emotions = {
         "W": "angry",

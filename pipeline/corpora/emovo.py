@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Published, Utterance, named_files
 
 NAME = re.compile(r"([a-z]{3})-([fm]\d)-([a-z]\d)")
 
@@ -19,6 +19,17 @@ class EMOVO(CorpusReader):
     title = "EMOVO, Italian emotional speech"
     licence = "none stated; free to download"
     source = "http://voice.fub.it/activities/corpora/emovo/index.html"
+    citation = (
+        "Costantini, Iadarola, Paoloni and Todisco (2014): EMOVO corpus: an Italian emotional speech database. "
+        "LREC, 3501-3504"
+    )
+    languages = ("it",)
+    published = Published(
+        588,
+        6,
+        dict.fromkeys(("angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised"), 84),
+        ("f1", "f2", "f3", "m1", "m2", "m3"),
+    )
     emotions = {
         "dis": "disgusted",
         "gio": "happy",

@@ -90,7 +90,7 @@ def read_emobox(folder: Path) -> list[FoldList]:
         other = folds.setdefault(int(match["fold"]), {}).setdefault(part, path)
         if other != path:
             raise UserError(f"{path}: is the {part} list of fold {int(match['fold'])}, as {other} is; take one out")
-    labels = _label_map(folder)
+    labels = label_map(folder)
     for number, lists in folds.items():
         for part in ("train", "test"):
             if part not in lists:
@@ -136,7 +136,7 @@ def _emobox_lists(folder: Path) -> list[tuple[Path, re.Match[str]]]:
     return lists
 
 
-def _label_map(folder: Path) -> dict[str, str]:
+def label_map(folder: Path) -> dict[str, str]:
     """Emotion code in small letters -> EmoBox's label; codes are spelt otherwise in lists now and then."""
     path = next((folder / name for name in LABEL_MAPS if (folder / name).is_file()), None)
     if path is None:

@@ -2,7 +2,11 @@
 
 Without a table, the emotion is the name of the first folder below the root (`happy/anna/take_1.wav` is happy).
 With `table: labels.csv`, each row names a file (column `path`, relative to the root) and its `emotion`; the columns
-`speaker`, `gender`, `language`, `text`, `session` and `part` (train, validation, test) are optional. `speaker_pattern`,
+`speaker`, `gender`, `language`, `text`, `session` and `part` (train, validation, test) are optional, and ratings
+(`pipeline.corpora.ratings`), which may stand in the place of emotions. With `start` and
+`end` (s), or one of them, a row is a part of its file: `talk#00001500-00002250` is the key of what lies from 1.5 to
+2.25 s in talk.wav. Parts that overlap are held for one recording wherever a corpus is split. `columns:
+{path: file, emotion: label}` says what the table calls its columns. `speaker_pattern`,
 a regular expression searched in the relative path, finds the speaker where no column says it: `speaker_pattern:
 '/([^/]+)/'` takes the second folder.
 """
@@ -13,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.corpora import table
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, audio_files
+from pipeline.corpora.ratings import RatingColumns
 from pipeline.corpora.speaker_pattern import speakers
 from pipeline.corpora.spellings import complaint, spellings
 from pipeline.errors import UserError
@@ -26,6 +31,7 @@ class Folder(CorpusReader):
     licence = "yours"
     source = "a folder with one subfolder per emotion, or with a CSV that lists its files"
     emotions = {}
+    dimensions = ("valence", "arousal", "dominance")
 
     def read(self, root: Path, params: CorpusParams) -> Iterator[Utterance]:
         """Yield the recordings of a folder, by subfolder names or by its table.
@@ -33,11 +39,13 @@ class Folder(CorpusReader):
         Raises:
             UserError: no audio, a table that does not fit, or a path outside the folder.
         """
-        rows = table.read_table(root, params.table, params.encoding) if params.table else [*_from_folders(root)]
+        ratings = RatingColumns.of(params.dimensions, params.emotions)
+        rows = [*_from_folders(root)] if not params.table else _listed(root, params, ratings)
         for row, speaker in zip(rows, _speakers(root, rows, params.speaker_pattern), strict=True):
+            start, end = table.bounds(row)
             yield Utterance(
                 wav=row["path"],
-                key=str(PurePosixPath(row["path"]).with_suffix("")),
+                key=table.key(row),
                 raw_emotion=row["emotion"],
                 speaker=speaker,
                 gender=row.get("gender", ""),
@@ -45,6 +53,11 @@ class Folder(CorpusReader):
                 text=row.get("text", ""),
                 session=row.get("session", ""),
                 part=row.get("part", ""),
+                start=start,
+                end=end,
+                where=row.get("where", ""),
+                dimensions=ratings.dimensions_of(row),
+                votes=ratings.votes_of(row),
             )
 
     def notes(self, root: Path, params: CorpusParams) -> list[str]:
@@ -53,6 +66,10 @@ class Folder(CorpusReader):
             return []
         note = table.encoding_note(root / params.table)
         return [note] if note else []
+
+
+def _listed(root: Path, params: CorpusParams, ratings: RatingColumns) -> list[dict[str, str]]:
+    return table.read_table(root, params.table, params.encoding, params.columns, ratings)
 
 
 def _speakers(root: Path, rows: Sequence[Mapping[str, str]], pattern: str) -> list[str]:

@@ -1,20 +1,23 @@
 """List a corpus: its recordings as manifest rows, by its reader and the files themselves; and count them."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.audio.audio_file import check_long_enough
 from pipeline.audio.bad_recordings import RecordingsError
-from pipeline.audio.examination import Examination, examine
+from pipeline.audio.examination import Examination, Measures, examine_segments
+from pipeline.audio.known_audio import sha256_of, source_name
+from pipeline.audio.segments import Segment, by_file
 from pipeline.corpora import find_reader
-from pipeline.corpora.base import CorpusParams, Utterance, corpus_files, is_audio
-from pipeline.corpora.emotions import canonical
+from pipeline.corpora.base import LISTS, CorpusParams, Utterance, corpus_files, is_audio
+from pipeline.corpora.examined import Known
 from pipeline.corpora.left_out import LeftOut
 from pipeline.corpora.manifest import Row
+from pipeline.corpora.ratings import label
 from pipeline.corpora.same_key import one_of_each_key
 from pipeline.corpora.unread import unread_suffixes
 from pipeline.errors import UserError
@@ -39,8 +42,13 @@ class Listing:
     left_out: LeftOut
 
 
-def read(name: str, params: CorpusParams) -> Listing:
-    """Read a corpus folder, and decode its recordings.
+def read(name: str, params: CorpusParams, known: Known | None = None) -> Listing:
+    """Read a corpus folder, and decode its recordings that are not known.
+
+    Args:
+        name: the corpus's.
+        params: how to read it.
+        known: what recordings are, by their names of `source_name`.
 
     Raises:
         RecordingsError: files are empty or unreadable, and `on_bad_audio` is `fail`; or all of them are.
@@ -55,20 +63,21 @@ def read(name: str, params: CorpusParams) -> Listing:
     utterances = of_each_key.utterances
     labels = _emotions(name, params.root, utterances, {**reader.emotions, **params.emotions})
     check_kept(labels, params.keep, params.root)
-    listed, unusable = _listed(name, params.root, list(zip(utterances, labels, strict=True)))
-    kept = {utterance.wav for utterance, label in zip(utterances, labels, strict=True) if is_kept(label, params.keep)}
+    listed, unusable = _listed(name, params.root, list(zip(utterances, labels, strict=True)), known or {})
+    kept = {utterance.name for utterance, label in zip(utterances, labels, strict=True) if is_kept(label, params.keep)}
     bad = {wav: why for wav, why in unusable.items() if wav in kept} | of_each_key.bad
     some = not kept <= bad.keys()
     if bad and (params.on_bad_audio == "fail" or not some):
         raise RecordingsError(bad, f"corpora.{name}.on_bad_audio: skip" if some else "")
     files = corpus_files(params.root)
     named = {utterance.wav for utterance in every}
+    lists = params.table or params.reader in LISTS
     left_out = LeftOut(
-        bad_audio={wav: _relative(why, params.root, wav) for wav, why in bad.items()},
+        bad_audio={name: _relative(why, params.root, name) for name, why in bad.items()},
         copies=of_each_key.copies,
         other_emotions=len(utterances) - len(kept),
-        bad_others={wav: _relative(why, params.root, wav) for wav, why in unusable.items() if wav not in kept},
-        unlisted=len({file for file in files if is_audio(file)} - named) if params.table else 0,
+        bad_others={name: _relative(why, params.root, name) for name, why in unusable.items() if name not in kept},
+        unlisted=len({file for file in files if is_audio(file)} - named) if lists else 0,
         unread=unread_suffixes(set(files) - named),
         notes=tuple(reader.notes(params.root, params)),
     )
@@ -80,9 +89,10 @@ def read(name: str, params: CorpusParams) -> Listing:
 
 def _silent_apart(rows: Sequence[Row], examinations: Mapping[str, Examination]) -> list[Row]:
     """The rows; silent ones whose files have the same bytes are said to be no other's twin, as the bytes tell else."""
-    files = Counter(row.sha256 for row in rows)
+    counts = Counter((row.sha256, row.start, row.end) for row in rows)
+    several = {row.key for row in rows if counts[row.sha256, row.start, row.end] > 1}
     return [
-        replace(row, twin=row.key) if files[row.sha256] > 1 and examinations[row.key].fingerprint.constant else row
+        replace(row, twin=row.key) if row.key in several and examinations[row.key].fingerprint.constant else row
         for row in rows
     ]
 
@@ -103,28 +113,79 @@ def is_kept(label: str, emotions: Sequence[str]) -> bool:
 
 
 def _listed(
-    name: str, root: Path, utterances: Sequence[tuple[Utterance, str]]
+    name: str, root: Path, utterances: Sequence[tuple[Utterance, str]], known: Known
 ) -> tuple[list[tuple[Row, Examination]], dict[str, str]]:
-    """The rows of the recordings that can be used; of the others, path relative to the root -> what is wrong."""
-
-    def row_or_error(utterance: tuple[Utterance, str]) -> tuple[Row, Examination] | UserError:
-        try:
-            return _row(name, root, *utterance)
-        except UserError as error:
-            return error
-
+    """The rows of the recordings that can be used; of the others, name -> what is wrong. A file is decoded once."""
+    groups = by_file({utterance.key: utterance.source(root) for utterance, _ in utterances})
+    of_key = {utterance.key: (utterance, label) for utterance, label in utterances}
     listed: list[tuple[Row, Examination]] = []
     bad: dict[str, str] = {}
     with Progress(len(utterances), f"recordings of {name}") as progress:
-        for (utterance, _), row in zip(
-            utterances, in_threads(row_or_error, utterances, worker_count(None)), strict=True
-        ):
-            if isinstance(row, UserError):
-                bad[utterance.wav] = str(row)
-            else:
-                listed.append(row)
-            progress.update()
+        files = in_threads(partial(_examined, known), groups, worker_count(None))
+        for segments, file in zip(groups, files, strict=True):
+            for key, examination in zip(segments, file.examinations, strict=True):
+                utterance, label = of_key[key]
+                if isinstance(examination, UserError):
+                    bad[utterance.name] = str(examination)
+                else:
+                    listed.append((_row(name, utterance, label, examination.measures, file.sha256), examination))
+            progress.update(len(segments))
     return listed, bad
+
+
+@dataclass(frozen=True)
+class _File:
+    """An audio file: the digest of its bytes, and of each segment what it is, or why it cannot be used."""
+
+    sha256: str
+    examinations: list[Examination | UserError]
+
+
+def _examined(known: Known, segments: Mapping[str, Segment]) -> _File:
+    """Examine the segments of one file, unless all are known."""
+    parts = [*segments.values()]
+    try:
+        if known and parts[0].path.is_file() and (file := _as_known(known, parts)):
+            return file
+        mark = _mark(parts[0].path)
+        examinations = [_long_enough(*pair) for pair in zip(parts, examine_segments(parts), strict=True)]
+        sha256 = sha256_of(parts[0].path)
+        if mark != _mark(parts[0].path):  # or its measures would be known as those of other bytes
+            raise UserError(f"{parts[0].path}: changed while it was read; run this again")
+        return _File(sha256, examinations)
+    except UserError as error:
+        return _File("", [error] * len(parts))
+
+
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from another one of its name; None where there is none, which decoding says better."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _as_known(known: Known, parts: Sequence[Segment]) -> _File | None:
+    """The file of segments that are all known."""
+    try:
+        sha256 = sha256_of(parts[0].path)
+    except OSError:  # which decoding says better
+        return None
+    names = [source_name(sha256, part) for part in parts]
+    if not all(name in known for name in names):
+        return None
+    return _File(sha256, [_long_enough(part, known[name]) for part, name in zip(parts, names, strict=True)])
+
+
+def _long_enough(segment: Segment, examination: Examination | UserError) -> Examination | UserError:
+    if isinstance(examination, UserError):
+        return examination
+    try:
+        check_long_enough(segment, examination.measures.frames, examination.measures.rate)
+    except UserError as error:
+        return error
+    return examination
 
 
 def _emotions(name: str, root: Path, utterances: Sequence[Utterance], table: dict[str, str]) -> list[str]:
@@ -132,25 +193,19 @@ def _emotions(name: str, root: Path, utterances: Sequence[Utterance], table: dic
     labels = []
     for utterance in utterances:
         try:
-            labels.append(canonical(utterance.raw_emotion, table))
+            labels.append(label(utterance.raw_emotion, utterance.votes, utterance.dimensions, table))
         except ValueError as error:
             raise UserError(f"{root / utterance.wav}: {error}; map it in corpora.{name}.emotions") from error
     return labels
 
 
-def _relative(why: str, root: Path, wav: str) -> str:
+def _relative(why: str, root: Path, name: str) -> str:
     """A reason without the place of the corpus, which is another on every machine."""
-    return why.removeprefix(f"{root / wav}: ").replace(str(root / wav), wav)
+    return why.removeprefix(f"{root / name}: ").replace(str(root / name), name)
 
 
-def _row(name: str, root: Path, utterance: Utterance, emotion: str) -> tuple[Row, Examination]:
-    path = root / utterance.wav
-    examination = examine(path)
-    measures = examination.measures
-    check_long_enough(path, measures.frames, measures.rate)
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    row = Row(
+def _row(name: str, utterance: Utterance, emotion: str, measures: Measures, sha256: str) -> Row:
+    return Row(
         key=utterance.key,
         dataset=name,
         wav=utterance.wav,
@@ -166,8 +221,11 @@ def _row(name: str, root: Path, utterance: Utterance, emotion: str) -> tuple[Row
         channel=measures.channels,
         sha256=sha256,
         part=utterance.part,
+        start=utterance.start,
+        end=utterance.end,
+        dimensions=utterance.dimensions,
+        votes=utterance.votes,
     )
-    return row, examination
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Any]:
@@ -176,6 +234,6 @@ def counts(rows: Sequence[Row]) -> dict[str, Any]:
         "utterances": len(rows),
         "speakers": len({row.speaker for row in rows}),
         "seconds": round(sum(row.length for row in rows), 3),
-        "by_emotion": dict(sorted(Counter(row.emotion for row in rows).items())),
+        "by_emotion": dict(sorted(Counter(row.emotion or "none" for row in rows).items())),
         "by_speaker": dict(sorted(Counter(row.speaker or "unknown" for row in rows).items())),
     }

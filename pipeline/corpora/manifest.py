@@ -3,13 +3,15 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.atomic import atomic_path
+from pipeline.audio.segments import Segment, bounds_problem, segment_title
 from pipeline.corpora.base import CONTROL
+from pipeline.corpora.emotions import EMOTIONS
 from pipeline.errors import UserError
 from pipeline.paths import read_bounded
 
@@ -44,6 +46,24 @@ class Row:
     own key for one of several silent files that are equal, and yet not one recording"""
     part: str = ""
     """of the corpus's own split: train, validation or test; "" where it has none"""
+    start: float | None = None
+    """where the utterance begins in the file (s); None where the file is the utterance"""
+    end: float | None = None
+    """where it ends; None where it does with the file"""
+
+    dimensions: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """name -> number, as valence -> 3.5, on the corpus's own scale"""
+    votes: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """canonical label -> share of the raters who chose it, which sum to 1"""
+
+    def source(self, root: Path) -> Segment:
+        """The file below the corpus root, or its part."""
+        return Segment(root / self.wav, self.start or 0.0, self.end)
+
+    @property
+    def name(self) -> str:
+        """What to call the utterance in a message."""
+        return segment_title(self.wav, self.start, self.end)
 
     @property
     def content(self) -> str:
@@ -54,16 +74,26 @@ class Row:
 KEYS = {field: {"emotion": "emo", "raw_emotion": "raw_emo"}.get(field, field) for field in Row.__annotations__}
 """field -> its key in the file"""
 
-OPTIONAL = ("twin", "part")
-"""keys that are left out of the file where they are \"\""""
+OPTIONAL: dict[str, Any] = {"twin": "", "part": "", "start": None, "end": None}
+"""key that is left out of the file where its value is this"""
 
-KINDS: dict[str, type] = {KEYS[field]: kind for field, kind in Row.__annotations__.items()}
+NUMBERS = ("dimensions", "votes")
+"""keys that are left out of the file where they are empty, and map names to numbers"""
+
+KINDS: dict[str, type] = {
+    KEYS[field]: float if kind == float | None else kind
+    for field, kind in Row.__annotations__.items()
+    if field not in NUMBERS
+}
 """key -> the type of its value"""
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """A row as the file has it: key -> value, with a `twin` and a `part` where there is one."""
-    return {KEYS[field]: value for field, value in asdict(row).items() if field not in OPTIONAL or value}
+    """A row as the file has it: key -> value, without those of `OPTIONAL` and `NUMBERS` that say nothing."""
+    left_out = OPTIONAL | {key: {} for key in NUMBERS}
+    return {
+        KEYS[field]: value for field, value in asdict(row).items() if field not in left_out or value != left_out[field]
+    }
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:
@@ -110,11 +140,17 @@ def _parse(line: str) -> Row:
     values = json.loads(line, object_pairs_hook=_object)
     if not isinstance(values, dict):
         raise ValueError("it is no JSON object")
-    values = {**dict.fromkeys(OPTIONAL, ""), **values}
+    values = {**{name: {} for name in NUMBERS}, **values}
+    for name in NUMBERS:
+        _check_numbers(name, values[name])
     for name, kind in KINDS.items():
-        if name not in values:
+        if name in values:
+            _check_value(name, values[name], kind)
+        elif name not in OPTIONAL:
             raise ValueError(f"it has no {name!r}")
-        _check_value(name, values[name], kind)
+    values = {**OPTIONAL, **values}
+    if problem := bounds_problem(values["start"], values["end"]):
+        raise ValueError(problem)
     return Row(**{field: values[key] for field, key in KEYS.items()})
 
 
@@ -132,6 +168,19 @@ def _check_name(name: str, value: str) -> None:
         raise ValueError(f"{name!r} holds a control character: {value[:60]!r}")
     if name == "wav" and (PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts):
         raise ValueError(f"{name!r} must be a path inside the folder of the recordings; it is {value[:60]!r}")
+
+
+def _check_numbers(name: str, values: Any) -> None:
+    """Refuse what is no mapping of names to numbers, or shares of known emotions that do not sum to 1."""
+    if not isinstance(values, dict) or not all(type(value) in (int, float) for value in values.values()):
+        raise ValueError(f"{name!r} must map names to numbers; it is {json.dumps(values)[:60]}")
+    if not all(map(math.isfinite, values.values())):
+        raise ValueError(f"{name!r} has a number that is not finite")
+    if name == "votes" and values:
+        if unknown := [label for label in values if label not in EMOTIONS]:
+            raise ValueError(f"{name!r} has {unknown[0][:30]!r}, which is no label; labels are {', '.join(EMOTIONS)}")
+        if min(values.values()) < 0 or not math.isclose(math.fsum(values.values()), 1, abs_tol=1e-6):
+            raise ValueError(f"{name!r} must be shares from 0 on that sum to 1; it is {json.dumps(values)[:60]}")
 
 
 def _check_value(name: str, value: Any, kind: type) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance, named_files
+from pipeline.corpora.base import CorpusParams, CorpusReader, Published, Utterance, named_files
 
 NAME = re.compile(r"([A-Z][a-z]+)_([CFM])_([AB])_(.+)")
 
@@ -23,6 +23,14 @@ class MESD(CorpusReader):
     title = "MESD, the Mexican emotional speech database"
     licence = "CC BY 4.0"
     source = "https://doi.org/10.17632/cy34mh68j9"
+    citation = (
+        "Duville, Alonso-Valerdi and Ibarra-Zarate (2021): Mexican Emotional Speech Database Based on Semantic, "
+        "Frequency, Familiarity, Concreteness, and Cultural Shaping of Affective Prosody. Data 6(12), 130. "
+        "doi:10.3390/data6120130"
+    )
+    languages = ("es",)
+    published = Published(864, 0, dict.fromkeys(("angry", "disgusted", "fearful", "happy", "neutral", "sad"), 144))
+    remark = "version 5 as it is downloaded lacks 2 of the 864, an angry and a neutral one"
     shareable = True
     emotions = {
         "Anger": "angry",

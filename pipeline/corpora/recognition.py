@@ -8,13 +8,17 @@ from pathlib import Path
 
 from pipeline.corpora import READERS, find_reader
 from pipeline.corpora.base import (
+    LISTS,
     CorpusParams,
     CorpusReader,
     Utterance,
     audio_files,
     corpus_files,
+    is_audio,
 )
 from pipeline.corpora.emotions import EMOTIONS, canonical
+from pipeline.corpora.hf_datasets import METADATA, check_unpacked
+from pipeline.corpora.ratings import RatingColumns, label
 from pipeline.corpora.same_key import one_of_each_key
 from pipeline.corpora.table import columns
 from pipeline.corpora.unread import left_out_line, unread_suffixes
@@ -23,6 +27,15 @@ from pipeline.strict import validate
 
 SPEAKER_PATTERN = "/([^/_-]+)[_-][^/]*$"
 """the file name up to its first _ or -"""
+
+NUMBERS = RatingColumns()
+"""columns of a table that say as much as one of emotions"""
+
+HEADERS = {"audformat": ("db.yaml",), "hf_datasets": METADATA}
+"""reader -> files that only its format has in the corpus folder"""
+
+UNASKED = ("folder", "emobox")
+"""readers that are tried last, or not at all: a list beside recordings may be of anything"""
 
 SHOWN = 5
 """names in a message, at most"""
@@ -43,6 +56,8 @@ class Recognition:
     """ISO 639-1, sorted; none when they are unknown"""
     emotions: dict[str, int]
     """canonical label -> recordings, in the order of `EMOTIONS`"""
+    dimensions: tuple[str, ...] = ()
+    """what there are numbers on, as valence"""
     table: str = ""
     """the CSV that lists the recordings, where one does"""
     speaker_pattern: str = ""
@@ -56,11 +71,17 @@ class Recognition:
         entry = {"reader": self.reader, "table": self.table, "speaker_pattern": self.speaker_pattern}
         return {key: value for key, value in entry.items() if value}
 
+    @property
+    def targets(self) -> list[str]:
+        """What an experiment can predict where there are no emotions: numbers."""
+        return [] if self.emotions else [*self.dimensions]
+
     def describe(self) -> str:
         """What is there, on one line, and each note on another."""
         counts = [_count(self.recordings, "recording"), _count(len(self.speakers), "speaker")]
         counts += [_count(len(self.sessions), "session")] if self.sessions else []
         emotions = ", ".join(f"{emotion} {count}" for emotion, count in self.emotions.items())
+        emotions = emotions or f"no emotions, but numbers on {' and '.join(self.targets)}"
         facts = [", ".join(counts), *([", ".join(self.languages)] if self.languages else []), emotions]
         return "\n".join([f"{self.title} (reader {self.reader}): {'; '.join(facts)}", *(f"  {n}" for n in self.notes)])
 
@@ -86,19 +107,21 @@ def recognise(root: Path) -> Recognition:
         root: the corpus folder; `~` is the home folder.
 
     Raises:
-        UserError: the folder is missing or has no audio, no reader knows it, or two do. The message says what was
-            looked for and what to do.
+        UserError: the folder is missing or has no audio, or it is packed; no reader knows it, or two do. The message
+            says what was looked for and what to do.
     """
     root = _params(root).root
+    if not any(map(is_audio, every := corpus_files(root))):
+        check_unpacked(root, every)
     files = audio_files(root)
-    attempts = [_attempt(_params(root, name), files) for name in READERS if name != "folder"]
+    attempts = [_attempt(_params(root, name), files) for name in READERS if name not in UNASKED]
     knowing = [attempt for attempt in attempts if not attempt.error]
     if len(knowing) > 1:
         names = " and ".join(attempt.reader.name for attempt in knowing)
         raise UserError(f"{root}: the readers {names} both know this folder; name the right one in params.yaml")
     if knowing:
         return _recognition(knowing[0], files)
-    return _own(root, files, max(attempts, key=lambda attempt: len(attempt.utterances), default=None))
+    return _own(root, files, attempts)
 
 
 def _params(root: Path, reader: str = "folder", **others: str) -> CorpusParams:
@@ -130,7 +153,7 @@ def _check_known(reader: CorpusReader, root: Path, files: Sequence[str]) -> None
 
 def _emotion(root: Path, utterance: Utterance, reader: CorpusReader) -> str:
     try:
-        return canonical(utterance.raw_emotion, dict(reader.emotions))
+        return label(utterance.raw_emotion, utterance.votes, utterance.dimensions, dict(reader.emotions))
     except ValueError as error:
         raise UserError(f"{root / utterance.wav}: {error}") from error
 
@@ -148,6 +171,7 @@ def _recognition(attempt: _Attempt, files: Sequence[str], notes: Iterable[str] =
         sessions=_names(utterance.session for utterance in utterances),
         languages=_names(utterance.language for utterance in utterances),
         emotions={emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]},
+        dimensions=tuple(dict.fromkeys(name for utterance in utterances for name in utterance.dimensions)),
         table=attempt.params.table,
         speaker_pattern=attempt.params.speaker_pattern,
         notes=(
@@ -174,13 +198,13 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({name for name in names if name}))
 
 
-def _own(root: Path, files: Sequence[str], nearest: _Attempt | None) -> Recognition:
+def _own(root: Path, files: Sequence[str], attempts: Sequence[_Attempt]) -> Recognition:
     """Recognise the user's own recordings: emotion folders, else one table.
 
     Args:
         root: the corpus folder.
         files: its audio files, relative to it.
-        nearest: the reader of a corpus that went farthest, for the error.
+        attempts: of the readers of corpora, for the error.
     """
     tables = _tables(root)
     if not _loose(files) and not _strange_folders(files):
@@ -190,11 +214,15 @@ def _own(root: Path, files: Sequence[str], nearest: _Attempt | None) -> Recognit
         if attempt.error:
             raise UserError(attempt.error)
         return _recognition(attempt, files)
-    if nearest is not None and nearest.utterances:
+    nearest = max(attempts, key=lambda attempt: len(attempt.utterances))
+    if nearest.utterances:
         raise UserError(
             f"{nearest.error}; {len(nearest.utterances)} other files are of {nearest.reader.title}: mend or move this "
             "one, give a folder with one corpus, or use the `folder` reader with a `table`"
         )
+    for attempt in attempts:
+        if any((root / name).is_file() for name in HEADERS.get(attempt.reader.name, ())):
+            raise UserError(attempt.error)
     raise UserError(_unknown(root, files, tables))
 
 
@@ -250,25 +278,44 @@ def _is_number(token: str, counts: Counter[str]) -> bool:
 
 
 def _tables(root: Path) -> list[str]:
-    """Names of the CSV files with the columns `path` and `emotion`."""
+    """Names of the CSV files with the columns `path` and `emotion`, or numbers or votes in the place of the latter."""
+    return [name for name, own in _headers(root).items() if "path" in own and any(map(_says_emotion, own))]
+
+
+def _says_emotion(column: str) -> bool:
+    return column == "emotion" or column in NUMBERS
+
+
+def _headers(root: Path) -> dict[str, list[str]]:
+    """CSV file of a folder -> its columns."""
     paths = sorted(path for path in root.iterdir() if path.suffix.lower() == ".csv" and path.is_file())
-    return [path.name for path in paths if {"path", "emotion"} <= set(columns(path))]
+    return {path.name: columns(path) for path in paths}
 
 
 def _unknown(root: Path, files: Sequence[str], tables: Sequence[str]) -> str:
     """Say what was looked for in a folder that no reader knows, and what to do."""
-    corpora = ", ".join(name for name in READERS if name not in ("folder", "demo"))
+    corpora = ", ".join(name for name in READERS if name not in ("folder", "demo", *LISTS))
     folders, loose = _strange_folders(files), _loose(files)
     faults = [f"{_shown(folders)} {'is none' if len(folders) == 1 else 'are none'}"] if folders else []
     faults += [f"{loose} of {len(files)} audio files lie in none"] if loose else []
     example = folders[0] if folders else "NAME"
+    there = f"there are {_shown(tables)}" if tables else f"there is none{_others(root)}"
     return (
         f"{root}: no reader knows this folder. Looked for file names of {corpora}; for subfolders named by emotions "
-        f"({', '.join(EMOTIONS)}), but {' and '.join(faults)}; for one CSV file with the columns path and emotion, "
-        f"but there {f'are {_shown(tables)}' if tables else 'is none'}. Rename the subfolders, or take the `folder` "
+        f"({', '.join(EMOTIONS)}), but {' and '.join(faults)}; for one CSV file with the columns path and emotion "
+        f"(or numbers: {', '.join(NUMBERS.dimensions)}), but {there}. Rename the subfolders, or take the `folder` "
         f"reader with `emotions: {{{example}: LABEL}}` (and with `speaker_pattern` where file names hold the "
         "speaker) or with a CSV file as its `table`"
     )
+
+
+def _others(root: Path) -> str:
+    """The first CSV file that has other columns, with what tells what they are; "" where there is none."""
+    for name, own in _headers(root).items():
+        if any(own):
+            cure = "`columns: {path: NAME, emotion: NAME}` and `dimensions: [NAME]` say what is what"
+            return f" ({name} has {_shown(own)}: {cure})"
+    return ""
 
 
 def _count(number: int, noun: str) -> str:

@@ -18,7 +18,7 @@ class OfEachKey:
 
     Attributes:
         utterances: the first of each key that can be used, else the first, in the order of their keys' first files.
-        bad: path relative to the root of another file of such a key -> why it cannot be used.
+        bad: name, as messages call it, of another recording of such a key -> why it cannot be used.
         copies: how many others hold the same samples.
     """
 
@@ -62,11 +62,11 @@ def _resolve(root: Path, group: Sequence[Utterance]) -> _Resolved:
     bad: dict[str, str] = {}
     for utterance in group:
         try:
-            sounds[utterance.wav] = examine(root / utterance.wav)
+            sounds[utterance.wav] = examine(utterance.source(root))
         except UserError as error:
-            bad[utterance.wav] = str(error)
+            bad[utterance.name] = str(error)
     chosen = next((utterance for utterance in group if utterance.wav in sounds), group[0])
-    bad.pop(chosen.wav, None)  # where none can be used, the listing says so of this one
+    bad.pop(chosen.name, None)  # where none can be used, the listing says so of this one
     others = [utterance for utterance in group if utterance.wav in sounds and utterance is not chosen]
     return _Resolved(chosen, bad, [*_differences(chosen, others, sounds)])
 

@@ -6,35 +6,28 @@ without a byte order mark, or in the encoding that the params name; other text i
 
 import csv
 import io
-import os
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from errno import ENOENT
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from pipeline import paths
+from pipeline.audio.segments import bounds_problem, segment_key, segment_title
 from pipeline.audio.suffixes import AUDIO_SUFFIXES
+from pipeline.corpora.base import COLUMNS
+from pipeline.corpora.listed_files import Names, listed_file, mistake
+from pipeline.corpora.ratings import RatingColumns
 from pipeline.corpora.spellings import complaint, spellings
 from pipeline.corpora.text_encoding import CONTROL, decoded
 from pipeline.errors import UserError, nearest
-
-COLUMNS = ("path", "emotion", "speaker", "gender", "language", "text", "session", "part")
 
 SEPARATORS = ",;\t"
 
 LEGACY = "cp1252"
 """taken for text that is no Unicode: what spreadsheets of Western Europe and America save"""
 
-WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
-"""what a path on a drive of Windows begins with"""
-
 SHOWN = 20
 """mistakes in a message, at most"""
-
-COMPARED = 500
-"""file names that a missing one is compared with, at most"""
 
 Line = tuple[int, dict[str, str]]
 """where a row begins, counted from 1, and column -> value"""
@@ -43,22 +36,47 @@ Problem = tuple[int, str]
 """where a row begins, and what is wrong with it"""
 
 
-def read_table(root: Path, name: str, encoding: str = "") -> list[dict[str, str]]:
+def read_table(
+    root: Path,
+    name: str,
+    encoding: str = "",
+    called: Mapping[str, str] | None = None,
+    ratings: RatingColumns | None = None,
+    required: Sequence[str] = ("path", "emotion"),
+    complete: bool = True,
+) -> list[dict[str, str]]:
     """The rows of a table, column -> value without spaces around; `path` is relative to the root, as on the disk.
 
+    `where`, which is no column, is the table and the line.
+
+    Args:
+        root: the folder that paths are relative to, and `name` too.
+        name: the table.
+        encoding: its own; "" to find it.
+        called: column -> what the table calls it, where that is another name.
+        ratings: which columns hold numbers and votes.
+        required: columns that it must have, `path` and perhaps `emotion`, which no row then leaves empty.
+        complete: whether every file must be there; else a row whose file is not says so in `missing`, which is no
+            column either.
+
     Raises:
-        UserError: the table cannot be read or is no CSV, a row has no emotion, names no file below the root or a file
-            of another row, or a speaker is written in two ways; the lines are named, and each mistake has one.
+        UserError: the table cannot be read or is no CSV, a row has no emotion or a wrong rating, names no file below
+            the root or a file of another row (the same part of it), has a start or end that is none, or a speaker is
+            written in two ways; the lines are named, and each mistake has one.
     """
     if not root.is_dir():
         raise UserError(f"corpus folder {str(root)!r} does not exist")
     path = root / name
     text, read_as = read_text(path, encoding)
-    names = _Names()
+    names, ratings = Names(), ratings or RatingColumns()
     lines: list[Line] = []
     problems: list[Problem] = []
-    for line, row in _rows(root, path, text):
-        wrong = [row] if isinstance(row, str) else [*_wrong(root, row, names, suggest=len(problems) < SHOWN)]
+    absent = 0
+    for line, row in _rows(root, path, text, called or {}, ratings, required):
+        if not (complete or isinstance(row, str)):
+            absent += _note_missing(root, row, names, suggest=absent < SHOWN)
+        suggest = len(problems) < SHOWN
+        wrong = [row] if isinstance(row, str) else [*_wrong(root, row, names, ratings, suggest, required)]
         problems += [(line, each) for each in wrong]
         if not isinstance(row, str) and not wrong:
             lines.append((line, row))
@@ -69,21 +87,62 @@ def read_table(root: Path, name: str, encoding: str = "") -> list[dict[str, str]
         raise UserError("\n".join([*named, *more, *([guess] if guess else [])]))
     if not lines:
         raise UserError(f"{path}: lists no recording")
-    return [row for _, row in lines]
+    return [{**row, "where": f"{name}, line {line}"} for line, row in lines]
 
 
-def _wrong(root: Path, row: dict[str, str], names: "_Names", suggest: bool) -> Iterator[str]:
-    """What is wrong with a row's path and emotion; the path becomes that of the file, as on the disk."""
-    try:
-        row["path"] = _wav(root, row["path"], names)
-    except ValueError as error:
-        yield str(error)
-    except FileNotFoundError as error:
-        yield f"no such file: {error.filename}{names.near(Path(error.filename)) if suggest else ''}"
-    except OSError as error:
-        yield f"path {row['path'][:60]!r}: {error.strerror}"
-    if not row["emotion"]:
+def _wrong(
+    root: Path, row: dict[str, str], names: Names, ratings: RatingColumns, suggest: bool, required: Sequence[str]
+) -> Iterator[str]:
+    """What is wrong with a row's path, emotion, ratings and bounds; the path becomes the file's, as on the disk."""
+    if "missing" not in row:
+        try:
+            row["path"] = listed_file(root, row["path"], names)
+        except (ValueError, OSError) as error:
+            yield mistake(error, row["path"], names if suggest else None)
+    yield from ratings.problems(row)
+    if not row.setdefault("emotion", "") and "emotion" in required and not ratings.rated(row):
         yield "has no emotion; name one, or take the row out"
+    try:
+        problem = bounds_problem(*bounds(row))
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        yield problem
+
+
+def _note_missing(root: Path, row: dict[str, str], names: Names, suggest: bool) -> bool:
+    """Let a row whose file is not there say so, and tell whether it is such."""
+    try:
+        listed_file(root, row["path"], names)
+    except FileNotFoundError as error:
+        row["missing"] = mistake(error, row["path"], names if suggest else None)
+        row["path"] = Path(error.filename).relative_to(root).as_posix()
+        return True
+    except (ValueError, OSError):
+        return False  # a mistake, which is told with the others
+    return False
+
+
+def bounds(row: Mapping[str, str]) -> tuple[float | None, float | None]:
+    """Where a row's recording begins and ends in its file (s); None where the row does not say.
+
+    Raises:
+        ValueError: one is no number.
+    """
+    start, end = (_seconds(name, row.get(name, "")) for name in ("start", "end"))
+    return start, end
+
+
+def _seconds(name: str, value: str) -> float | None:
+    try:
+        return float(value) if value else None
+    except ValueError as error:
+        raise ValueError(f"{name} must be a number of seconds, as 12.34; it is {value[:20]!r}") from error
+
+
+def key(row: Mapping[str, str]) -> str:
+    """The key of a row's recording: its path without suffix, and which part of the file it is."""
+    return segment_key(str(PurePosixPath(row["path"]).with_suffix("")), *bounds(row))
 
 
 def read_text(path: Path, encoding: str = "") -> tuple[str, str]:
@@ -116,7 +175,7 @@ def columns(path: Path) -> list[str]:
     """The header of a CSV file; none where it cannot be read."""
     try:
         text = read_text(path)[0]
-        mark, before = _separator(text)
+        mark, before = _separator(text, COLUMNS)
         return _header(next(islice(csv.reader(io.StringIO(text, newline=""), delimiter=mark), before, None), []))
     except (UserError, csv.Error):
         return []
@@ -134,7 +193,7 @@ def _guess(path: Path, text: str) -> str:
     return f"{path}: is no Unicode, and is read as {LEGACY}{example}; if it is another, name it in `encoding`"
 
 
-def _separator(text: str) -> tuple[str, int]:
+def _separator(text: str, columns: Iterable[str]) -> tuple[str, int]:
     """What separates columns, and how many lines are before the header: one where Excel's `sep=;` is.
 
     Without it, it is what separates the most known columns of the header.
@@ -143,7 +202,7 @@ def _separator(text: str) -> tuple[str, int]:
     if first[:4].lower() == "sep=" and first[4:5] in (*SEPARATORS,):
         return first[4], 1
     cells = first.replace('"', "")
-    return max(SEPARATORS, key=lambda mark: len({*COLUMNS} & {*_header(cells.split(mark))})), 0
+    return max(SEPARATORS, key=lambda mark: len({*columns} & {*_header(cells.split(mark))})), 0
 
 
 def _header(names: Sequence[str]) -> list[str]:
@@ -151,14 +210,24 @@ def _header(names: Sequence[str]) -> list[str]:
     return ",".join(name.strip().lower() for name in names).rstrip(",").split(",") if any(names) else []
 
 
-def _rows(root: Path, path: Path, text: str) -> Iterator[tuple[int, dict[str, str] | str]]:
+def _rows(
+    root: Path,
+    path: Path,
+    text: str,
+    called: Mapping[str, str],
+    ratings: RatingColumns,
+    required: Sequence[str],
+) -> Iterator[tuple[int, dict[str, str] | str]]:
     """Where each row begins, and the row or what is wrong with it; empty rows are none."""
-    mark, before = _separator(text)
+    ours = {theirs.strip().lower(): name for name, theirs in called.items()}
+    mark, before = _separator(text, {*COLUMNS, *ours})
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     begin = 1
     try:
-        names = _header(next(islice(reader, before, None), []))
-        _check_columns(path, names)
+        given = _header(next(islice(reader, before, None), []))
+        _check_called(path, given, called)
+        names = [ours.get(name, name) for name in given]
+        _check_columns(path, names, ratings, required)
         begin = reader.line_num + 1
         for values in reader:
             if any(value.strip() for value in values):
@@ -195,79 +264,40 @@ def _is_recording(root: Path, cell: str) -> bool:
         return False
 
 
-def _check_columns(path: Path, names: list[str]) -> None:
-    for name in ("path", "emotion"):
-        if name not in names:
-            raise UserError(f"{path}: has no column {name!r}; its columns are {', '.join(names) or 'none'}")
+def _check_called(path: Path, names: Sequence[str], called: Mapping[str, str]) -> None:
+    for name, theirs in called.items():
+        if theirs.strip().lower() not in names:
+            likely = nearest(theirs, names)
+            raise UserError(f"{path}: has no column {theirs!r}{likely}, which `columns` says is the {name}; mend it")
+
+
+def _check_columns(path: Path, names: list[str], ratings: RatingColumns, required: Sequence[str]) -> None:
+    for name in required:
+        if name not in names and not (name == "emotion" and any(own in ratings for own in names)):
+            own = f"its columns are {', '.join(names)}" if any(names) else "it is empty"
+            cure = f"name one {name}" if list(required) == ["path"] else f"`columns: {{{name}: NAME}}` says which it is"
+            raise UserError(f"{path}: has no column {name!r}; {own}; {cure}")
     for name in names:
-        if name not in COLUMNS:
-            raise UserError(f"{path}: unknown column {name!r}{nearest(name, COLUMNS)}; known: {', '.join(COLUMNS)}")
+        if problem := ratings.column_problem(name):
+            raise UserError(f"{path}: {problem}")
+        if name not in COLUMNS and name not in ratings:
+            known = (*COLUMNS, *ratings.dimensions)
+            raise UserError(f"{path}: unknown column {name!r}{nearest(name, known)}; known: {', '.join(known)}")
         if names.count(name) > 1:
             raise UserError(f"{path}: column {name!r} stands twice; take one out")
 
 
-def _wav(root: Path, given: str, names: "_Names") -> str:
-    """The file that a row names, relative to the root, with the names that its folders have on the disk.
-
-    Raises:
-        ValueError: it is not below the root, or a folder.
-        FileNotFoundError: it is not there.
-    """
-    wav = PurePosixPath(given.replace("\\", "/"))
-    if wav.is_absolute():
-        wav = next((wav.relative_to(top) for top in (root.absolute(), root.resolve()) if wav.is_relative_to(top)), wav)
-    if wav.is_absolute() or WINDOWS.match(given) or ".." in wav.parts or not wav.name:
-        raise ValueError(f"path {given!r} must name a file below the corpus folder")
-    real = root
-    for name in wav.parts:
-        real = names.entry(real, name)
-    if real.is_dir():
-        raise ValueError(f"path {given!r} is a folder; name a file")
-    if not real.is_file():
-        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(root / wav))
-    return real.relative_to(root).as_posix()
-
-
-class _Names:
-    """The names in folders, each folder listed once."""
-
-    def __init__(self) -> None:
-        self._listed: dict[Path, dict[str, str]] = {}
-
-    def of(self, folder: Path) -> dict[str, str]:
-        """Name in the composed form of Unicode -> name on the disk."""
-        if folder not in self._listed:
-            names = sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
-            self._listed[folder] = {_composed(name): name for name in names}
-        return self._listed[folder]
-
-    def entry(self, folder: Path, name: str) -> Path:
-        """The file or folder of this name, or, where there is none, of the same name in another form of Unicode."""
-        if name.isascii() or (folder / name).exists():
-            return folder / name
-        return folder / self.of(folder).get(_composed(name), name)
-
-    def near(self, path: Path) -> str:
-        """Suggest what a path may mean: what has its name in other letters, or one like it."""
-        names = sorted(self.of(path.parent).values())
-        same = [name for name in names if name.casefold() == path.name.casefold()]
-        return f" (did you mean {same[0]!r}?)" if same else nearest(path.name, names[:COMPARED])
-
-
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
 def _twice(lines: Iterable[Line]) -> list[Problem]:
-    """A complaint of each row whose file an earlier row has."""
-    first: dict[str, Line] = {}
+    """A complaint of each row whose file, and the part of it, an earlier row has."""
+    first: dict[tuple[str, str], Line] = {}
     problems = []
     for line, row in lines:
-        earlier, before = first.setdefault(row["path"], (line, row))
+        earlier, before = first.setdefault((row["path"], key(row)), (line, row))
         if before is not row:
-            labels = dict.fromkeys([before["emotion"], row["emotion"]])
+            labels = dict.fromkeys(each.get("emotion", "") for each in (before, row))
             what = " and as ".join(repr(label) for label in labels)
-            problems.append((line, f"lists {row['path']} as line {earlier} does, as {what}; take one out"))
+            title = segment_title(row["path"], *bounds(row))
+            problems.append((line, f"lists {title} as line {earlier} does, as {what}; take one out"))
     return problems
 
 

@@ -12,6 +12,7 @@ from pipeline.audio.keys import source_key
 from pipeline.corpora.fold_lists import PARTS, FoldList, Listed, check_parts, read_emobox, read_table
 from pipeline.errors import UserError, nearest
 from pipeline.experiments.predictions import Predictions
+from pipeline.experiments.values import FILE, Values
 
 FOLDS = "folds.json"
 
@@ -55,7 +56,7 @@ def read_folds(path: Path) -> Audited:
 
 
 def _of_predictions(folder: Path) -> Audited:
-    found = Predictions.read(folder)
+    found = Values.read(folder) if (folder / FILE).is_file() else Predictions.read(folder)
     speakers = {source_key(key): speaker for key, speaker in zip(found.keys, found.speakers, strict=True)}
     own = folder.resolve().parent == paths.predictions("").resolve()
     manifest = paths.manifest(str(found.card.get("corpus", "")))

@@ -6,7 +6,7 @@ are percentiles of the samples taken for intervals, which are much too narrow fo
 Student's t how far that reaches (Efron and Tibshirani 1993, section 12.5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ TIE = 1e-9
 
 REDRAWN = 20
 """most times that samples are drawn for those that lack an emotion"""
+
+HELD = 1 << 22
+"""numbers of samples in memory at once: 1000 samples of 4000 units"""
 
 
 def units_of(keys: Sequence[str], speakers: Sequence[str]) -> Sequence[str]:
@@ -41,30 +44,52 @@ def counted(
     return counts[:, :classes]
 
 
-def resamples(totals: Figures, count: int, seed: int | Sequence[int]) -> NDArray[np.int64]:
-    """How often each unit is in each of so many samples, (count, units).
+def resampled(tables: Sequence[Figures], totals: Figures, count: int, seed: int | Sequence[int]) -> list[Figures]:
+    """What tables add up to over the units themselves, and over each of so many samples of them.
 
     A sample that lacks an emotion is drawn again, as UA over fewer emotions is another figure; where nearly all lack
-    one, UA is over those there are.
+    one, UA is over those there are. No more than `HELD` numbers of samples are in memory at once.
 
     Args:
+        tables: figures of each unit, each (units, ...).
         totals: how many utterances each unit has of each class, (units, classes).
         count: of samples.
         seed: of the drawing.
+
+    Returns:
+        Of each table, (1 + count, ...): first the sum over the units themselves.
     """
-    rng = np.random.default_rng(seed)
-    kept = [_samples(rng, totals, count)]
-    while sum(map(len, kept)) < count and len(kept) < REDRAWN:
-        kept.append(_samples(rng, totals, count))
-    drawn = np.concatenate(kept)[:count]
-    return drawn if len(drawn) == count else _samples(np.random.default_rng(seed), totals[:, :0], count)
+    for needed in (totals, totals[:, :0]):  # of no class, no sample lacks one
+        parts = [[np.tensordot(block, table, 1) for table in tables] for block in _blocks(needed, count, seed)]
+        sums = [np.concatenate(own) for own in zip(*parts, strict=True)]
+        if len(sums[0]) == 1 + count:
+            break
+    return sums
+
+
+def _blocks(totals: Figures, count: int, seed: int | Sequence[int]) -> Iterator[NDArray[np.int64]]:
+    """How often each unit is in each sample, (samples, units), some samples at a time; the units themselves lead."""
+    rng, units = np.random.default_rng(seed), len(totals)
+    held, drawn = [np.ones((1, units), np.int64)], 0
+    rows = max(1, min(count, HELD // units))
+    for size in [min(rows, count - first) for first in range(0, count, rows)] * REDRAWN:
+        held.append(_samples(rng, totals, size)[: count - drawn])
+        drawn += len(held[-1])
+        if sum(map(len, held)) > rows:
+            whole, held = np.concatenate(held), []
+            yield whole
+        if drawn == count:
+            break
+    if held:
+        yield np.concatenate(held)
 
 
 def _samples(rng: np.random.Generator, totals: Figures, count: int) -> NDArray[np.int64]:
     """As many samples, without those that lack a class of totals (units, classes); a class that no unit has is none."""
     drawn = rng.multinomial(len(totals), np.full(len(totals), 1 / len(totals)), size=count)
     present = totals.sum(axis=0) > 0
-    return drawn[(drawn @ totals[:, present] > 0).all(axis=1)]
+    whole = (drawn @ totals[:, present] > 0).all(axis=1)
+    return drawn if whole.all() else drawn[whole]
 
 
 def accuracies(hits: Figures, totals: Figures) -> Figures:

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pipeline.experiments.predictions import Predictions
+from pipeline.experiments.parts import Parts
 
 ENDS = ("lowest", "highest")
 """of a grid; NAME lowest and NAME highest stand beside what was chosen"""
 SHARE = "share of "
 
 
-def choice_table(found: Predictions) -> tuple[list[str], list[list[str]]]:
+def choice_table(found: Parts) -> tuple[list[str], list[list[str]]]:
     """Columns and a row for each fold: what was chosen, and whether it is an end of its grid.
 
     Args:
@@ -28,7 +28,7 @@ def choice_table(found: Predictions) -> tuple[list[str], list[list[str]]]:
     return ["fold", *columns], rows
 
 
-def choices_in_words(found: Predictions) -> list[str]:
+def choices_in_words(found: Parts) -> list[str]:
     """A phrase for each param: how many folds chose what, and the mean shares of layers.
 
     Args:
@@ -42,7 +42,7 @@ def choices_in_words(found: Predictions) -> list[str]:
     return phrases
 
 
-def edges(found: Predictions) -> list[str]:
+def edges(found: Parts) -> list[str]:
     """The params of which most folds chose an end of the grid, with that end: the best may lie beyond it.
 
     Args:
@@ -60,7 +60,7 @@ def _names(choices: Sequence[Mapping[str, float]]) -> list[str]:
     return list(dict.fromkeys(name for row in choices for name in row if name != "fold" and not name.endswith(ends)))
 
 
-def _has_grid(found: Predictions, name: str) -> bool:
+def _has_grid(found: Parts, name: str) -> bool:
     return any(f"{name} {ENDS[0]}" in choices for choices in found.choices)
 
 

@@ -22,7 +22,7 @@ from pipeline.evaluation.bootstrap import (
     difference_interval,
     difference_p,
     mean_recalls,
-    resamples,
+    resampled,
     units_of,
 )
 from pipeline.evaluation.scores import mcnemar
@@ -147,9 +147,9 @@ class PairedBootstrap:
         self._confidence = params.confidence
         totals = counted(y, units)
         hits = {name: counted(y, units, share) for name, share in right.items()}
-        drawn = np.vstack([np.ones((1, len(totals)), np.int64), resamples(totals, params.bootstrap, seed)])
         self._units = len(totals)
-        self._ua = {name: mean_recalls(drawn @ own, drawn @ totals) for name, own in hits.items()}
+        drawn, *right_drawn = resampled([totals, *hits.values()], totals, params.bootstrap, seed)
+        self._ua = {name: mean_recalls(own, drawn) for name, own in zip(hits, right_drawn, strict=True)}
 
     def interval(self, first: str, second: str) -> tuple[float, float, float]:
         """UA of the first less UA of the second, and the ends of its interval."""

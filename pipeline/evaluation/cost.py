@@ -16,6 +16,8 @@ COST_COLUMNS = (
     "parameters_with_pretrained",
     "operations_per_second",
     "operations_per_second_with_pretrained",
+    "training_operations_per_epoch",
+    "training_operations",
 )
 """columns of metrics/cost.csv"""
 
@@ -90,7 +92,8 @@ def _sum(values: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(values) else None
 
 
-def cost_rows(cards: Cards) -> Iterator[list[str]]:
-    """Rows of metrics/cost.csv; a figure that is not known is empty."""
+def cost_rows(cards: Cards, training: Mapping[str, Sequence[float | None]]) -> Iterator[list[str]]:
+    """Rows of metrics/cost.csv, with the operations of an epoch and of a training; empty for what is not known."""
     for name, cost in costs(cards).items():
-        yield [name, cards[name]["system"], *("" if value is None else f"{value:.0f}" for value in cost.figures())]
+        figures = [*cost.figures(), *training[name]]
+        yield [name, cards[name]["system"], *("" if value is None else f"{value:.0f}" for value in figures)]

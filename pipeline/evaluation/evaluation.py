@@ -21,6 +21,10 @@ from pipeline.evaluation.leaks import check_leaks
 from pipeline.evaluation.origin import check_origin
 from pipeline.evaluation.repeats import over_seeds, over_splits
 from pipeline.evaluation.scores import Labels, class_scores, confusion, intervals, scores
+from pipeline.evaluation.training_cost import training_cost, training_costs
+from pipeline.evaluation.votes import vote_scores
+from pipeline.experiments.joint_corpora import by_corpus, rows_of
+from pipeline.experiments.parts import Parts
 from pipeline.experiments.predictions import Predictions, write_csv, write_json
 from pipeline.systems import CURVE
 
@@ -56,7 +60,7 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
     result["speaker_dependent"] = found.card["speaker_dependent"]
     if "listed" in found.card:
         result["listed"] = found.card["listed"]
-    return _rounded(result)
+    return rounded(result)
 
 
 def _part_scores(found: Predictions, part: str) -> dict[str, Any]:
@@ -75,11 +79,12 @@ def _scores_of(found: Predictions, rows: Labels) -> dict[str, float]:
     return scores(found.labels(rows), found.probabilities(rows).argmax(axis=1))
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """All figures in a result, to so many decimals as go into git."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
@@ -102,26 +107,26 @@ def evaluate(
     Raises:
         UserError: something leaked, or predictions are of other recordings, labels or speakers than the manifests.
     """
-    corpora: dict[str, list[Row]] = {}
-    for row in rows:
-        corpora.setdefault(row.dataset, []).append(row)
+    corpora = by_corpus(rows)
     for name, one in predictions.items():
-        own = corpora.get(one.card["corpus"], [])
+        own = rows_of(one.card, corpora)
         check_origin(name, one, own)
         check_leaks(name, one, own)
-    results = {name: _scored(one, corpora[one.card["corpus"]], params, seed) for name, one in predictions.items()}
+    results = {name: _scored(one, rows_of(one.card, corpora), params, seed) for name, one in predictions.items()}
     for name, one in (tested or {}).items():
-        results[name]["conditions"] = _rounded(condition_scores(name, predictions[name], one, params, seed))
+        results[name]["conditions"] = rounded(condition_scores(name, predictions[name], one, params, seed))
     return results
 
 
 def _scored(found: Predictions, rows: Sequence[Row], params: ScoringParams, seed: int) -> dict[str, Any]:
     speakers = {row.key: row.speaker for row in rows}
-    return score(found, speakers, params, seed) | _rounded(group_scores(found, rows, params, seed))
+    votes = rounded(vote_scores(found, {row.key: row for row in rows}))
+    others = votes | rounded(group_scores(found, rows, params, seed)) | training_cost(found, rows)
+    return score(found, speakers, params, seed) | others
 
 
-def write_scores(results: Results, path: Path) -> None:
-    """Write what people compare, a few figures an experiment: UA, its interval, WA and macro-F1."""
+def write_scores(results: Results, path: Path, others: Mapping[str, Mapping[str, float]] | None = None) -> None:
+    """Write what people compare, a few figures an experiment: UA, its interval, WA and macro-F1; then `others`."""
     table = {
         name: {
             "UA": row["scores"]["UA"],
@@ -132,11 +137,13 @@ def write_scores(results: Results, path: Path) -> None:
         }
         for name, row in results.items()
     }
-    write_json(path, table)
+    write_json(path, {**table, **(others or {})})
 
 
-def write_details(results: Results, predictions: Mapping[str, Predictions], out: Path) -> None:
-    """Write to the folder `out` all else: a file of each for every table, and what all cost."""
+def write_details(
+    results: Results, predictions: Mapping[str, Predictions], out: Path, others: Mapping[str, Parts] | None = None
+) -> None:
+    """Write to the folder `out` all else: a file of each for every table, and what all cost, `others` too."""
     for name, one in predictions.items():
         with atomic_path(out / "details" / f"{name}.json") as temporary:
             temporary.write_text(f"{json_text(results[name])}\n", encoding="utf-8", newline="\n")
@@ -150,7 +157,9 @@ def write_details(results: Results, predictions: Mapping[str, Predictions], out:
             write_csv(out / "curves" / f"{name}.csv", ["fold", *CURVE], _curve(one))
         if one.choices:
             write_csv(out / "choices" / f"{name}.csv", *choice_table(one))
-    write_csv(out / "cost.csv", COST_COLUMNS, cost_rows({name: one.card for name, one in predictions.items()}))
+    everything: dict[str, Parts] = {**predictions, **(others or {})}
+    cards = {name: one.card for name, one in everything.items()}
+    write_csv(out / "cost.csv", COST_COLUMNS, cost_rows(cards, training_costs(cards, results)))
 
 
 def _curve(predictions: Predictions) -> list[list[str]]:

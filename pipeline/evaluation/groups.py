@@ -15,8 +15,8 @@ from pipeline.evaluation.bootstrap import accuracies, counted, mean_recalls
 from pipeline.evaluation.scores import intervals
 from pipeline.experiments.predictions import Predictions
 
-GROUPINGS = ("speaker", "gender", "language", "text")
-"""columns of the manifest"""
+GROUPINGS = ("corpus", "speaker", "gender", "language", "text")
+"""what the manifest says of a recording"""
 
 SMALLEST = 5
 """utterances of the smallest group that is named as the worst, and of the smallest text that is a group"""
@@ -49,7 +49,7 @@ def group_scores(found: Predictions, rows: Sequence[Row], params: ScoringParams,
     y, predicted = found.labels(tested), found.probabilities(tested).argmax(axis=1)
     groups: Groups = {}
     for grouping in GROUPINGS:
-        values = np.array([getattr(row, grouping) for row in about])
+        values = np.array([_value(grouping, row) for row in about])
         members = {value: np.flatnonzero(values == value) for value in _told_apart(grouping, about)}
         if members:
             groups[grouping] = {
@@ -62,11 +62,15 @@ def group_scores(found: Predictions, rows: Sequence[Row], params: ScoringParams,
     }
 
 
+def _value(grouping: str, row: Row) -> str:
+    return row.dataset if grouping == "corpus" else str(getattr(row, grouping))
+
+
 def _told_apart(grouping: str, about: Sequence[Row]) -> list[str]:
     """The known values of a grouping, in the order of the alphabet; none where all utterances have the same."""
     keys: dict[str, set[str]] = {}
     for row in about:
-        keys.setdefault(getattr(row, grouping), set()).add(row.key)
+        keys.setdefault(_value(grouping, row), set()).add(row.key)
     smallest = SMALLEST if grouping == "text" else 1
     return sorted(value for value in keys if value and len(keys[value]) >= smallest) if len(keys) > 1 else []
 

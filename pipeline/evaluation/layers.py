@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
 from pipeline.evaluation.scores import intervals, scores
+from pipeline.experiments.joint_corpora import by_corpus, rows_of
 from pipeline.experiments.predictions import Predictions, write_csv
 
 LAYER_COLUMNS = ("layer", "UA", "UA_low", "UA_high", "WA", "chosen_in_folds")
@@ -52,13 +53,12 @@ def layer_tables(
         params: how to score.
         seed: of the bootstrap.
     """
-    speakers = {(row.dataset, row.key): row.speaker for row in rows}
-    tables = {}
-    for name, one in predictions.items():
-        own = {key: speaker for (corpus, key), speaker in speakers.items() if corpus == one.card["corpus"]}
-        if one.layers:
-            tables[name] = layer_rows(one, own, params, seed)
-    return tables
+    corpora = by_corpus(rows)
+    return {
+        name: layer_rows(one, {row.key: row.speaker for row in rows_of(one.card, corpora)}, params, seed)
+        for name, one in predictions.items()
+        if one.layers
+    }
 
 
 def write_layers(tables: Mapping[str, Sequence[Sequence[str]]], out: Path) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.audio.keys import source_key
 from pipeline.corpora.manifest import Row
+from pipeline.corpora.overlaps import Stretch, stretches
 from pipeline.errors import UserError
-from pipeline.experiments.predictions import Predictions
+from pipeline.experiments.parts import Parts
 
 
-def check_leaks(name: str, found: Predictions, rows: Sequence[Row]) -> None:
+def check_leaks(name: str, found: Parts, rows: Sequence[Row]) -> None:
     """Refuse predictions whose test or validation part was trained on.
 
     Args:
@@ -29,7 +30,7 @@ def check_leaks(name: str, found: Predictions, rows: Sequence[Row]) -> None:
         )
 
 
-def _problems(found: Predictions, rows: Sequence[Row]) -> Iterator[str]:
+def _problems(found: Parts, rows: Sequence[Row]) -> Iterator[str]:
     content_of, tested = contents(rows), set[str]()
     speakers = {} if found.card["speaker_dependent"] else {row.key: row.speaker for row in rows}
     for number, fold in enumerate(found.folds):
@@ -53,10 +54,14 @@ def _problems(found: Predictions, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def contents(rows: Sequence[Row]) -> dict[str, str]:
-    """Key -> what the rows of one recording share: the key of the first of them, as the audio or else the bytes say."""
-    first: dict[str, str] = {}
+    """Key -> what the rows of one recording share: the key of the first of them, as the audio or else the bytes say.
+
+    Segments of one file are one recording where they overlap.
+    """
+    first: dict[Stretch, str] = {}
+    parts = stretches(rows)
     return {
-        row.key: first.setdefault(row.sha256, row.content) if row.sha256 and row.twin != row.key else row.content
+        row.key: first.setdefault(parts[row.key], row.content) if row.sha256 and row.twin != row.key else row.content
         for row in rows
     }
 

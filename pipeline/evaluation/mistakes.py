@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.corpora.manifest import Row
+from pipeline.experiments.joint_corpora import by_corpus, rows_of
 from pipeline.experiments.predictions import Predictions, plain_cell, write_csv
 
 MISTAKES = ("fold", "key", "wav", "speaker", "emotion", "predicted", "p_predicted", "p_emotion", "times")
@@ -23,7 +24,7 @@ def mistakes(found: Predictions, rows: Sequence[Row]) -> list[list[str]]:
     Returns:
         Rows of fold, key, wav, speaker, emotion, predicted emotion, the probabilities of both, and how often.
     """
-    known = {row.key: row for row in rows if row.dataset == found.card["corpus"]}
+    known = {row.key: row for row in rows_of(found.card, by_corpus(rows))}
     wrong = []
     for i in found.where("test"):
         best = int(found.rows[i].argmax())

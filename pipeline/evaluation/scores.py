@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.scoring import ScoringParams
-from pipeline.evaluation.bootstrap import accuracies, counted, mean_f1s, mean_recalls, resamples, share_interval
+from pipeline.evaluation.bootstrap import accuracies, counted, mean_f1s, mean_recalls, resampled, share_interval
 
 Labels = NDArray[np.int64]
 Counts = NDArray[np.int64]
@@ -71,8 +71,8 @@ def intervals(
     """Intervals of WA, UA and macro F1 by the bootstrap of units: speakers, or utterances; see `bootstrap`."""
     totals, hits = counted(y, units), counted(y, units, y == predicted)
     taken = counted(predicted, units, classes=totals.shape[1])
-    drawn = np.vstack([np.ones((1, len(totals)), np.int64), resamples(totals, params.bootstrap, seed)])
-    count, hits, totals, taken = len(totals), drawn @ hits, drawn @ totals, drawn @ taken
+    count = len(totals)
+    hits, totals, taken = resampled([hits, totals, taken], totals, params.bootstrap, seed)
     figures = {
         "WA": accuracies(hits, totals),
         "UA": mean_recalls(hits, totals),

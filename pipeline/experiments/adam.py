@@ -10,6 +10,7 @@ fitted to float32, ours to float64.
 
 import numpy as np
 
+from pipeline.arithmetic import is_portable
 from pipeline.config.fusions import FusionParams
 from pipeline.experiments.combiner import Examples, Layout
 from pipeline.experiments.fusion_methods import Linear
@@ -36,7 +37,7 @@ def adam(params: FusionParams, examples: Examples, validation: Examples, seed: i
         torch.zeros(shape, dtype=torch.float64, requires_grad=True)
         for shape in ((len(layout.fitted), layout.dims), (len(layout.fitted),))
     )
-    optimizer = torch.optim.Adam([weight, bias], lr=params.learning_rate)
+    optimizer = torch.optim.Adam([weight, bias], lr=params.learning_rate, fused=is_portable() or None)
     best, kept, since = -1.0, Linear(np.zeros(0), np.zeros(0), layout), 0
     with single_thread():
         for _ in range(params.epochs):

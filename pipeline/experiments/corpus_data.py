@@ -13,8 +13,10 @@ from pipeline.corpora import manifest
 from pipeline.errors import ParamsError, UserError, nearest
 from pipeline.experiments.classes import class_set
 from pipeline.experiments.experiment import groups_of
+from pipeline.experiments.joint_corpora import digests_of, joint_rows
 from pipeline.graph import dvc_yaml
 from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.joined import joined
 from pipeline.strict import Strict, validate
 from pipeline.systems import ROLES
 from pipeline.systems.view import View
@@ -27,7 +29,7 @@ class _Emotions(Strict):
 
 
 def load_corpus(
-    name: str,
+    name: str | Sequence[str],
     features: Sequence[str] | Mapping[str, str],
     emotions: Sequence[str | Mapping[str, Any]] | Mapping[str, Any] | None = None,
     project: str | Path = ".",
@@ -35,7 +37,7 @@ def load_corpus(
     """Load a corpus whose manifest and features `dvc repro` has made.
 
     Args:
-        name: an entry of `corpora` in params.yaml.
+        name: an entry of `corpora` in params.yaml; or several, whose keys and speakers are then "CORPUS/NAME".
         features: entries of `features` and `embeddings`, each for the role of its extractor; or role -> entry, where an
             extractor has no role of its own (`{"mfcc": "lpcc_24"}`).
         emotions: the class set, as an experiment has it: `["sad", {"happy": ["happy", "excited"]}]`; None for all.
@@ -60,10 +62,16 @@ def load_corpus(
         >>> cross_val_predict(Pooled(), X, y, groups=speakers, cv=LeaveOneGroupOut(), method="predict_proba").shape
         (16, 4)
     """
-    found = _Project(Path(project).resolve(), name)
+    names = [name] if isinstance(name, str) else [*dict.fromkeys(name)]
+    if not names:
+        raise ParamsError("name: should be an entry of corpora, or several; it is an empty list")
+    projects = {corpus: _Project(Path(project).resolve(), corpus) for corpus in names}
+    manifests = {corpus: manifest.read(found.manifest()) for corpus, found in projects.items()}
     given = list(emotions) if isinstance(emotions, tuple) else emotions
-    rows = class_set(manifest.read(found.manifest()), validate(_Emotions, {"emotions": given}).emotions)
-    files = {role: [file] for role, file in found.by_role(features).items()}
+    by_role = [(corpus, found.by_role(features)) for corpus, found in projects.items()]
+    files = {role: [joined({corpus: own[role] for corpus, own in by_role})] for role in by_role[0][1]}
+    digests = digests_of(next(iter(files.values()))[0])
+    rows = class_set(joint_rows(manifests, digests), validate(_Emotions, {"emotions": given}).emotions)
     X = View([row.key for row in rows], files, groups_of(rows))
     return X, np.array([row.emotion for row in rows], str), np.array([row.speaker for row in rows], str)
 

@@ -4,12 +4,12 @@ Folds are independent, so they run in worker processes or on a cluster. Each fin
 the models; a killed run goes on at the unfinished folds, with the same result.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +18,17 @@ from pipeline.atomic import atomic_path
 from pipeline.experiments.cost import Cost
 from pipeline.experiments.experiment import Experiment
 from pipeline.experiments.fold_result import PARTS, FoldResult, Predicted
-from pipeline.experiments.labelled import Fold
+from pipeline.experiments.journalled import finish
+from pipeline.experiments.labelled import Fold, corpus_title
 from pipeline.experiments.listed_folds import coverage
 from pipeline.experiments.model_card import FORMAT
 from pipeline.experiments.model_folder import CARD, digest, numbers_file
 from pipeline.experiments.predictions import Predictions, write_json
 from pipeline.experiments.shared_speakers import shared_speakers
-from pipeline.jobs.executors import open_executor, run_all, single_thread, worker_count
-from pipeline.jobs.progress import Progress
+from pipeline.jobs.executors import open_executor, single_thread, worker_count
 from pipeline.storage.journal import Journal, save_piece
 from pipeline.storage.sole_writer import sole_writer
-from pipeline.systems import CURVE
+from pipeline.systems.normalisation import looks_at_test_part
 
 if TYPE_CHECKING:
     from pipeline.systems.system import System
@@ -55,38 +55,60 @@ def cross_validate(
         cluster: Dask scheduler; default `SER_CLUSTER`.
         executor: used in place of workers and cluster, and left open; its workers see the same files.
     """
+    return cross_validated(experiment, models, _collected, _model_card, (workers, cluster, executor))
+
+
+class Carded(Protocol):
+    """Predictions of any kind."""
+
+    card: dict[str, Any]
+
+
+P = TypeVar("P", bound=Carded)
+
+Workers = tuple[int | None, str | None, Executor | None]
+"""how many processes, the cluster, and what is used in their place, as `cross_validate` takes them"""
+
+
+def cross_validated(
+    experiment: Experiment,
+    models: Path,
+    collected: Callable[[Any, Sequence[Fold], Sequence[FoldResult]], P],
+    model_card: Callable[[Any, Sequence[FoldResult]], Mapping[str, Any]],
+    places: Workers,
+) -> tuple[P, Cost]:
+    """Train and predict every fold of an experiment of any kind; see `cross_validate`.
+
+    Args:
+        experiment: what to train and test.
+        models: the folder for the models.
+        collected: makes the predictions of the folds' results.
+        model_card: what the models' card says beside the experiment's.
+        places: where work is done.
+    """
+    workers, cluster, given = places
     folds = experiment.folds()
     with sole_writer(models):
         journal = Journal(models, experiment.identity(folds))
         todo = [number for number in range(len(folds)) if number not in journal.resumed]
         count = worker_count(workers) if experiment.epochs and experiment.device == "cpu" else 1
         resources = {"GPU": 1.0} if experiment.device.startswith("cuda") else None
-        with open_executor(count, len(todo), cluster, resources, executor) as executor:
-            _train(experiment, folds, journal, executor)
-        results = [_moved(journal, number, models) for number in range(len(folds))]
+        with open_executor(count, len(todo), cluster, resources, given) as executor:
+            epochs = (experiment.epochs or 1) * (1 + experiment.protocol.inner_folds)
+            place = journal.folder.resolve()
+            pieces = [(experiment, number, fold, place) for number, fold in enumerate(folds)]
+            finish(journal, executor, train_fold, pieces, experiment.name, epochs)
+        results = [moved(journal, number, models) for number in range(len(folds))]
         cost = Cost.of(results, [file.header for file in experiment.clean.values()])
-        predictions = _collected(experiment, folds, results)
+        predictions = collected(experiment, folds, results)
         predictions.card["cost"] = cost.card()
-        trained = [[experiment.classes[i] for i in result.classes] for result in results]
         weights = [digest(numbers_file(models, number).read_bytes()) for number in range(len(folds))]
-        known = {"classes": experiment.classes, "folds": trained, "features": _features(experiment), "weights": weights}
-        write_json(models / CARD, {"format": FORMAT, **predictions.card, **known})
+        own = {**predictions.card, **model_card(experiment, results)}
+        own |= {"features": _features(experiment), "weights": weights}
+        write_json(models / CARD, {"format": own.pop("format"), **own})
         predictions.card.update(_findings(experiment, folds))
         journal.remove()
         return predictions, cost
-
-
-def _train(experiment: Experiment, folds: Sequence[Fold], journal: Journal, executor: Executor | None) -> None:
-    """Train the folds that the journal lacks; progress counts epochs here, and folds elsewhere."""
-    fits = 1 if executor else (experiment.epochs or 1) * (1 + experiment.protocol.inner_folds)
-    label = f"{experiment.name} {'folds' if executor else 'epochs'}"
-    with Progress(fits * len(folds), label, initial=fits * len(journal.resumed)) as progress:
-        here = () if executor else (progress.update,)
-        todo = [number for number in range(len(folds)) if number not in journal.resumed]
-        tasks = ((experiment, number, folds[number], journal.folder.resolve(), *here) for number in todo)
-        for _ in run_all(executor, train_fold, tasks):
-            if executor:
-                progress.update()
 
 
 def train_fold(
@@ -95,34 +117,34 @@ def train_fold(
     """Train and predict one fold, and keep the result in the journal's folder."""
     networks = experiment.params.get("seeds", 1)  # of successive seeds, which no two repeats share
     experiment = replace(experiment, seed=experiment.seed + fold.repeat * networks)
-    with single_thread():
+    with single_thread(torch="epochs" in experiment.params):
         model = _fit(experiment, fold.train, fold.validation, on_epoch)
         parts = {
             "test": _predict(experiment, model, fold.test),
             "validation": _predict(experiment, model, fold.validation),
             "training": _predict_training(experiment, fold, on_epoch),
         }
-        variants = _variants(experiment, model, fold.test)
+        variants = experiment.variants(model, fold.test)
         operations = _operations_per_second(experiment, model) if number == 0 else np.nan
-    curve = [[row.get(name, np.nan) for name in CURVE] for row in model.history_]
+    curve = [[row.get(name, np.nan) for name in experiment.curve] for row in model.history_]
     result = FoldResult(
         parts=parts,
-        classes=np.array([experiment.classes.index(name) for name in model.classes_], np.int64),
-        curve=np.array(curve, float).reshape(-1, len(CURVE)),
-        model=_model_file(model),
+        classes=experiment.outputs_of(model),
+        curve=np.array(curve, float).reshape(-1, len(experiment.curve)),
+        model=model_file(model),
         parameters=model.parameter_count(),
         frozen=model.frozen_count(),
         seconds=model.seconds_per_epoch_,
         operations=operations,
         variants=variants,
-        chosen=model.chosen_variant(),
+        chosen=model.chosen_variant() if variants else "",
         choices=model.choices(),
     )
     save_piece(folder, number, result.to_arrays())
 
 
 def _fit(experiment: Experiment, train: Indices, validation: Indices, on_epoch: Callable[[], None]) -> "System":
-    keys, emotions = experiment.training_part(train)
+    keys, emotions = experiment.fitted_part(train)
     held_out, truth = experiment.part(validation)
     model = experiment.untrained()
     watched = (experiment.view(held_out), truth) if held_out else None
@@ -130,12 +152,16 @@ def _fit(experiment: Experiment, train: Indices, validation: Indices, on_epoch: 
 
 
 def _predict(experiment: Experiment, model: "System", indices: Indices) -> Predicted:
-    """Probabilities of all the experiment's classes; 0 for those that the model was not trained on."""
-    probabilities = np.zeros((len(indices), len(experiment.classes)))
-    if len(indices):
-        columns = [experiment.classes.index(name) for name in model.classes_]
-        probabilities[:, columns] = model.predict_proba(experiment.view(experiment.part(indices)[0]))
-    return Predicted(indices, probabilities)
+    """What a model gives for a part, which may be empty."""
+    nothing = np.zeros((0, len(experiment.classes)))
+    return Predicted(indices, experiment.predicted(model, indices) if len(indices) else nothing)
+
+
+def columns_of_all(classes: Sequence[str], model: "System", own: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (n, classes) of a model's classes in the columns of all; 0 for those that it was not trained on."""
+    probabilities = np.zeros((len(own), len(classes)))
+    probabilities[:, [classes.index(name) for name in model.classes_]] = own
+    return probabilities
 
 
 def _predict_training(experiment: Experiment, fold: Fold, on_epoch: Callable[[], None]) -> Predicted:
@@ -147,30 +173,20 @@ def _predict_training(experiment: Experiment, fold: Fold, on_epoch: Callable[[],
     return Predicted.joined(pieces, len(experiment.classes))
 
 
-def _variants(experiment: Experiment, model: "System", indices: Indices) -> dict[str, NDArray[np.float64]]:
-    """Probabilities of all the experiment's classes by each layer that was tried."""
-    columns = [experiment.classes.index(name) for name in model.classes_]
-    found = {}
-    for name, values in model.variants(experiment.view(experiment.part(indices)[0])).items():
-        found[name] = np.zeros((len(indices), len(experiment.classes)))
-        found[name][:, columns] = values
-    return found
-
-
 def _operations_per_second(experiment: Experiment, model: "System") -> float:
     """Floating-point operations of a prediction, per second of speech, on the utterance of median length."""
     row = sorted(experiment.rows, key=lambda row: row.length)[len(experiment.rows) // 2]
     return float(model.operations(experiment.view([row.key])) / row.length)
 
 
-def _model_file(model: "System") -> bytes:
-    """What the model saves."""
+def model_file(model: "System") -> bytes:
+    """What a model saves."""
     with TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")
         return (Path(folder) / "model").read_bytes()
 
 
-def _moved(journal: Journal, number: int, models: Path) -> FoldResult:
+def moved(journal: Journal, number: int, models: Path) -> FoldResult:
     """One fold's result, whose model goes from the journal to the folder `models`, and does not stay in memory."""
     result = FoldResult.from_arrays(journal.load(number))
     with atomic_path(numbers_file(models, number)) as temporary:
@@ -178,9 +194,15 @@ def _moved(journal: Journal, number: int, models: Path) -> FoldResult:
     return replace(result, model=b"")
 
 
+def _model_card(experiment: Experiment, results: Sequence[FoldResult]) -> dict[str, Any]:
+    """The schema, all classes, and those of each fold's model."""
+    trained = [[experiment.classes[i] for i in result.classes] for result in results]
+    return {"format": FORMAT, "classes": experiment.classes, "folds": trained}
+
+
 def _collected(experiment: Experiment, folds: Sequence[Fold], results: Sequence[FoldResult]) -> Predictions:
     """The predictions of all folds."""
-    predictions = Predictions(experiment.classes, card=_card(experiment, folds))
+    predictions = Predictions(experiment.classes, card=experiment_card(experiment, folds))
     for number, (fold, result) in enumerate(zip(folds, results, strict=True)):
         for name in PARTS:
             part = result.parts[name]
@@ -190,10 +212,14 @@ def _collected(experiment: Experiment, folds: Sequence[Fold], results: Sequence[
         predictions.add_layers(number, result.variants, result.chosen)
         predictions.choices += [{"fold": number, **result.choices}] if result.choices else []
         predictions.folds.append({"train": experiment.training_part(fold.train)[0], **held_out})
-        for values in result.curve:
-            known = {name: float(value) for name, value in zip(CURVE, values, strict=True) if np.isfinite(value)}
-            predictions.curves.append({"fold": number, **known})
+        predictions.curves += curve_of(experiment, number, result)
     return predictions
+
+
+def curve_of(experiment: Experiment, fold: int, result: FoldResult) -> list[dict[str, float]]:
+    """What is known of each epoch of a fold."""
+    rows = [dict(zip(experiment.curve, map(float, values), strict=True)) for values in result.curve]
+    return [{"fold": fold, **{name: value for name, value in row.items() if np.isfinite(value)}} for row in rows]
 
 
 def _features(experiment: Experiment) -> dict[str, Any]:
@@ -223,22 +249,25 @@ def _findings(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:
     return {name: value for name, value in findings.items() if value}
 
 
-def _card(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:
+def experiment_card(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:
+    """What a reader must know of an experiment to judge its scores."""
     params, emotions, validated = experiment.params, experiment.emotions, experiment.validated
     models = [file.header.params.get("model") for file in experiment.clean.values()]
     return {
         "name": experiment.name,
         "system": experiment.system,
-        "corpus": experiment.rows[0].dataset,
+        "corpus": corpus_title(experiment.rows),
         "emotions": None if emotions is None else {name: list(labels) for name, labels in emotions.items()},
         "protocol": experiment.protocol.model_dump(mode="json"),
         "speaker_dependent": shared_speakers(experiment.rows, folds).dependent,
         "selected_on_validation": validated and experiment.holds_out and bool(params.get("stop")),
         "trained_on_validation": validated and not experiment.holds_out,
         "random_backbone": "tiny" in [*models, params.get("model")],
-        "transductive": params.get("normalisation", "training") != "training",
+        "transductive": looks_at_test_part(params),
         "params": params,
         "inputs": {role: file.header.extractor for role, file in experiment.clean.items()},
         "seed": experiment.seed,
         **({"trainings": experiment.trainings} if experiment.trainings > 1 else {}),
+        **({"balance": experiment.balance} if experiment.balance != "none" else {}),
+        **({"labels": experiment.labels} if experiment.labels != "majority" else {}),
     }

@@ -1,14 +1,16 @@
 """Whether a corpus can serve a protocol, from what its reader lists: no audio is read, and no manifest needed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 from pipeline.config.protocols import ProtocolParams
 from pipeline.corpora.base import Utterance
-from pipeline.corpora.emotions import canonical
+from pipeline.corpora.ratings import label
 from pipeline.errors import UserError
 from pipeline.experiments.labelled import Labelled
 from pipeline.experiments.protocols import inner_folds, split
+from pipeline.storage.qualified import qualified
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class ListedRow:
     part: str = ""
     gender: str = ""
     language: str = ""
+    dimensions: Mapping[str, float] = field(default_factory=dict, hash=False)
+    votes: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def content(self) -> str:
@@ -49,11 +53,24 @@ def listed_rows(dataset: str, utterances: Iterable[Utterance], emotions: Mapping
 
 def _listed_row(dataset: str, utterance: Utterance, emotions: dict[str, str]) -> ListedRow:
     try:
-        emotion = canonical(utterance.raw_emotion, emotions)
+        emotion = label(utterance.raw_emotion, utterance.votes, utterance.dimensions, emotions)
     except ValueError as error:
         raise UserError(f"{dataset}: {utterance.wav}: {error}; map it in corpora.{dataset}.emotions") from error
     about = utterance.wav, utterance.part, utterance.gender, utterance.language
-    return ListedRow(utterance.key, dataset, utterance.speaker, utterance.session, emotion, *about)
+    rated = utterance.dimensions, utterance.votes
+    return ListedRow(utterance.key, dataset, utterance.speaker, utterance.session, emotion, *about, *rated)
+
+
+def joint_listings(listings: Sequence[Sequence[ListedRow]]) -> list[ListedRow]:
+    """The rows of one corpus as they are; those of several as one, as `joint_corpora.joint_rows` joins manifests."""
+    if len(listings) == 1:
+        return [*listings[0]]
+    return [_qualified(row) for rows in listings for row in rows]
+
+
+def _qualified(row: ListedRow) -> ListedRow:
+    names = {name: qualified(row.dataset, getattr(row, name)) for name in ("key", "speaker", "session")}
+    return replace(row, **cast(dict[str, Any], names))
 
 
 def protocol_problem(

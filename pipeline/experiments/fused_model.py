@@ -29,6 +29,7 @@ from pipeline.experiments.model_folder import (
     CARD,
     CURE,
     Classes,
+    CorpusTitle,
     Digest,
     Name,
     check_folds,
@@ -58,7 +59,7 @@ class FusionCard(Strict):
     format: Literal["ser-fusion/2"]
     name: Name
     system: str
-    corpus: Name
+    corpus: CorpusTitle
     params: FusionParams
     classes: Classes = Field(min_length=2, description="C emotions")
     folds: list[list[str]] = Field(min_length=1, description="for each fold, the emotions in the labels fitted on")

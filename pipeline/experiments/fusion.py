@@ -86,13 +86,28 @@ class Fusion:
         Raises:
             UserError: as `fitted`.
         """
+        return self._kept(self.fitted, [self._fit_rows(number) for number in range(len(self.fitted))])
+
+    def refitted(self) -> FittedFusion:
+        """One fusion for all, fitted on what the branches give of the whole corpus out of fold, to be kept.
+
+        Raises:
+            UserError: it takes a validation part to choose its epoch by, or the classifier refuses the rows.
+        """
+        if self.params.solver == "adam":
+            problem = "adam chooses its epoch by a validation part, of which nothing is left when all is fitted on"
+            raise UserError(f"{self.name}: {problem}; take solver: lbfgs, or `--models folds`")
+        rows = self.members[0].where("test")
+        return self._kept([fit(self.params, self._examples(rows), self.members[0].card["seed"])], [rows])
+
+    def _kept(self, combiners: Sequence[Combiner], fitted_on: Sequence[Indices]) -> FittedFusion:
         classes, card = self.members[0].classes, self._card()
-        labels = [set(self.members[0].labels(self._fit_rows(number))) for number in range(len(self.fitted))]
+        labels = [set(self.members[0].labels(rows)) for rows in fitted_on]
         folds = [[name for i, name in enumerate(classes) if i in seen] for seen in labels]
         about = {key: card[key] for key in ("name", "system", "corpus", "seed", *MARKS)}
-        weights = [digest(encoded(combiner.numbers)) for combiner in self.fitted]
+        weights = [digest(encoded(combiner.numbers)) for combiner in combiners]
         known = FusionCard(format=FORMAT, params=self.params, classes=classes, folds=folds, weights=weights, **about)
-        return FittedFusion(known, self.fitted)
+        return FittedFusion(known, combiners)
 
     def predictions(self) -> Predictions:
         """The fused probabilities of the parts that every branch has.

@@ -1,10 +1,13 @@
 """What protocols need to know of an utterance, and the folds that they make."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.storage.joined import AND
 
 Indices = NDArray[np.int64]
 
@@ -38,3 +41,13 @@ class Fold:
     validation: Indices
     test: Indices
     repeat: int = 0
+
+
+def datasets_of(rows: Sequence[Labelled]) -> list[str]:
+    """The corpora that rows are of, in their order."""
+    return list(dict.fromkeys(row.dataset for row in rows))
+
+
+def corpus_title(rows: Sequence[Labelled]) -> str:
+    """The name of the rows' corpus, or of several together: "ravdess + crema_d"."""
+    return AND.join(datasets_of(rows))

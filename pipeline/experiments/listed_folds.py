@@ -1,5 +1,6 @@
 """Folds that others made, on a corpus's own recordings; what is missing on one side is counted, and an error."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from pipeline.corpora.fold_lists import PARTS, SPELLINGS, FoldList, Listed, read
 from pipeline.corpora.name_rules import named_utterances, names_of
 from pipeline.corpora.recording_names import matches, same_recordings
 from pipeline.errors import UserError
-from pipeline.experiments.labelled import Fold, Indices, Labelled
+from pipeline.experiments.labelled import Fold, Indices, Labelled, corpus_title
 from pipeline.experiments.quiet_sklearn import quiet_sklearn
 from pipeline.experiments.shared_speakers import shared_speakers
 
@@ -35,7 +36,7 @@ def listed_folds(
     _check_apart(rows, lists, places)
     folds = [fold for fold in (_fold(each, places) for each in lists) if len(fold.test)]
     if not folds:
-        raise UserError(f"{rows[0].dataset}: {_title(protocol)} tests none of its recordings")
+        raise UserError(f"{corpus_title(rows)}: {_title(protocol)} tests none of its recordings")
     return _validated(rows, folds, protocol, seed)
 
 
@@ -82,6 +83,7 @@ def _title(protocol: Predefined | EmoBox) -> str:
 def _own_parts(rows: Sequence[Labelled]) -> FoldList:
     """The parts that a manifest says."""
     parts: dict[str, list[Listed]] = {part: [] for part in PARTS}
+    files = Counter(row.wav for row in rows)  # a file of several segments names none of them
     for row in rows:
         part = SPELLINGS.get(row.part.casefold())
         if part is None:
@@ -90,7 +92,7 @@ def _own_parts(rows: Sequence[Labelled]) -> FoldList:
                 f"{row.dataset}: {row.key!r}: {what}, and this protocol takes the corpus's own; give the protocol a "
                 "`file` with them, or choose another scheme"
             )
-        parts[part].append(Listed(row.key, row.key, row.wav))
+        parts[part].append(Listed(row.key, row.key, row.wav if files[row.wav] == 1 else ""))
     return FoldList("0", **{part: tuple(listed) for part, listed in parts.items()})
 
 
@@ -132,7 +134,7 @@ def _check_all_there(
     """Refuse what only one side has; a list may have emotions that the corpus, as it is here, has not."""
     emotions = {one.label for one in own}
     lacking = _by_name(one for one in listed if one not in places and (not own or one.label in emotions))
-    name, title = rows[0].dataset, _title(protocol)
+    name, title = corpus_title(rows), _title(protocol)
     if lacking:
         first, count = next(iter(lacking.values())), len(_by_name(listed))
         raise UserError(
@@ -196,7 +198,7 @@ def _validated(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: Predef
         return [Fold(np.union1d(fold.train, fold.validation), fold.validation[:0], fold.test) for fold in folds]
     if any(len(fold.validation) for fold in folds):
         raise UserError(
-            f"{rows[0].dataset}: {_title(protocol)} has a validation part of its own; leave the protocol's "
+            f"{corpus_title(rows)}: {_title(protocol)} has a validation part of its own; leave the protocol's "
             "`validation` out to take it, or set it to 0 to train on it"
         )
     by_speaker = not shared_speakers(rows, folds).dependent
@@ -216,13 +218,13 @@ def _held_out(rows: Sequence[Labelled], train: Indices, share: float, seed: int,
     if len(set(groups)) < folds:
         what = "speakers" if by_speaker else "recordings"
         raise UserError(
-            f"{rows[0].dataset}: {len(set(groups))} training {what} are too few for validation {share:g}; raise it to "
-            f"{1 / max(2, len(set(groups))):.2g}, or set it to 0"
+            f"{corpus_title(rows)}: {len(set(groups))} training {what} are too few for validation {share:g}; raise it "
+            f"to {1 / max(2, len(set(groups))):.2g}, or set it to 0"
         )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     try:
         with quiet_sklearn():
             _, held_out = next(splitter.split(train, [rows[i].emotion for i in train], groups))
     except ValueError as error:
-        raise UserError(f"{rows[0].dataset}: validation {share:g} cannot be had: {error}") from error
+        raise UserError(f"{corpus_title(rows)}: validation {share:g} cannot be had: {error}") from error
     return np.sort(train[held_out])

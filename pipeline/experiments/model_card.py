@@ -4,10 +4,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.experiments import ClassSet
+from pipeline.config.experiments import Balance, ClassSet
 from pipeline.config.protocols import GroupedKFold, ProtocolParams, StratifiedSplit, repeats
+from pipeline.config.transfers import Origin, TransferScheme
 from pipeline.corpora.emotions import EMOTIONS
-from pipeline.experiments.model_folder import Classes, Digest, Name, check_folds
+from pipeline.experiments.model_folder import Classes, CorpusTitle, Digest, Name, check_folds
 from pipeline.features.ssl.streams import TINY
 from pipeline.strict import Strict
 from pipeline.systems import find_system, systems
@@ -48,15 +49,13 @@ class Cost(Strict):
     features: list[FeatureCost]
 
 
-class ModelCard(Strict):
-    """The card; every key is there but for `trainings`, and no other."""
+class TrainedCard(Strict):
+    """What the cards of all trained models have, of classes or of numbers."""
 
-    format: Literal["ser-model/1"]
     name: Name
     system: str
-    corpus: Name
-    emotions: ClassSet | None = Field(description="class -> the labels merged into it; nothing for labels")
-    protocol: ProtocolParams
+    corpus: CorpusTitle
+    protocol: Annotated[ProtocolParams | TransferScheme, Field(discriminator="scheme")]
     speaker_dependent: bool
     selected_on_validation: bool
     trained_on_validation: bool
@@ -65,34 +64,37 @@ class ModelCard(Strict):
     params: dict[str, Any]
     inputs: dict[str, str] = Field(description="role -> extractor")
     seed: int = Field(ge=0, le=2**32 - 1)
+    refitted: bool = Field(False, description="whether one model was trained again, on all that the folds have")
     trainings: int = Field(1, ge=1, description="of each fold, where there are several")
+    transfer: Origin | None = Field(None, description="what was tuned, or fitted with a share of the corpus")
     cost: Cost
-    classes: Classes = Field(min_length=1, description="the experiment's emotions")
-    folds: list[list[str]] = Field(min_length=1, description="those that each fold's model was trained on")
     features: dict[str, Recipe] = Field(min_length=1, description="by role")
     weights: list[Digest] = Field(description="of each fold's file")
 
-    @model_validator(mode="after")
-    def _belongs_together(self) -> "ModelCard":
-        if self.classes != sorted(self.classes):
-            raise ValueError("the classes are not in the order of the alphabet")
-        for name in self.classes:
-            if name not in (EMOTIONS if self.emotions is None else self.emotions):
-                raise ValueError(f"the class {name!r} is none of the emotions")
-        check_folds(self.folds, self.classes, self.weights)
+    def check_training(self) -> None:
+        """Hold what is said of the training against itself.
+
+        Raises:
+            ValueError: something does not belong together.
+        """
+        if (self.transfer is None) == isinstance(self.protocol, TransferScheme):
+            raise ValueError(f"the scheme {self.protocol.scheme} and transfer do not belong together")
         self._check_protocol()
         self._check_roles()
         models = [self.params.get("model"), *(recipe.params.get("model") for recipe in self.features.values())]
         if self.random_backbone != (TINY in models):
             raise ValueError(f"random_backbone is {self.random_backbone}, and the models are {models}")
-        return self
 
     def _check_protocol(self) -> None:
         """Hold the folds that a protocol tells of against those that are there."""
-        if isinstance(self.protocol, GroupedKFold | StratifiedSplit):
-            wanted = repeats(self.protocol) * getattr(self.protocol, "folds", 1)
-            if wanted != len(self.folds):
-                raise ValueError(f"the protocol has {wanted} folds, and there are {len(self.folds)} models")
+        count = len(self.weights)
+        if self.refitted:
+            if count != 1:
+                raise ValueError(f"a refitted model is one, and there are {count}")
+        elif isinstance(self.protocol, GroupedKFold | StratifiedSplit):
+            wanted = repeats(self.protocol) * getattr(self.protocol, "folds", 1) * self.trainings
+            if wanted != count:
+                raise ValueError(f"the protocol has {wanted} folds, and there are {count} models")
 
     def _check_roles(self) -> None:
         if self.system not in systems():
@@ -105,3 +107,25 @@ class ModelCard(Strict):
                 raise ValueError(f"{self.system} takes no {role!r} made by {recipe.extractor!r}")
         if self.inputs != {role: recipe.extractor for role, recipe in self.features.items()}:
             raise ValueError("inputs and features differ")
+
+
+class ModelCard(TrainedCard):
+    """The card; every key is there but for `refitted`, `trainings`, `balance`, `labels` and `transfer`; no other is."""
+
+    format: Literal["ser-model/1"]
+    emotions: ClassSet | None = Field(description="class -> the labels merged into it; nothing for labels")
+    balance: Balance = Field("none", description="what utterances were repeated for, in training")
+    labels: Literal["majority", "votes"] = Field("majority", description="what was trained on")
+    classes: Classes = Field(min_length=1, description="the experiment's emotions")
+    folds: list[list[str]] = Field(min_length=1, description="those that each fold's model was trained on")
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> "ModelCard":
+        if self.classes != sorted(self.classes):
+            raise ValueError("the classes are not in the order of the alphabet")
+        for name in self.classes:
+            if name not in (EMOTIONS if self.emotions is None else self.emotions):
+                raise ValueError(f"the class {name!r} is none of the emotions")
+        check_folds(self.folds, self.classes, self.weights)
+        self.check_training()
+        return self

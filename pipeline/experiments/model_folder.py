@@ -16,6 +16,7 @@ from pipeline import paths
 from pipeline.config.experiments import check_class_name
 from pipeline.config.references import name_problem
 from pipeline.errors import ParamsError, UserError
+from pipeline.storage.joined import AND
 from pipeline.strict import Strict, validate
 
 CARD = "card.json"
@@ -29,12 +30,17 @@ LARGEST_NUMBER = 1 << 63
 """of whole numbers in a card"""
 IN_CACHE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}")
 """how the path of a file in DVC's cache ends, which its digest names"""
-CURE = "copy the whole folder again, or make it anew with `dvc repro`"
+CURE = "copy the whole folder again, or make it anew with `dvc repro` or `ser export`"
 
 Card = TypeVar("Card", bound=Strict)
 
 
-def _check_name(name: str) -> str:
+def check_name(name: str) -> str:
+    """The name, which could be a part of a file's name.
+
+    Raises:
+        ValueError: it could not.
+    """
     if problem := name_problem(name):
         raise ValueError(problem)
     return name
@@ -48,7 +54,15 @@ def _check_classes(classes: list[str]) -> list[str]:
     return classes
 
 
-Name = Annotated[str, AfterValidator(_check_name)]
+def _check_corpora(title: str) -> str:
+    for corpus in title.split(AND):
+        check_name(corpus)
+    return title
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+CorpusTitle = Annotated[str, AfterValidator(_check_corpora)]
+"""the name of a corpus, or of several, as `labelled.corpus_title` has them"""
 Classes = Annotated[list[str], AfterValidator(_check_classes)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="hex SHA-256 of a file")]
 
@@ -129,13 +143,13 @@ def _check_size(path: Path, most: int) -> None:
         raise UserError(f"{path}: says {status.st_size} bytes, and {stored} are on the disk; {CURE}")
 
 
-def read_card(folder: Path) -> dict[str, Any]:
-    """What a folder's `card.json` says, be it of trained models or of a fusion.
+def read_card(folder: Path, name: str = CARD) -> dict[str, Any]:
+    """What a folder's `card.json`, or another card, says, be it of trained models or of a fusion.
 
     Raises:
         UserError: there is none, or it is damaged.
     """
-    path = folder / CARD
+    path = folder / name
     check_inside(path, folder)
     try:
         if path.is_file() and path.stat().st_size > CARD_BYTES:
@@ -172,7 +186,7 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
 
 
-def validated_card(kind: type[Card], card: Mapping[str, Any], folder: Path) -> Card:
+def validated_card(kind: type[Card], card: Mapping[str, Any], folder: Path, name: str = CARD) -> Card:
     """A card by its schema.
 
     Raises:
@@ -182,4 +196,4 @@ def validated_card(kind: type[Card], card: Mapping[str, Any], folder: Path) -> C
         return validate(kind, card)
     except ParamsError as error:
         problem = str(error).split("\n")[0].removeprefix("the file: ")
-        raise UserError(f"{folder / CARD}: is no card of trained models ({problem}); {CURE}") from error
+        raise UserError(f"{folder / name}: is no card of trained models ({problem}); {CURE}") from error

@@ -31,8 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
-from pipeline.audio.keys import source_key
 from pipeline.errors import UserError
+from pipeline.experiments.parts import Parts, numbered, read_numbers
 from pipeline.systems import CURVE
 
 COLUMNS = ("fold", "part", "key", "emotion", "speaker")
@@ -65,7 +65,7 @@ class LayerPart:
 
 
 @dataclass(repr=False)
-class Predictions:
+class Predictions(Parts):
     """Rows of probabilities in the order written; see the module for the parts."""
 
     classes: list[str]
@@ -115,33 +115,6 @@ class Predictions:
             about = [other.keys[i]], [other.emotions[i]], [other.speakers[i]]
             self.add(other.fold[i], other.part[i], *about, row[None])
 
-    def content(self, key: str) -> str:
-        """What keys share that are of one recording, or of copies of it."""
-        source = source_key(key)
-        return str(self.card.get("twins", {}).get(source, source))
-
-    @property
-    def splits(self) -> int:
-        """How often the corpus was split and trained; the folds of one time follow those of another."""
-        return int(self.card.get("protocol", {}).get("repeats", 1)) * self.trainings
-
-    @property
-    def trainings(self) -> int:
-        """How often each split was trained, with seeds of its own each time."""
-        return int(self.card.get("trainings", 1))
-
-    @property
-    def folds_of_a_split(self) -> int:
-        """How many folds each split has, of one training."""
-        return max(1, len(self.folds) // self.splits)
-
-    def where(self, part: str, fold: int | None = None) -> NDArray[np.int64]:
-        """Row numbers of a part, of one fold or of all."""
-        matches = np.array(self.part) == part
-        if fold is not None:
-            matches &= np.array(self.fold) == fold
-        return np.flatnonzero(matches)
-
     def probabilities(self, where: NDArray[np.int64]) -> NDArray[np.float64]:
         """Probabilities of those rows, (n, classes)."""
         return np.array([self.rows[i] for i in where]).reshape(len(where), len(self.classes))
@@ -156,12 +129,12 @@ class Predictions:
         body = zip(self.fold, self.part, self.keys, self.emotions, self.speakers, self.rows, strict=True)
         table = ([*map(str, start), *(f"{p:.6g}" for p in row)] for *start, row in body)
         write_csv(folder / "probabilities.csv", header, table)
-        write_csv(folder / "curves.csv", ["fold", *CURVE], _numbered(self.curves, CURVE))
+        write_csv(folder / "curves.csv", ["fold", *CURVE], numbered(self.curves, CURVE))
         if self.layers:
             write_csv(folder / "layers.csv", [*LAYER_COLUMNS, *header[len(COLUMNS) :]], self._layer_rows())
         if self.choices:
             names = list(dict.fromkeys(name for row in self.choices for name in row if name != "fold"))
-            write_csv(folder / "choices.csv", ["fold", *names], _numbered(self.choices, names))
+            write_csv(folder / "choices.csv", ["fold", *names], numbered(self.choices, names))
         write_json(folder / "folds.json", self.folds)
         write_json(folder / "card.json", self.card)
 
@@ -190,9 +163,9 @@ class Predictions:
             predictions.layers = _read_layers(folder / "layers.csv", len(predictions.classes))
             predictions.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
             predictions.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-            predictions.curves = _read_numbers(folder / "curves.csv")
+            predictions.curves = read_numbers(folder / "curves.csv")
             choices = folder / "choices.csv"
-            predictions.choices = _read_numbers(choices) if choices.is_file() else []
+            predictions.choices = read_numbers(choices) if choices.is_file() else []
         except (OSError, ValueError) as error:
             raise UserError(f"{folder}: predictions missing or damaged ({error}); `dvc repro` makes them") from error
         return predictions
@@ -215,24 +188,6 @@ def _read_layers(path: Path, classes: int) -> list[LayerPart]:
         LayerPart(fold, layer, chosen, keys, np.array(rows).reshape(-1, classes))
         for (fold, layer), (chosen, keys, rows) in parts.items()
     ]
-
-
-def _read_numbers(path: Path) -> list[dict[str, float]]:
-    """The rows of a table of numbers, each of a fold, without what is empty."""
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *table = csv.reader(file)
-    if header[0] != "fold" or any(len(row) != len(header) or not row[0].isdecimal() for row in table):
-        raise ValueError(f"{path.name} is no table of folds")
-    return [{name: float(value) for name, value in zip(header, row, strict=True) if value} for row in table]
-
-
-def _numbered(rows: Iterable[Mapping[str, float]], names: Sequence[str]) -> Iterator[list[str]]:
-    """The fold and the numbers of these names of each row."""
-    return ([str(int(row["fold"])), *(_number(row.get(name)) for name in names)] for row in rows)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
 
 
 def plain_cell(text: str) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.config.protocols import (
     EmoBox,
     GroupedKFold,
+    LeaveOneCorpusOut,
     LeaveOneSessionOut,
     LeaveOneSpeakerOut,
     Predefined,
@@ -18,11 +19,15 @@ from pipeline.config.protocols import (
     repeats,
 )
 from pipeline.errors import UserError
-from pipeline.experiments.labelled import Fold, Indices, Labelled
+from pipeline.experiments.corpus_folds import corpus_folds
+from pipeline.experiments.labelled import Fold, Indices, Labelled, corpus_title
 from pipeline.experiments.listed_folds import listed_folds
 from pipeline.experiments.quiet_sklearn import quiet_sklearn
 from pipeline.experiments.shared_speakers import shared_speakers
 from pipeline.experiments.speaker_folds import deals
+from pipeline.experiments.tied_speakers import tied_names
+
+COMMON = "give the experiment `emotions` that two of its corpora have at least, or a class set that merges them"
 
 
 def is_speaker_dependent(protocol: ProtocolParams) -> bool:
@@ -77,7 +82,12 @@ def _splits(
     if isinstance(protocol, StratifiedSplit):
         yield from ([_stratified(rows, protocol, seed + number)] for number in range(repeats(protocol)))
         return
+    if isinstance(protocol, LeaveOneCorpusOut):
+        yield list(corpus_folds(rows, protocol.validation_speakers))
+        return
     speakers = _speakers(rows, max(getattr(protocol, "folds", 2), protocol.validation_speakers + 2))
+    if isinstance(protocol, LeaveOneSessionOut):
+        speakers = np.array([row.speaker for row in rows])
     for groups in _groups(rows, speakers, protocol, seed):
         yield list(_grouped(speakers, groups, protocol.validation_speakers))
 
@@ -90,9 +100,10 @@ def _speakers(rows: Sequence[Labelled], needed: int) -> NDArray[np.str_]:
             f"{row.dataset}: the speaker of {row.key!r} is unknown, and this protocol holds out speakers; "
             "name speakers (folder reader: a speaker column or speaker_pattern), or choose the stratified_split scheme"
         )
-    count = len(set(speakers))
-    if count < needed:
-        raise UserError(f"{rows[0].dataset}: has {count} speakers, and this protocol needs at least {needed}")
+    known, speakers = len(set(speakers)), np.array(tied_names(rows))
+    if (count := len(set(speakers))) < needed:
+        tied = f", of whom some have recordings in common and count as one ({count})" if count < known else ""
+        raise UserError(f"{corpus_title(rows)}: has {known} speakers{tied}, and this protocol needs at least {needed}")
     return speakers
 
 
@@ -108,11 +119,11 @@ def _groups(
     if isinstance(protocol, LeaveOneSpeakerOut):
         return [[[speaker] for speaker in sorted(set(speakers))]]
     try:
-        return deals([row.emotion for row in rows], speakers, protocol.folds, protocol.repeats, seed)
+        return deals([f"{row.dataset} {row.emotion}" for row in rows], speakers, protocol.folds, protocol.repeats, seed)
     except ValueError as error:
-        raise UserError(f"{rows[0].dataset}: cannot be cut into {protocol.folds} folds: {error}") from error
+        raise UserError(f"{corpus_title(rows)}: cannot be cut into {protocol.folds} folds: {error}") from error
     except UserError as error:
-        raise UserError(f"{rows[0].dataset}: {error}") from error
+        raise UserError(f"{corpus_title(rows)}: {error}") from error
 
 
 def _grouped(speakers: NDArray[np.str_], groups: Sequence[Sequence[str]], validation_speakers: int) -> Iterator[Fold]:
@@ -143,14 +154,15 @@ def _sessions(rows: Sequence[Labelled]) -> list[list[str]]:
             )
         sessions.setdefault(row.session, set()).add(row.speaker)
     if len(sessions) < 2:
-        raise UserError(f"{rows[0].dataset}: has one session, and leave_one_session_out needs at least 2")
+        raise UserError(f"{corpus_title(rows)}: has one session, and leave_one_session_out needs at least 2")
     return [sorted(sessions[session]) for session in sorted(sessions)]
 
 
 def _stratified(rows: Sequence[Labelled], protocol: StratifiedSplit, seed: int) -> Fold:
     from sklearn.model_selection import train_test_split
 
-    emotions, every = np.array([row.emotion for row in rows]), np.arange(len(rows))
+    # By emotion; of several corpora, by the emotions of each, so that every part has all corpora.
+    emotions, every = np.array([f"{row.dataset} {row.emotion}" for row in rows]), np.arange(len(rows))
     once = _once(rows, every)
     try:
         rest, test = train_test_split(once, test_size=protocol.test, stratify=emotions[once], random_state=seed)
@@ -159,7 +171,7 @@ def _stratified(rows: Sequence[Labelled], protocol: StratifiedSplit, seed: int) 
         share = protocol.validation / (1 - protocol.test)
         train, validation = train_test_split(rest, test_size=share, stratify=emotions[rest], random_state=seed)
     except ValueError as error:
-        raise UserError(f"{rows[0].dataset}: cannot be split by emotion: {error}") from error
+        raise UserError(f"{corpus_title(rows)}: cannot be split by emotion: {error}") from error
     parts = [_with_twins(rows, every, part) for part in (train, validation, test)]
     return Fold(parts[0], parts[1], parts[2])
 
@@ -204,10 +216,11 @@ def inner_folds(
         dependent = shared_speakers(rows, [Fold(train, train[:0], test)]).dependent
     once = _once(rows, train)
     emotions = np.array([rows[i].emotion for i in once])
-    speakers = np.array([rows[i].speaker for i in once])
+    names = tied_names(rows)
+    speakers = np.array([names[i] for i in once])
     if not dependent and len(set(speakers)) < protocol.inner_folds:
         raise UserError(
-            f"{rows[0].dataset}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}; "
+            f"{corpus_title(rows)}: {len(set(speakers))} training speakers, but inner_folds {protocol.inner_folds}; "
             "lower inner_folds or validation_speakers, or bring more speakers"
         )
     splitter = (StratifiedKFold if dependent else StratifiedGroupKFold)(
@@ -217,7 +230,7 @@ def inner_folds(
         with quiet_sklearn():
             parts = list(splitter.split(once, emotions, None if dependent else speakers))
     except ValueError as error:
-        raise UserError(f"{rows[0].dataset}: inner_folds {protocol.inner_folds} are too many: {error}") from error
+        raise UserError(f"{corpus_title(rows)}: inner_folds {protocol.inner_folds} are too many: {error}") from error
     return [(_with_twins(rows, train, once[fitted]), _with_twins(rows, train, once[held])) for fitted, held in parts]
 
 
@@ -229,7 +242,7 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
             validation speaker was trained on under a speaker-independent protocol, or an emotion that is tested was
             never trained on.
     """
-    name, validated = rows[0].dataset, _wants_validation(folds, protocol)
+    name, validated = corpus_title(rows), _wants_validation(folds, protocol)
     tested: set[int] = set()
     for number, fold in enumerate(folds, first):
         parts = {"training": set(fold.train), "validation": set(fold.validation), "test": set(fold.test)}
@@ -239,12 +252,13 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
         if sum(map(len, parts.values())) != len(set().union(*parts.values())):
             raise UserError(f"{name}: the parts of fold {number} overlap")
         if parted := _parted_twins(rows, parts):
-            raise UserError(f"{name}: {parted} of fold {number}")
+            cure = "; take it out of one of the two corpora" if isinstance(protocol, LeaveOneCorpusOut) else ""
+            raise UserError(f"{name}: {parted} of fold {number}{cure}")
         if again := tested & parts["test"]:
             raise UserError(f"{name}: {rows[min(again)].key!r} of fold {number} is tested twice")
         tested |= parts["test"]
         if not is_speaker_dependent(protocol):
-            trained = {rows[i].speaker for i in fold.train}
+            trained = {rows[i].speaker for i in fold.train} - {""}
             for part in ("validation", "test"):
                 shared = trained & {rows[i].speaker for i in parts[part]}
                 if shared:
@@ -253,7 +267,8 @@ def check(rows: Sequence[Labelled], folds: Sequence[Fold], protocol: ProtocolPar
                     )
         missing = {rows[i].emotion for i in fold.test} - {rows[i].emotion for i in fold.train}
         if missing:
-            raise UserError(f"{name}: emotion {min(missing)!r} is tested in fold {number} but not trained on")
+            cure = f"; {COMMON}" if isinstance(protocol, LeaveOneCorpusOut) else ""
+            raise UserError(f"{name}: emotion {min(missing)!r} is tested in fold {number} but not trained on{cure}")
 
 
 def _wants_validation(folds: Sequence[Fold], protocol: ProtocolParams) -> bool:

@@ -7,6 +7,7 @@ from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError, nearest
 from pipeline.experiments.classes import ClassSet, class_set
 from pipeline.experiments.feasibility import ListedRow
+from pipeline.experiments.labelled import corpus_title
 
 Only = Mapping[str, Sequence[str]]
 """language or gender -> those that are wanted; none for all"""
@@ -24,9 +25,12 @@ def selected(rows: Sequence[R], only: Only | None) -> list[R]:
         present = sorted({getattr(row, field) for row in rows} - {""})
         for value in wanted:
             if value not in present:
-                corpus, there = rows[0].dataset if rows else "which is empty", ", ".join(present) or "none, all unknown"
+                corpus, there = (
+                    corpus_title(rows) or "which is empty",
+                    ", ".join(present) or "none, all unknown",
+                )
                 problem = f"no recording of corpus {corpus} has the {field} {value!r}{nearest(value, present)}"
-                raise UserError(f"{problem}; take it out of the experiment's `only`; there are {there}")
+                raise UserError(f"{problem}; take it out of `only`; there are {there}")
     return [row for row in rows if all(getattr(row, field) in wanted for field, wanted in (only or {}).items())]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arithmetic import is_portable
 from pipeline.audio.samples import Wave, to_float
 from pipeline.errors import UserError
 from pipeline.extraction.long_wave import LONG, LongWave, spooled
@@ -83,7 +84,8 @@ def _processes(work: Work, workplace: Workplace) -> int:
     """How many worker processes of this machine are worth starting."""
     count = worker_count(workplace.workers)
     asked = workplace.workers is not None or os.environ.get("SER_WORKERS")
-    return 1 if work.extractor.uses_device or (not asked and work.seconds < POOL_SECONDS) else count
+    one = work.extractor.uses_device and not is_portable()
+    return 1 if one or (not asked and work.seconds < POOL_SECONDS) else count
 
 
 def _resources(work: Work, workplace: Workplace) -> dict[str, float] | None:
@@ -94,6 +96,8 @@ def _resources(work: Work, workplace: Workplace) -> dict[str, float] | None:
 
 def _compute_here(work: Work) -> Iterator[int]:
     """In this process: for features of the CPU on one core, as a worker is one."""
+    if not work.batches:
+        return  # before torch is imported
     if work.extractor.uses_device:
         yield from _compute_overlapped(work)
         return
@@ -173,7 +177,9 @@ def _threads(extractor: Extractor[Any]) -> AbstractContextManager[None]:
 
 
 def _waves(work: Work, number: int) -> list[Wave | LongWave]:
-    return [_wave(work, i) for i in work.batches[number]]
+    waves = [_wave(work, i) for i in work.batches[number]]
+    work.audio.let_go()  # they are copies, in floating point
+    return waves
 
 
 def _wave(work: Work, i: int) -> Wave | LongWave:
@@ -182,6 +188,21 @@ def _wave(work: Work, i: int) -> Wave | LongWave:
     if LONG < length <= samples:  # no longer than it is: nothing is to be added
         return LongWave(work.audio, i, length)
     return fit(to_float(work.audio.row(i)), params)
+
+
+def streams_of(extractor: Extractor[Any], recordings: Mapping[str, NDArray[np.int16]]) -> list[Streams]:
+    """Features of recordings in memory (key -> samples (n,) at the extractor's rate), as a feature file has them.
+
+    Raises:
+        UserError: a value is not finite, or a wave cannot be used.
+    """
+    waves = [fit(to_float(samples), extractor.params) for samples in recordings.values()]
+    with _threads(extractor):
+        results = extractor.extract(waves)
+    for key, wave, streams in zip(recordings, waves, results, strict=True):
+        _check(extractor, key, streams, extractor.frames(len(wave)))
+    dtypes = extractor.dtypes
+    return [{name: values.astype(dtypes[name], copy=False) for name, values in each.items()} for each in results]
 
 
 def _results(work: Work, number: int, waves: list[Wave | LongWave]) -> list[Streams]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import arithmetic
 from pipeline.extraction.assembly import Assembly, Sources
 from pipeline.extraction.computation import Work, compute
 from pipeline.extraction.long_wave import LONG
@@ -100,10 +101,17 @@ def extract(
 def _digests(extractor: Extractor[Any], audio: FeatureFile, threads: int) -> NDArray[np.uint8]:
     """What identifies each row's result, (N, 32): its samples, and what is done with them."""
     params = canonical_json(extractor.params.model_dump(mode="json"))
-    identity = (extractor.name, extractor.full_version, params, extractor.weights_digest)
+    identity = (extractor.name, extractor.full_version, params, extractor.weights_digest, *arithmetic.identity())
 
     def part(rows: NDArray[np.int64]) -> Sequence[NDArray[np.uint8]]:
-        return [_digest(identity, audio, int(i)) for i in rows]
+        digests, read = [], 0
+        for i in rows.tolist():
+            digests.append(_digest(identity, audio, i))
+            read += int(audio.lengths[i])
+            if read > LONG:
+                audio.let_go()
+                read = 0
+        return digests
 
     with ThreadPoolExecutor(threads) as pool:
         parts = pool.map(part, np.array_split(np.arange(len(audio)), threads))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.audio.audio_file import audio_file, prepare
+from pipeline.audio.segments import Source
 from pipeline.extraction.extraction import Summary, extract
 from pipeline.features.base import Extractor, FeatureParams
 from pipeline.jobs.devices import torch_devices
@@ -74,7 +75,7 @@ def extract_feature(
 
 def extract_recordings(
     extractors: Mapping[Path, Extractor[Any]],
-    recordings: Mapping[str, Path],
+    recordings: Mapping[str, Source],
     corpus: str,
     workplace: Workplace = USUAL,
     compression: str | None = None,
@@ -85,7 +86,7 @@ def extract_recordings(
 
     Args:
         extractors: feature file to make -> its extractor.
-        recordings: key -> file.
+        recordings: key -> file, or segment of one.
         corpus: name kept in the files.
         workplace: where to compute.
         compression: None, or an HDF5 filter (gzip, lzf) for the streams.
@@ -111,7 +112,7 @@ def audio_beside(out: Path) -> Path:
 
 @contextmanager
 def _temporary_audio(
-    extractors: Mapping[Path, Extractor[Any]], recordings: Mapping[str, Path], corpus: str, workers: int | None
+    extractors: Mapping[Path, Extractor[Any]], recordings: Mapping[str, Source], corpus: str, workers: int | None
 ) -> Iterator[dict[int, FeatureFile]]:
     """Rate (Hz) -> audio, beside the first output that needs it until the end of the block."""
     files: dict[int, Path] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from math import factorial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,6 +104,8 @@ class MFCC(FramedExtractor[MFCCParams]):
         """Cepstra (frames, n_mfcc) with as many orders of derivatives as the params ask."""
         import torch
 
+        if not self.params.deltas:
+            return cepstra
         return torch.cat([cepstra, *(delta(cepstra, order) for order in range(1, self.params.deltas + 1))], dim=1)
 
 
@@ -180,16 +183,23 @@ def delta(values: "Tensor", order: int) -> "Tensor":
     if width <= order:
         return torch.zeros_like(values)
     half = width // 2
-    weights = _slope_weights(width, order, str(values.device))
+    weights = slope_weights(width, order, str(values.device))
     middle = values.unfold(0, width, 1) @ weights[half]
     return torch.cat([weights[:half] @ values[:width], middle, weights[half + 1 :] @ values[-width:]])
 
 
 @lru_cache(maxsize=16)
-def _slope_weights(width: int, order: int, device: str) -> "Tensor":
+def slope_weights(width: int, order: int, device: str) -> "Tensor":
     """Weights of `width` frames in the derivative at each of them: (width, width)."""
     import torch
-    from scipy.signal import savgol_coeffs
 
-    weights = np.stack([savgol_coeffs(width, order, deriv=order, pos=pos, use="dot") for pos in range(width)])
+    weights = np.stack([_slope_weights_at(pos, width, order) for pos in range(width)])
     return torch.from_numpy(weights.astype(np.float32)).to(device)
+
+
+def _slope_weights_at(pos: int, width: int, order: int) -> NDArray[np.float64]:
+    """Those of the derivative at one of them, as `scipy.signal.savgol_coeffs` has them: (width,)."""
+    powers = np.arange(-pos, width - pos, dtype=np.float64) ** np.arange(order + 1)[:, None]
+    wanted = np.zeros(order + 1)
+    wanted[order] = factorial(order)
+    return np.asarray(np.linalg.lstsq(powers, wanted)[0], np.float64)

@@ -13,6 +13,7 @@ librosa's is, where single precision would not do: see `SpectrumParams.needs_dou
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, FeatureParams
+from pipeline.features.mel_filters import mel_filters
 
 if TYPE_CHECKING:
     import torch
@@ -148,9 +150,10 @@ def emphasise(wave: Wave, coefficient: float) -> Wave:
     """Pre-emphasis x[n] - c x[n - 1], begun as `librosa.effects.preemphasis` does, by extrapolating the first step."""
     if len(wave) < 2:
         return wave
-    out = wave.copy()
-    out[1:] -= coefficient * wave[:-1]
-    out[0] += 2 * wave[0] - wave[1]
+    out = np.empty_like(wave)
+    np.multiply(wave[:-1], coefficient, out=out[1:])
+    np.subtract(wave[1:], out[1:], out=out[1:])
+    out[0] = wave[0] + (2 * wave[0] - wave[1])
     return out
 
 
@@ -183,8 +186,10 @@ def stretches(wave: Signal, params: FrameParams, multiple: int = 1) -> Iterator[
         start = first * hop - edge
         length = (count - 1) * hop + params.n_fft
         some = wave[max(start, 0) : max(start + length, 0)]
-        samples = np.zeros(length, some.dtype)
-        samples[max(-start, 0) : max(-start, 0) + len(some)] = some
+        before = max(-start, 0)
+        samples = np.empty(length, some.dtype)
+        samples[:before] = samples[before + len(some) :] = 0
+        samples[before : before + len(some)] = some
         yield samples
 
 
@@ -214,15 +219,17 @@ def spectrum_pieces(wave: Signal, params: SpectrumParams, device: str = "cpu") -
 
 def mel_spectrum(wave: Signal, params: MelParams, device: str = "cpu") -> "Tensor":
     """Mel spectrum of an utterance: (frames, n_mels)."""
-    import torch
-
-    return joined(mel_pieces(wave, params, device), torch.empty(params.frames(len(wave)), params.n_mels, device=device))
+    return joined(mel_pieces(wave, params, device), params.frames(len(wave)))
 
 
-def joined(pieces: "Iterable[Tensor]", values: "Tensor") -> "Tensor":
-    """Pieces one after another, put where they are to be: kept until the last, they would take the memory twice."""
+def joined(pieces: "Iterator[Tensor]", frames: int) -> "Tensor":
+    """Pieces one after another, (frames, dims): kept until the last, they would take the memory twice."""
+    piece = next(pieces)
+    if len(piece) == frames:
+        return piece
+    values = piece.new_empty(frames, *piece.shape[1:])
     first = 0
-    for rows in pieces:
+    for rows in chain([piece], pieces):
         values[first : first + len(rows)] = rows
         first += len(rows)
     return values
@@ -253,7 +260,10 @@ def mel_pieces(wave: Signal, params: MelParams, device: str = "cpu") -> "Iterato
     bands = _mel_bands(*settings, paired, str(device))
     for piece in _squares(wave, params, device):
         magnitude = piece.flatten(1) if paired else _to_power(piece, params.power)
-        yield torch.cat([magnitude[:, start:stop] @ filters for start, stop, filters in bands], dim=1)
+        mels = magnitude.new_empty(len(magnitude), params.n_mels)
+        for (start, stop, filters), columns in zip(bands, mels.split(GROUP, dim=1), strict=True):
+            torch.mm(magnitude[:, start:stop], filters, out=columns)
+        yield mels
 
 
 def decibels(power: "Tensor", top_db: float | None) -> "Tensor":
@@ -289,7 +299,7 @@ def _squares(wave: Signal, params: SpectrumParams, device: str) -> "Iterator[Ten
     window = _window(params.window, params.win_length or params.n_fft, params.n_fft, dtype, str(device))
     count = max(1, PIECE // (params.n_fft * dtype.itemsize))
     for frames in segments(wave, params, dtype, device, multiple=count):
-        for some in frames.split(count):
+        for some in frames.split(count) if len(frames) > count else (frames,):
             yield torch.view_as_real(torch.fft.rfft(some * window)).float().square_()
 
 
@@ -314,14 +324,13 @@ def _window(name: str, win_length: int, n_fft: int, dtype: "torch.dtype", device
 def _mel_bands(
     sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float | None, htk: bool, paired: bool, device: str
 ) -> "list[tuple[int, int, Tensor]]":
-    """Mel filters of librosa, `GROUP` at a time: the first and one past the last bin they see, and their weights.
+    """Mel filters, `GROUP` at a time: the first and one past the last bin they see, and their weights.
 
     With `paired`, each bin counts twice: for the squares of its real and of its imaginary part.
     """
-    import librosa
     import torch
 
-    bank = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=f_min, fmax=f_max, htk=htk)
+    bank = mel_filters(sample_rate, n_fft, n_mels, f_min, f_max, htk)
     bands = []
     for filters in np.split(np.repeat(bank, 1 + paired, axis=1), range(GROUP, n_mels, GROUP)):
         seen = np.flatnonzero(filters.any(axis=0))

@@ -18,6 +18,7 @@ from pipeline.corpora import READERS
 from pipeline.features import EXTRACTORS
 from pipeline.graph.tokens import code_tokens
 from pipeline.systems import systems
+from pipeline.systems.regression import regressor_module
 
 PACKAGE = Path(pipeline.__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -74,6 +75,11 @@ def package_digest() -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:12]
 
 
+def code_digest(module: str) -> str:
+    """Hex SHA-256 of what a module of `pipeline` does, and those that it imports."""
+    return hashlib.sha256("\n".join(_lines(closure([PACKAGE / module]))).encode()).hexdigest()
+
+
 def code_text(file: str) -> str:
     """The contents of a file that `code_path` names."""
     kind, _, name = Path(file).stem.partition("-")
@@ -84,10 +90,12 @@ def code_text(file: str) -> str:
 def _roots(kind: str, name: str) -> list[Path]:
     """The stage's module, and that of what it takes by its name."""
     registries: dict[str, Mapping[str, Any]] = {"manifest": READERS, "features": EXTRACTORS}
-    registries |= {"train": systems(), "test": systems()}
-    roots = [ROOT / "stages" / f"{kind}.py"]
+    registries |= dict.fromkeys(("train", "regress", "transfer", "test"), systems())
+    roots = [ROOT / "stages" / f"{kind}.py", PACKAGE / "arithmetic.py"]  # which `stages` imports before any of them
     if name:
         roots.append(ROOT / (registries[kind][name].module.replace(".", "/") + ".py"))
+    if kind == "regress":
+        roots.append(ROOT / (regressor_module(name).replace(".", "/") + ".py"))
     if kind == "features":
         roots.append(PACKAGE / "features/presets.py")
     return roots

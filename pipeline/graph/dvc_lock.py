@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.graph.dvc_yaml import LOADER, is_own, read
+from pipeline.graph.dvc_yaml import LOADER, is_own, read, write
 from pipeline.graph.stage import Stage
 
 FILE = Path("dvc.lock")
@@ -44,6 +44,29 @@ def pruned(stages: Sequence[Stage], users: Collection[str], path: Path = FILE) -
         return None
     sections = [block.text for block in before.sections.values()]
     return "".join([*sections, "stages:\n" if rest else "stages: {}\n", *rest])
+
+
+def stage_names(path: Path = FILE) -> list[str]:
+    """The stages that a dvc.lock has, in its order; none where there is no file.
+
+    Raises:
+        UserError: it cannot be read, or is no YAML of stages.
+    """
+    return [*read(path).stages]
+
+
+def sort(path: Path, known: Collection[str], order: Sequence[str]) -> None:
+    """Write the stages of a dvc.lock that are not `known` in this order, after those that are.
+
+    Raises:
+        UserError: it cannot be read, or is no YAML of stages.
+    """
+    before, rank = read(path), {name: place for place, name in enumerate(order)}
+    new = sorted((name for name in before.stages if name not in known), key=lambda name: rank.get(name, len(rank)))
+    names = [*(name for name in before.stages if name in known), *new]
+    if names != [*before.stages]:
+        old, ordered = ("".join(before.stages[name].text for name in each) for each in (before.stages, names))
+        write(before.text.replace(old, ordered), path)
 
 
 def _lines(text: str, outputs: Collection[str]) -> Iterator[str]:

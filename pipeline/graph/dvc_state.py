@@ -65,7 +65,7 @@ def _is_cut(data: bytes) -> bool:
 
 
 def _running(root: Path) -> int | None:
-    """A DVC process whose working folder is in the repository; while it runs a stage, it holds no lock.
+    """A process of DVC, or `ser run`, whose working folder is in the repository; it holds no lock while a stage runs.
 
     Its daemon, which sends its statistics after a command has ended, writes neither file.
     """
@@ -74,11 +74,9 @@ def _running(root: Path) -> int | None:
     for process in psutil.process_iter(["cmdline", "cwd"]):
         words = process.info["cmdline"] or []
         programs = {_program(word) for word in words[:3]}
-        if (
-            programs & {"dvc", "dvc.exe"}
-            and "daemon" not in words
-            and Path(process.info["cwd"] or "/").is_relative_to(root)
-        ):
+        is_dvc = programs & {"dvc", "dvc.exe"} and "daemon" not in words
+        is_run = programs & {"ser", "ser.exe", "pipeline.cli", "pipeline"} and "run" in words
+        if (is_dvc or is_run) and Path(process.info["cwd"] or "/").is_relative_to(root):
             return int(process.pid)
     return None
 

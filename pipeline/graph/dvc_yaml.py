@@ -28,6 +28,8 @@ KINDS = (
     "condition",
     "features",
     "train",
+    "regress",
+    "transfer",
     "fuse",
     "test",
     "evaluate",

@@ -1,6 +1,6 @@
 """A first params.yaml for corpora as they were found: a protocol they can serve, and an experiment to begin with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,22 +127,27 @@ def _protocols(corpora: list[Corpus]) -> str:
 def _experiments(corpora: list[Corpus], model: Model | None) -> str:
     lines = ["# README.md lists the systems; `ser preset list` the papers' tables.", "experiments:"]
     if not corpora:
-        lines += _experiment("demo_en", "speakers", [], model)
+        lines += _experiment("demo_en", "speakers", {}, model)
     for corpus in corpora:
-        classes: Sequence[object] = FOUR_CLASSES if corpus.recognition.reader == "iemocap" else []
-        lines += _experiment(corpus.name, protocol_for(corpus.recognition).name, classes, model)
+        lines += _experiment(corpus.name, protocol_for(corpus.recognition).name, _asked(corpus.recognition), model)
     return "\n".join([*lines, ""])
 
 
-def _experiment(corpus: str, protocol: str, classes: Sequence[object], model: Model | None) -> list[str]:
-    common: dict[str, object] = {"system": "pooled", "corpus": corpus, "protocol": protocol}
-    common |= {"emotions": list(classes)} if classes else {}
+def _asked(found: Recognition) -> Mapping[str, object]:
+    """What an experiment is to predict: numbers where there are no emotions."""
+    if found.targets:
+        return {"targets": found.targets}
+    return {"emotions": FOUR_CLASSES} if found.reader == "iemocap" else {}
+
+
+def _experiment(corpus: str, protocol: str, asked: Mapping[str, object], model: Model | None) -> list[str]:
+    common = {"system": "pooled", "corpus": corpus, "protocol": protocol, **asked}
     inputs = {f"pooled_{corpus}": {"logmel": "logmel_224", "mfcc": "mfcc_39", "prosody": "prosody"}}
     if model:
         inputs[f"{model.name}_{corpus}"] = {"ssl": model.name}
     lines = []
     for name, features in inputs.items():
-        entry = {**common, **features, "params": {"c": 0.01}}
+        entry = {**common, **features, **({} if "targets" in asked else {"params": {"c": 0.01}})}
         lines += [f"  {name}:", *(f"    {key}: {flow_value(value)}" for key, value in entry.items())]
     return lines
 

@@ -11,11 +11,16 @@ UNPICTURED = ("waveform",)
 
 
 def pictured(params: Params, corpus: str) -> str | None:
-    """The entry whose pooled values are pictured: the first embedding that an experiment of the corpus reads, else the
+    """The entry whose pooled values are pictured: the first embedding that an experiment on the corpus reads, else the
     first feature."""
-    read = [name for e in params.experiments.values() if e.corpus == corpus for name in e.inputs.values()]
+    read = _read(params, corpus)
     names = [name for name in read if params.feature(name)[0].name not in UNPICTURED]
     return min(names, key=lambda name: name not in params.embeddings, default=None)
+
+
+def _read(params: Params, corpus: str) -> list[str]:
+    """The features of a corpus that experiments and transfers read."""
+    return [name for tested, entry in params.corpora_tested if tested == corpus for name in entry.inputs.values()]
 
 
 def pictured_feature(params: Params, corpus: str) -> Path | None:
@@ -32,12 +37,7 @@ def is_played(params: Params, corpus: str) -> bool:
 
 def played_audio(params: Params, corpus: str) -> Path | None:
     """The audio that the report takes recordings from, at a rate that a feature reads; None where it may not."""
-    rates = {
-        params.feature(name)[1].sample_rate
-        for e in params.experiments.values()
-        for name in e.inputs.values()
-        if e.corpus == corpus
-    }
+    rates = {params.feature(name)[1].sample_rate for name in _read(params, corpus)}
     if not rates or not params.report.clips or not is_played(params, corpus):
         return None
     return paths.audio(corpus, "16k" if 16000 in rates else "48k")

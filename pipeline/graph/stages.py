@@ -1,6 +1,7 @@
 """The stages that params.yaml asks for: one for each thing wanted, and none for anything else."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,12 @@ from pipeline.config.protocols import list_of
 from pipeline.graph import report_inputs
 from pipeline.graph.code import code_command, code_path, code_sources
 from pipeline.graph.stage import Stage, in_git, kept
-from pipeline.graph.wanted import Wanted, held_out, skipping, tested, wanted
+from pipeline.graph.stage_keys import class_set_key, entry_keys, given_key
+from pipeline.graph.transfer_stage import transfer_stage
+from pipeline.graph.wanted import Wanted, has_matrix, held_out, skipping, tested, wanted
 from pipeline.systems import find_system
 
-UNREAD = ("published", "test_on")
-"""keys of experiments and fusions that change no training of theirs"""
-
-EVALUATED = ("seed", "experiments", "fusions", "scoring")
+EVALUATED = ("seed", "class_sets", "experiments", "transfers", "fusions", "scoring")
 """sections that `evaluate` depends on whole, so that a change of any of them is held against dvc.yaml"""
 
 REPORTED = (*EVALUATED, "protocols", "features", "embeddings", "report")
@@ -32,7 +32,8 @@ def graph_stages(params: Params, data: Mapping[str, Any]) -> list[Stage]:
         data: what it holds as plain data: DVC can depend on keys only that are written there.
     """
     needs = wanted(params)
-    stages = [*_Graph(params, data, needs).stages()]
+    computed = given_key(data, "arithmetic")
+    stages = [replace(each, params=[*computed, *each.params]) for each in _Graph(params, data, needs).stages()]
     files = list(dict.fromkeys(dep for stage in stages for dep in stage.deps if dep.startswith(code_path(""))))
     return [code_stage(files), *stages] if stages else []
 
@@ -56,6 +57,7 @@ class _Graph:
         yield from map(self.condition, self.needs.conditions)
         yield from (self.feature(corpus, feature) for corpus, feature in self.needs.pairs())
         yield from map(self.training, self.params.experiments)
+        yield from (transfer_stage(self.params, self.data, name) for name in self.params.transfers)
         yield from map(self.fusion, self.params.fusions)
         yield from (self.fused_test(n) if n in self.params.fusions else self.test(n) for n in tested(self.params))
         if self.params.experiments:
@@ -64,16 +66,11 @@ class _Graph:
 
     def given(self, section: str, *inner: str) -> list[str]:
         """The key, as a list, if params.yaml has it."""
-        table: Any = self.data
-        for key in (section, *inner):
-            if not isinstance(table, Mapping) or key not in table:
-                return []
-            table = table[key]
-        return [".".join([section, *inner])]
+        return given_key(self.data, section, *inner)
 
     def keys(self, section: str, name: str) -> list[str]:
         """The keys of an entry that its results depend on."""
-        return [f"{section}.{name}.{key}" for key in self.data[section][name] if key not in UNREAD]
+        return entry_keys(self.data, section, name)
 
     def is_read(self, demo: str) -> bool:
         roots = [self.params.corpora[corpus].root for corpus in self.needs.corpora]
@@ -97,7 +94,7 @@ class _Graph:
             f"python -m stages.manifest {corpus}",
             [f"corpora.{corpus}"],
             [str(params.root), code_path("manifest", params.reader)],
-            [str(paths.manifest(corpus)), in_git(str(paths.corpus_report(corpus)))],
+            [*map(str, (paths.manifest(corpus), paths.fingerprints(corpus))), in_git(str(paths.corpus_report(corpus)))],
         )
 
     def rates(self, corpus: str) -> list[str]:
@@ -110,7 +107,7 @@ class _Graph:
             "decode and mix down and resample to 16 bits",
             f"python -m stages.audio {corpus} {' '.join(rates)}",
             deps=[str(self.params.corpora[corpus].root), str(paths.manifest(corpus)), code_path("audio")],
-            outs=[str(paths.audio(corpus, rate)) for rate in rates],
+            outs=[kept(str(paths.audio(corpus, rate))) for rate in rates],
         )
 
     def copies(self, name: str) -> Stage:
@@ -159,20 +156,28 @@ class _Graph:
 
     def training(self, name: str) -> Stage:
         experiment = self.params.experiments[name]
-        sources = [experiment.corpus, *([experiment.copies] if experiment.copies else [])]
+        sources = [*experiment.corpora, *experiment.copy_sets]
         files = [str(self.feature_file(s, feature)) for s in sources for feature in experiment.inputs.values()]
+        prints = [str(paths.fingerprints(corpus)) for corpus in experiment.corpora if len(experiment.corpora) > 1]
         lists = list_of(self.params.protocols[experiment.protocol])
         hold_out = name in held_out(self.params) and not find_system(experiment.system).uses_validation
+        kind = "regress" if experiment.targets else "train"
         return Stage(
             f"train-{name}",
-            f"cross-validate {experiment.system} on {experiment.corpus}",
-            f"python -m stages.train {name}{' --hold-out' if hold_out else ''}",
-            [*self.given("seed"), *self.keys("experiments", name), f"protocols.{experiment.protocol}"],
+            f"cross-validate {experiment.system} on {' and '.join(experiment.corpora)}",
+            f"python -m stages.{kind} {name}{' --hold-out' if hold_out else ''}",
             [
-                str(paths.manifest(experiment.corpus)),
+                *self.given("seed"),
+                *self.keys("experiments", name),
+                *class_set_key(self.data, name),
+                f"protocols.{experiment.protocol}",
+            ],
+            [
+                *(str(paths.manifest(corpus)) for corpus in experiment.corpora),
+                *prints,
                 *dict.fromkeys(files),
                 *([str(lists)] if lists else []),
-                code_path("train", experiment.system),
+                code_path(kind, experiment.system),
             ],
             [str(paths.models(name)), str(paths.predictions(name))],
         )
@@ -193,15 +198,15 @@ class _Graph:
 
     def test(self, name: str) -> Stage:
         experiment = self.params.experiments[name]
-        altered = [paths.condition(experiment.corpus, condition) for condition in experiment.test_on]
+        altered = [paths.condition(c, condition) for condition in experiment.test_on for c in experiment.corpora]
         files = [str(self.feature_file(each, feature)) for each in altered for feature in experiment.inputs.values()]
         return Stage(
             f"test-{name}",
-            f"test {experiment.system} on {experiment.corpus} under other conditions",
+            f"test {experiment.system} on {' and '.join(experiment.corpora)} under other conditions",
             f"python -m stages.test {name}",
             [f"experiments.{name}.test_on"],
             [
-                str(paths.manifest(experiment.corpus)),
+                *(str(paths.manifest(corpus)) for corpus in experiment.corpora),
                 *dict.fromkeys(files),
                 str(paths.models(name)),
                 str(paths.predictions(name)),
@@ -226,13 +231,20 @@ class _Graph:
 
     def evaluation(self) -> Stage:
         params = self.params
-        corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
+        corpora = dict.fromkeys(corpus for corpus, _ in params.corpora_tested)
         curves = any(find_system(e.system).neural for e in params.experiments.values())
-        files = ["summary.md", "comparisons.csv", "cost.csv", *(["conditions.csv"] if tested(params) else [])]
-        layers = any(e.params.get("layers") in ("each", "stacked") for e in params.experiments.values())
+        tables = {
+            "conditions.csv": bool(tested(params)),
+            "transfers.csv": has_matrix(params),
+            "dimensions.csv": bool(params.regressed),
+            "dimension_differences.csv": bool(params.regressed),
+        }
+        files = ["summary.md", "comparisons.csv", "cost.csv", *(name for name, wanted in tables.items() if wanted)]
+        layers = any(e.params.get("layers") in ("each", "stacked") for e in params.classified.values())
         choices = any(find_system(e.system).chooses for e in params.experiments.values())
         asked = {"curves": curves, "layers": layers, "choices": choices, "weights": bool(params.fusions)}
-        folders = ["details", "confusion", "calibration", "groups", *(name for name, wanted in asked.items() if wanted)]
+        of_classes = ["confusion", "calibration", "groups"] if params.classified else []
+        folders = ["details", *of_classes, *(name for name, wanted in asked.items() if wanted)]
         return Stage(
             "evaluate",
             "check for leaks and score every experiment and fusion",
@@ -241,12 +253,12 @@ class _Graph:
             [
                 *(str(paths.manifest(corpus)) for corpus in corpora),
                 *(str(paths.corpus_report(name)) for name in skipping(params)),
-                *(str(paths.predictions(name)) for name in (*params.experiments, *params.fusions)),
+                *(str(paths.predictions(name)) for name in params.scored),
                 *(str(paths.tested(name)) for name in tested(params)),
                 code_path("evaluate"),
             ],
             [
-                str(paths.MISTAKES),
+                *([str(paths.MISTAKES)] if params.classified else []),
                 *(in_git(str(paths.METRICS / name)) for name in (*files, *folders, paths.PLOTS.name)),
             ],
             [in_git(str(paths.SCORES))],
@@ -254,7 +266,7 @@ class _Graph:
 
     def report(self, evaluation: Stage) -> Stage:
         """The stage that shows what the evaluation left; its page may hold audio, so it is cached, and not in git."""
-        corpora = list(dict.fromkeys(experiment.corpus for experiment in self.params.experiments.values()))
+        corpora = list(dict.fromkeys(corpus for corpus, _ in self.params.corpora_tested))
         inputs = (report_inputs.pictured_feature, report_inputs.played_audio)
         files = [find(self.params, corpus) for find in inputs for corpus in corpora]
         return Stage(
@@ -272,7 +284,7 @@ class _Graph:
             ],
             [
                 *(str(path) for corpus in corpora for path in (paths.manifest(corpus), paths.corpus_report(corpus))),
-                *(str(paths.predictions(name)) for name in (*self.params.experiments, *self.params.fusions)),
+                *(str(paths.predictions(name)) for name in self.params.scored),
                 *evaluation.paths(),
                 *dict.fromkeys(str(path) for path in files if path),
                 code_path("report"),

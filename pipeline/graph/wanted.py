@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from pipeline import paths
 from pipeline.audio.samples import RATES
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
+from pipeline.config.protocols import LeaveOneCorpusOut
 
 COPIED_RATE = "48k"
 """of the audio that copies, and recordings under a condition, are made from"""
@@ -41,10 +43,12 @@ def wanted(params: Params) -> Wanted:
     for experiment in params.experiments.values():
         for corpus in _sources(experiment):
             _want(needs, params, corpus, list(experiment.inputs.values()))
-        for condition in experiment.test_on:
-            altered = paths.condition(experiment.corpus, condition)
-            needs.conditions[altered] = experiment.corpus, condition
+        for corpus, condition in product(experiment.corpora, experiment.test_on):
+            altered = paths.condition(corpus, condition)
+            needs.conditions[altered] = corpus, condition
             _want_features(needs, params, altered, list(experiment.inputs.values()))
+    for transfer in params.transfers.values():
+        _want(needs, params, transfer.corpus, list(params.experiments[transfer.source].inputs.values()))
     for corpus, features in params.keep.items():
         _want(needs, params, corpus, features)
     copied = (params.copies[name].source for name in needs.copies)
@@ -55,6 +59,8 @@ def wanted(params: Params) -> Wanted:
 
 def conditions_of(params: Params, name: str) -> list[str]:
     """The conditions that an experiment is tested under; of a fusion, those that all its branches are."""
+    if name in params.transfers:
+        return []
     if name in params.experiments:
         return params.experiments[name].test_on
     first, *others = (conditions_of(params, branch) for branch in params.fusions[name].of)
@@ -63,13 +69,20 @@ def conditions_of(params: Params, name: str) -> list[str]:
 
 def tested(params: Params) -> list[str]:
     """The experiments and fusions that are tested under conditions."""
-    return [name for name in (*params.experiments, *params.fusions) if conditions_of(params, name)]
+    return [name for name in params.scored if conditions_of(params, name)]
 
 
 def skipping(params: Params) -> list[str]:
-    """The corpora of experiments that leave out recordings which cannot be used."""
-    corpora = dict.fromkeys(experiment.corpus for experiment in params.experiments.values())
+    """The corpora of experiments and transfers that leave out recordings which cannot be used."""
+    corpora = dict.fromkeys(corpus for corpus, _ in params.corpora_tested)
     return [corpus for corpus in corpora if params.corpora[corpus].on_bad_audio == "skip"]
+
+
+def has_matrix(params: Params) -> bool:
+    """Whether models are tested on corpora that they were not trained on: by transfers, or where one is left out."""
+    protocols = {experiment.protocol for experiment in params.experiments.values()}
+    left_out = any(isinstance(params.protocols[name], LeaveOneCorpusOut) for name in protocols)
+    return bool(params.transfers) or left_out
 
 
 def held_out(params: Params) -> set[str]:
@@ -85,7 +98,7 @@ def held_out(params: Params) -> set[str]:
 
 
 def _sources(experiment: ExperimentParams) -> list[str]:
-    return [experiment.corpus, *([experiment.copies] if experiment.copies else [])]
+    return [*experiment.corpora, *experiment.copy_sets]
 
 
 def _want(needs: Wanted, params: Params, corpus: str, features: list[str]) -> None:

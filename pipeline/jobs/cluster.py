@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 from typing import Any
 
+from pipeline.arithmetic import is_portable
 from pipeline.errors import ParamsError, UserError
 
 CONNECT_WAIT = 20.0
@@ -34,9 +35,10 @@ def open_cluster(address: str, resources: Mapping[str, float]) -> Iterator[Execu
         resources: Dask resources that each task takes, as {"GPU": 1}.
 
     Raises:
-        ParamsError: the address is none.
+        ParamsError: the address is none, or the arithmetic is to be portable.
         UserError: the cluster cannot be reached, has no worker, or fails; or the extra is not installed.
     """
+    _check_arithmetic(address)
     with _client(address) as client:
         from distributed import KilledWorker
         from distributed.comm.core import CommClosedError
@@ -64,6 +66,15 @@ def _client(address: str) -> Any:
     for name in ("distributed.client", "tornado.application"):  # they say a lost scheduler in forty lines
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return client
+
+
+def _check_arithmetic(address: str) -> None:
+    """Refuse to compute portably, as the processes of a cluster were started by others."""
+    if is_portable():
+        raise ParamsError(
+            f"{address}: a cluster's workers are not held to `arithmetic: portable`; compute here (no SER_CLUSTER, no "
+            "--cluster), or take the key out of params.yaml and run `ser graph`"
+        )
 
 
 def _check_address(address: str) -> None:

@@ -7,12 +7,14 @@ two workers do not use four cores.
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from itertools import cycle
 from typing import Any, TypeVar
 
@@ -102,11 +104,12 @@ class _InTurn(Executor):
         return next(self._next).submit(task, *values, **named)
 
 
-class _Pool(ProcessPoolExecutor):
+class WorkerPool(ProcessPoolExecutor):
     """Worker processes that leave Ctrl-C to their parent."""
 
     def submit(self, task: Callable[..., Any], /, *values: Any, **named: Any) -> Future[Any]:
-        with interrupts.postponed():  # here processes are started
+        """Give a task to a process, which is started if there is none to spare."""
+        with interrupts.postponed():
             return super().submit(task, *values, **named)
 
     def end(self) -> None:
@@ -117,7 +120,7 @@ class _Pool(ProcessPoolExecutor):
 
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
-    pool = _Pool(workers, multiprocessing.get_context("spawn"), initializer=interrupts.follow_parent)
+    pool = WorkerPool(workers, multiprocessing.get_context("spawn"), initializer=interrupts.follow_parent)
     try:
         yield pool
     except Exception:
@@ -151,12 +154,18 @@ def undisturbed() -> Iterator[None]:
         yield
 
 
+@lru_cache(maxsize=1)
+def _thread_pools(modules: int) -> Any:
+    """The thread pools of the libraries that are loaded; to look for them takes 4 ms, so only when modules are new."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 @contextmanager
 def single_thread(torch: bool = True) -> Iterator[None]:
     """Compute alone in this process, with numeric libraries (and torch, if it is used) kept to one thread."""
-    from threadpoolctl import threadpool_limits
-
-    with _COMPUTING, threadpool_limits(1):
+    with _COMPUTING, _thread_pools(len(sys.modules)).limit(limits=1):
         if not torch:
             yield
             return
@@ -187,7 +196,7 @@ def run_all(executor: Executor | None, task: Callable[..., Any], arguments: Iter
     except BrokenProcessPool as error:
         raise UserError("a worker process died (out of memory?); run again to go on, with fewer workers") from error
     finally:
-        for future in futures if not isinstance(executor, _Pool | _InTurn) else ():
+        for future in futures if not isinstance(executor, WorkerPool | _InTurn) else ():
             future.cancel()  # our pools do it when they are closed; those that are ended must not meet cancelled ones
 
 

@@ -16,10 +16,10 @@ EXIT_CODE = 130
 MESSAGE = "interrupted; run again to go on"
 
 
-def report() -> None:
+def report(message: str = MESSAGE) -> None:
     """Say in one line that the command was interrupted; a second Ctrl-C ends what is still to be closed."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    print(MESSAGE, file=sys.stderr)
+    print(message, file=sys.stderr)
 
 
 def excepthook(category: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -9,12 +9,12 @@ QUIET_SECONDS = 10.0
 
 
 class Progress:
-    """Count finished items of `total`; use as a context manager and call `update`."""
+    """Count finished items of `total`, None where it is not known; use as a context manager and call `update`."""
 
-    def __init__(self, total: int, label: str, initial: int = 0) -> None:
+    def __init__(self, total: int | None, label: str, initial: int = 0) -> None:
         self.total, self.label, self.done = total, label, initial
         self._bar = None
-        if total and sys.stderr.isatty():
+        if total != 0 and sys.stderr.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(total=total, desc=label, initial=initial, leave=False, dynamic_ncols=True)
@@ -30,10 +30,14 @@ class Progress:
         elif now - self._last >= QUIET_SECONDS:
             self._last = now
             rate = (self.done - self._initial) / (now - self._start)
-            left = (self.total - self.done) / rate
-            print(
-                f"{self.label}: {self.done}/{self.total}, {rate:.3g}/s, {left:.0f} s left", file=sys.stderr, flush=True
-            )
+            print(f"{self.label}: {self._state(rate)}", file=sys.stderr, flush=True)
+
+    def _state(self, rate: float) -> str:
+        """How far it is at so many items a second."""
+        if self.total is None:
+            return f"{self.done}, {rate:.3g}/s"
+        left = f"{(self.total - self.done) / rate:.0f} s" if rate else "unknown time"
+        return f"{self.done}/{self.total}, {rate:.3g}/s, {left} left"
 
     def __enter__(self) -> "Progress":
         return self

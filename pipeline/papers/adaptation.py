@@ -22,7 +22,7 @@ class Choices:
         corpora: the preset's corpus -> an entry of `corpora`.
         embeddings: the preset's embedding -> an entry of `embeddings`.
         protocol: an entry of `protocols`; "" for the paper's own.
-        only: the preset's corpora whose experiments are wanted; none for all.
+        only: the preset's corpora whose experiments and transfers are wanted; none for all.
     """
 
     corpora: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +43,20 @@ class Choices:
     def takes(self, corpus: str) -> bool:
         """Whether the experiments on one of the preset's corpora are wanted."""
         return not self.only or corpus in self.only
+
+    def transfers(self, preset: Preset) -> Entries:
+        """The transfers to the corpora that are wanted."""
+        return {name: entry for name, entry in preset.transfers.items() if self.takes(entry["corpus"])}
+
+    def experiments(self, preset: Preset) -> Entries:
+        """The experiments on the corpora that are wanted, and the sources of the transfers that are."""
+        sources = {entry["source"] for entry in self.transfers(preset).values()}
+        return {n: entry for n, entry in preset.experiments.items() if n in sources or self.takes(entry["corpus"])}
+
+    def needed_corpora(self, preset: Preset) -> list[str]:
+        """The preset's corpora that what is wanted is on."""
+        wanted = (*self.experiments(preset).values(), *self.transfers(preset).values())
+        return [own for own in preset.corpora if own in {entry["corpus"] for entry in wanted}]
 
     def models(self, preset: Preset, params: Params) -> dict[str, str]:
         """Model of an embedding of the preset -> model of the embedding in its place."""
@@ -71,9 +85,10 @@ def adapt(preset: Preset, choices: Choices, models: Mapping[str, str]) -> Sectio
         models: model -> the one in its place, for systems that train a model themselves.
     """
     adaptation = _Adaptation(preset, choices, models)
-    for name, entry in preset.experiments.items():
-        if choices.takes(entry["corpus"]):
-            adaptation.add_experiment(name, entry)
+    for name, entry in choices.experiments(preset).items():
+        adaptation.add_experiment(name, entry)
+    for name, entry in choices.transfers(preset).items():
+        adaptation.add_transfer(name, entry)
     for name, entry in preset.fusions.items():
         if all(branch in adaptation.new_names for branch in entry["of"]):
             adaptation.add_fusion(name, entry)
@@ -101,6 +116,11 @@ class _Adaptation:
         adapted |= {role: self.feature(role, entry[role]) for role in ROLES if role in entry}
         self.new_names[name] = self.add("experiments", self.new_name(name), _ordered(adapted))
 
+    def add_transfer(self, name: str, entry: dict[str, Any]) -> None:
+        self.leaves[name] = [{**leaf, "corpora": [entry["corpus"]]} for leaf in self.leaves[entry["source"]]]
+        adapted = {**entry, "source": self.new_names[entry["source"]], "corpus": self.corpus(entry["corpus"])}
+        self.new_names[name] = self.add("transfers", self.new_name(name), adapted)
+
     def add_fusion(self, name: str, entry: dict[str, Any]) -> None:
         self.leaves[name] = [leaf for branch in entry["of"] for leaf in self.leaves[branch]]
         branches = [self.new_names[branch] for branch in entry["of"]]
@@ -118,7 +138,7 @@ class _Adaptation:
         leaves, choices = self.leaves[name], self.choices
         embeddings = [embedding for leaf in leaves for embedding in self.embeddings(leaf)]
         chosen = [
-            *_replacements(choices.corpora, [leaves[0]["corpus"]]),
+            *_replacements(choices.corpora, [leaves[0]["corpus"], *leaves[0].get("corpora", [])]),
             *_replacements(choices.embeddings, embeddings),
             *([choices.protocol] if choices.protocol else []),
         ]

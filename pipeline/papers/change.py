@@ -16,7 +16,7 @@ from pipeline.config.strict_yaml import parse
 from pipeline.config.system_params import system_params
 from pipeline.errors import ParamsError, UserError
 from pipeline.papers.adaptation import Choices, Sections, adapt
-from pipeline.papers.checks import differences, missing_entries, missing_layers, other_lengths
+from pipeline.papers.checks import differences, missing_entries, missing_layers, other_corpora, other_lengths
 from pipeline.papers.insert import insert
 from pipeline.papers.preset import Preset
 
@@ -80,7 +80,8 @@ def plan(name: str, preset: Preset, choices: Choices, path: Path) -> Change:
     problems += differences(present, merged, params) if merged else []
     _refuse(problems, old, path)
     new = _edited(old, _selected(sections, added), data, f"{preset.paper} (preset {name})", path)
-    return Change(path, old, new, added, present, other_lengths(preset, choices, params))
+    remarks = [*other_corpora(preset, choices, params), *other_lengths(preset, choices, params)]
+    return Change(path, old, new, added, present, remarks)
 
 
 def _refuse(problems: Iterable[str], text: str, path: Path) -> None:

@@ -4,10 +4,11 @@ Problems are lines that begin with a key of the file, as everywhere in `config`.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from pipeline.config.params import Params
-from pipeline.corpora import READERS
+from pipeline.corpora import READERS, find_reader
 from pipeline.errors import nearest
 from pipeline.features.ssl.extractor import SSLParams
 from pipeline.papers.adaptation import Choices
@@ -23,12 +24,12 @@ def missing_entries(name: str, preset: Preset, choices: Choices, params: Params)
         choices: what stands in for what.
         params: what the file has.
     """
-    corpora = {choices.corpora.get(own, own): own for own in preset.corpora if choices.takes(own)}
+    corpora = {choices.corpora.get(own, own): own for own in choices.needed_corpora(preset)}
     chosen = [("embeddings", embedding) for embedding in dict.fromkeys(choices.embeddings.values())]
     chosen += [("protocols", choices.protocol)] if choices.protocol else []
     return [
         *(
-            _missing_corpus(name, corpus, own, params)
+            _missing_corpus(name, corpus, own, params, _without(preset, choices, params, own))
             for corpus, own in corpora.items()
             if corpus not in params.corpora
         ),
@@ -36,12 +37,26 @@ def missing_entries(name: str, preset: Preset, choices: Choices, params: Params)
     ]
 
 
-def _missing_corpus(name: str, corpus: str, own: str, params: Params) -> str:
-    reader = next((reader for reader in READERS if own == reader or own.startswith(f"{reader}_")), "folder")
+def _missing_corpus(name: str, corpus: str, own: str, params: Params, cure: str) -> str:
     return (
         f"corpora: has no entry {corpus!r}{nearest(corpus, params.corpora)}, which preset {name} needs; add "
-        f"`{corpus}: {{reader: {reader}, root: /path/to/{own}}}`, or name another: --corpus {own}=NAME"
+        f"`{corpus}: {{reader: {_reader_of(own) or 'folder'}, root: /path/to/{own}}}`, or name another: "
+        f"--corpus {own}=NAME{cure}"
     )
+
+
+def _reader_of(own: str) -> str:
+    """The reader of a preset's corpus, as esd of `esd_en`; "" where any corpus will do."""
+    return max((reader for reader in READERS if own == reader or own.startswith(f"{reader}_")), key=len, default="")
+
+
+def _without(preset: Preset, choices: Choices, params: Params, own: str) -> str:
+    """The option that leaves a corpus out, with the corpora that are there, if some will do; "" where none does."""
+    needed = {one: replace(choices, only=(one,)).needed_corpora(preset) for one in preset.corpora if choices.takes(one)}
+    others = [one for one, corpora in needed.items() if corpora and own not in corpora]
+    there = [one for one in others if all(choices.corpora.get(c, c) in params.corpora for c in needed[one])]
+    options = " ".join(f"--only {one}" for one in there) or f"--only NAME, of {', '.join(others)}"
+    return f", or leave it out: {options}" if others else ""
 
 
 def _missing(section: str, entry: str, params: Params) -> str:
@@ -91,6 +106,23 @@ def _meaning(params: Params, section: str, name: str) -> dict[str, Any]:
         extractor, feature_params = params.feature(name)
         return {"extractor": extractor.name, **feature_params.model_dump()}
     return dict(params.entry(section, name).model_dump())
+
+
+def other_corpora(preset: Preset, choices: Choices, params: Params) -> list[str]:
+    """A remark on each corpus that is another than the one in whose place it is, beside whose figures its scores stand.
+
+    Tables and folders of one's own, whose readers have nothing to cite, may hold any corpus, the preset's too.
+    """
+    remarks = []
+    for own in choices.needed_corpora(preset):
+        theirs, chosen = _reader_of(own), choices.corpora.get(own, own)
+        reader = params.corpora[chosen].reader
+        if theirs and reader != theirs and find_reader(reader).citation:
+            remarks.append(
+                f"corpora.{chosen} is read by {reader}, and the published figures are of {theirs} (the preset's "
+                f"{own}): they are no measure of scores on another corpus"
+            )
+    return remarks
 
 
 def other_lengths(preset: Preset, choices: Choices, params: Params) -> list[str]:

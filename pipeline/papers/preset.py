@@ -40,6 +40,7 @@ class Preset(Strict):
     protocols: Entries = {}
     copies: Entries = Field({}, description="without `source`, which is the corpus of the experiment that names them")
     experiments: Entries
+    transfers: Entries = Field({}, description="of experiments to other corpora")
     fusions: Entries = {}
 
     def embedding(self, name: str) -> dict[str, Any]:
@@ -48,8 +49,8 @@ class Preset(Strict):
 
     @property
     def count(self) -> int:
-        """How many experiments and fusions it has."""
-        return len(self.experiments) + len(self.fusions)
+        """How many experiments, transfers and fusions it has."""
+        return len(self.experiments) + len(self.transfers) + len(self.fusions)
 
 
 def names() -> list[str]:

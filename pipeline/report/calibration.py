@@ -14,7 +14,9 @@ TEXT = (
 
 
 def calibration_section(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """What each experiment's and fusion's probabilities are worth, under a heading."""
+    """What each experiment's and fusion's probabilities are worth, under a heading; nothing where there is none."""
+    if not results:
+        return ""
     rows = [_cells(name, row["calibration"], row["scores"]["WA"]) for name, row in results.items()]
     return "\n".join(["", "## Calibration", "", TEXT, "", *markdown_table(TITLES, rows), ""])
 

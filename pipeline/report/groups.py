@@ -11,8 +11,8 @@ LONGEST = 40
 """characters of a text"""
 
 TEXT = (
-    f"The lowest UA (%) of a speaker, gender, language or text with {SMALLEST} test utterances or more (n), over the "
-    "classes that the group has. `groups/` has all groups."
+    f"The lowest UA (%) of a corpus, speaker, gender, language or text with {SMALLEST} test utterances or more (n), "
+    "over the classes that the group has. `groups/` has all groups."
 )
 
 

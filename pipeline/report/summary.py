@@ -6,16 +6,23 @@ from typing import Any
 
 from pipeline.atomic import atomic_path
 from pipeline.config.scoring import Published
-from pipeline.evaluation.cost import costs
+from pipeline.evaluation.transfer_matrix import transfer_matrices
+from pipeline.experiments.joint_corpora import corpora_of
+from pipeline.experiments.parts import Parts
 from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.selection import described
+from pipeline.experiments.values import Values
 from pipeline.report.calibration import calibration_section
 from pipeline.report.choices import choices_section
 from pipeline.report.conditions import conditions_section
 from pipeline.report.cost import cost_section
+from pipeline.report.dimensions import dimensions_section
 from pipeline.report.groups import groups_section
 from pipeline.report.markdown import markdown_table
-from pipeline.report.marks import NOTES, coverage_text, notes_of
+from pipeline.report.marks import NOTES, coverage_text, notes_of, training_text, transfer_text
+from pipeline.report.transfers import transfers_section
+from pipeline.report.votes import votes_section
+from pipeline.storage.source import counted
 
 OPTIONAL = ("validation UA", "published")
 """columns that are left out where no row has anything"""
@@ -49,14 +56,28 @@ def score_cells(name: str, row: Mapping[str, Any], card: Mapping[str, Any], inte
     return {
         "experiment": name,
         "corpus": card["corpus"] + _classes(card),
-        "protocol": f"{card['protocol']['scheme']}, {_folds(row)}{_shared(card)}",
+        "protocol": "".join(
+            [transfer_text(card) or card["protocol"]["scheme"], _tested(row, card), _trained(card), _shared(card)]
+        ),
         **{f"{metric} {interval}": f"{scores[metric]} {ends[metric]}" for metric in ("WA", "UA")},
         "macro-F1": scores["macro_F1"],
         "weighted-F1": scores["weighted_F1"],
-        "mean over folds": _over_folds(row),
+        "mean over folds": _over_folds(row, "draws" if card.get("transfer") else "splits"),
         "validation UA": _validation(row),
         "published": published_text(card.get("published", {})),
     }
+
+
+def _tested(row: Mapping[str, Any], card: Mapping[str, Any]) -> str:
+    """How often all of the corpus was tested, and in how many folds; of a transfer, how often a share was drawn."""
+    if not card.get("transfer"):
+        return f", {_folds(row)}"
+    draws = row["folds"]
+    return f", {counted(draws, 'draw')}" if card["protocol"]["share"] else ""
+
+
+def _trained(card: Mapping[str, Any]) -> str:
+    return f", {text}" if (text := training_text(card)) else ""
 
 
 def _folds(row: Mapping[str, Any]) -> str:
@@ -78,14 +99,14 @@ def _classes(card: Mapping[str, Any]) -> str:
     return classes + (f", {described(card['only'])}" if card.get("only") else "")
 
 
-def _over_folds(row: Mapping[str, Any]) -> str:
+def _over_folds(row: Mapping[str, Any], what: str) -> str:
     """Mean and standard deviation over folds, as papers report, in which small folds count as much as large ones.
 
     Of a repeated protocol, over its splits, each scored as a whole; of several trainings, their mean and range.
     """
     if spread := row.get("over_splits"):
         both = (f"{metric} {_spread(spread[metric]['mean'], spread[metric]['std'])}" for metric in ("WA", "UA"))
-        splits = f"{', '.join(both)} ({len(spread['UA']['values'])} splits)"
+        splits = f"{', '.join(both)} ({len(spread['UA']['values'])} {what})"
         return "; ".join([splits, *_over_seeds(row)])
     if seeds := _over_seeds(row):
         return seeds[0]
@@ -125,6 +146,8 @@ def write_summary(
     confidence: float,
     published: Mapping[str, Published] | None = None,
     left_out: Mapping[str, int] | None = None,
+    numbers: Mapping[str, Any] | None = None,
+    values: Mapping[str, Values] | None = None,
 ) -> None:
     """Write the summary to a Markdown file.
 
@@ -136,26 +159,33 @@ def write_summary(
         confidence: coverage of the intervals.
         published: experiment or fusion -> what a paper reports (%), to be set beside ours.
         left_out: corpus -> recordings that cannot be used and were left out, where there are any.
+        numbers: of each experiment with targets, see `evaluation.dimensions.value_scores`.
+        values: what was scored of these.
     """
+    everything: dict[str, Parts] = {**predictions, **(values or {})}
     cards = {
         name: {
             **one.card,
             "published": (published or {}).get(name, {}),
-            "left_out": (left_out or {}).get(one.card["corpus"], 0),
+            "left_out": sum((left_out or {}).get(corpus, 0) for corpus in corpora_of(one.card)),
         }
-        for name, one in predictions.items()
+        for name, one in everything.items()
     }
-    text = (
-        "# Scores\n\nPercent, pooled over all test folds. Intervals: Student's t of the standard error of a bootstrap "
+    text = "# Scores\n\n"
+    text += bool(results) * (
+        "Percent, pooled over all test folds. Intervals: Student's t of the standard error of a bootstrap "
         "over speakers. `comparisons.csv` has the difference of UA for each pair tested on the same utterances, by "
         "such a bootstrap with Holm's correction, and McNemar's exact test.\n\n"
     )
     seen = any(row.get("validation", {}).get("seen_by_selection") for row in results.values())
     text += "Validation UA is of parts that selection may have seen: no estimate for other speech.\n\n" if seen else ""
     with atomic_path(path) as temporary:
-        table = summary_table(results, cards, synthetic, confidence)
-        sections = groups_section(results) + conditions_section(results, confidence)
-        sections += choices_section(predictions) + calibration_section(results) + cost_section(costs(cards))
+        table = summary_table(results, cards, synthetic, confidence) if results else ""
+        sections = dimensions_section(numbers or {}, cards, synthetic, confidence)
+        sections += transfers_section(transfer_matrices(predictions, results))
+        sections += groups_section(results) + conditions_section(results, confidence)
+        sections += choices_section(everything) + votes_section(results) + calibration_section(results)
+        sections += cost_section(cards, {**results, **(numbers or {})})
         temporary.write_text(text + table + sections, encoding="utf-8", newline="\n")
 
 

@@ -1,10 +1,12 @@
 """Where a prediction takes self-supervised models from: never from a place that a stranger's card chose alone."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from pipeline.config.params import Params
+from pipeline.config.params import FILE, Params
 from pipeline.errors import UserError
 from pipeline.experiments.model_folder import check_inside
 from pipeline.features.ssl.streams import TINY
@@ -21,12 +23,13 @@ class Backbones:
     Attributes:
         path: the folder of the model, in the place of what cards name.
         download: whether a hub model may be fetched; else it must be in the Hugging Face cache.
-        own: what the user's own params.yaml calls its models: folders that are no stranger's choice.
+        own: what the user's own params.yaml calls its models: folders that are no stranger's choice. An export names
+            them by their last part. It is asked for when a model is looked for, as reading params.yaml takes time.
     """
 
     path: Path | None = None
     download: bool = False
-    own: frozenset[str] = frozenset()
+    own: Callable[[], frozenset[str]] = frozenset
 
     def place(self, name: str, models: Path, asker: str) -> str:
         """The folder of a self-supervised model, or `tiny`, which is made.
@@ -44,8 +47,8 @@ class Backbones:
             return name
         if self.path is not None:
             return str(self.path)
-        if name in self.own and Path(name).is_dir():
-            return name
+        if (own := self._own_folder(name)) is not None:
+            return own
         if problem := _name_problem(name):
             raise UserError(f"{asker}: {problem}; give the model's folder as --ssl-model PATH")
         if (inside := _folder_inside(models, name)) is not None:
@@ -55,6 +58,11 @@ class Backbones:
         from pipeline.features.ssl.loading import hub_folder
 
         return str(hub_folder(name, self.download))
+
+    def _own_folder(self, name: str) -> str | None:
+        """The folder that the user's own project has a model of that name in."""
+        folders = [own for own in sorted(self.own()) if name in (own, Path(own).resolve().name) and Path(own).is_dir()]
+        return folders[0] if folders else None
 
 
 def _name_problem(name: str) -> str | None:
@@ -88,6 +96,27 @@ def named_models(params: Params) -> frozenset[str]:
     """What a project calls the self-supervised models of its embeddings and systems."""
     entries = [*params.embeddings.values(), *(experiment.params for experiment in params.experiments.values())]
     return frozenset(str(entry["model"]) for entry in entries if "model" in entry)
+
+
+def backbones_here(path: Path | None, download: bool) -> Backbones:
+    """What a user of this working folder allows, with the models of the project that may be in it.
+
+    Args:
+        path: the folder of the self-supervised model; None where it is not given.
+        download: whether it may be fetched.
+    """
+    return Backbones(path, download, cache(_models_here))
+
+
+def _models_here() -> frozenset[str]:
+    """What the project in the working folder calls its self-supervised models.
+
+    Raises:
+        ParamsError: its params.yaml is wrong.
+    """
+    from pipeline.config import document
+
+    return named_models(document.load()) if FILE.is_file() else frozenset()
 
 
 ONLY_HERE = Backbones()

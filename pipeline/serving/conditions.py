@@ -17,11 +17,12 @@ from pipeline.jobs.executors import single_thread
 from pipeline.jobs.progress import Progress
 from pipeline.serving.backbones import ONLY_HERE, Backbones
 from pipeline.serving.models import Model
-from pipeline.storage.feature_file import FeatureFile
+from pipeline.storage.source import Source
+from pipeline.systems import find_system
 from pipeline.systems.view import View
 
-Files = Mapping[str, FeatureFile]
-"""role -> feature file"""
+Files = Mapping[str, Source]
+"""role -> feature file, or those of several corpora as one"""
 
 
 def predict_under(
@@ -52,7 +53,8 @@ def predict_under(
     _check_same(model, clean)
     tested = Predictions(clean.classes, card={name: clean.card[name] for name in ("name", "system", "corpus")})
     groups = groups_of(rows)
-    with single_thread(), Progress(len(conditions) * len(clean.folds), f"{clean.card['name']} folds") as progress:
+    torch = find_system(clean.card["system"]).neural
+    with single_thread(torch), Progress(len(conditions) * len(clean.folds), f"{clean.card['name']} folds") as progress:
         for condition, files in conditions.items():
             for number in range(len(clean.folds)):
                 where = clean.where("test", number)

@@ -9,23 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import paths
-from pipeline.errors import ParamsError, UserError, nearest
-from pipeline.experiments.fused_model import BRANCHES, FittedFusion
+from pipeline.errors import UserError
+from pipeline.experiments.fused_model import BRANCHES, FittedFusion, FusionCard
 from pipeline.experiments.model_card import ModelCard
-from pipeline.experiments.model_folder import CARD, CURE, check_inside, checked_numbers, read_card, validated_card
-from pipeline.extraction.recipe import make_extractor
-from pipeline.features import find_extractor
-from pipeline.features.base import Extractor
-from pipeline.features.ssl.streams import TINY
-from pipeline.jobs.workplace import Workplace
+from pipeline.experiments.model_folder import (
+    CARD,
+    CURE,
+    check_inside,
+    numbers_file,
+    read_card,
+    validated_card,
+)
 from pipeline.serving.backbones import ONLY_HERE, Backbones
-from pipeline.strict import Strict, validate
+from pipeline.serving.trained_model import TrainedModel, loaded, unfit
 from pipeline.systems import find_system
 from pipeline.systems.view import View
 
@@ -33,18 +34,14 @@ if TYPE_CHECKING:
     from pipeline.systems.system import System
 
 Probabilities = NDArray[np.float64]
-Params = TypeVar("Params", bound=Strict)
 
 SLACK = 1e-3
 """by which a probability may be below 0, and a sum beside 1, for rounding"""
 
 
 @dataclass(frozen=True, repr=False)
-class Model:
-    """An experiment's trained models: a folder with a file for each fold, and what its card says."""
-
-    folder: Path
-    card: ModelCard
+class Model(TrainedModel[ModelCard]):
+    """An experiment's trained models of classes."""
 
     @classmethod
     def read(cls, folder: Path) -> "Model":
@@ -59,77 +56,18 @@ class Model:
                 f"{folder / CARD}: has no format, so it is of an earlier version, which kept no digests of its files; "
                 "train it again with `dvc repro`"
             )
+        if given.get("task") == "regression":
+            raise UserError(f"{folder}: predicts numbers, and here classes are needed; give one without targets")
         return cls(folder, validated_card(ModelCard, given, folder))
 
-    def __repr__(self) -> str:
-        return f"Model({self.folder}: {self.card.system}, {len(self.card.folds)} folds)"
-
-    def described(self) -> list[str]:
-        """In one line: what it is, and what it was trained on."""
-        card = self.card
-        random = (
-            "; its hidden states are of random weights, so the output means nothing" if card.random_backbone else ""
-        )
-        return [f"{card.name}: {card.system}, trained on {card.corpus}, mean of {len(card.folds)} models{random}"]
-
-    def leaves(self) -> list["Model"]:
-        """Itself: see `FusedModel`."""
-        return [self]
-
-    def combined(self, leaves: Mapping[Path, Probabilities]) -> Probabilities:
-        """Its own probabilities (folds, N, classes) among those of all models, by folder."""
-        return leaves[self.folder]
-
     @property
-    def wants_backbone(self) -> bool:
-        """Whether it needs a self-supervised model that is not made here."""
-        named = [self.card.params, *(recipe.params for recipe in self.card.features.values())]
-        return any(params.get("model", TINY) != TINY for params in named)
+    def columns(self) -> list[str]:
+        """The classes, in the order of probabilities."""
+        return list(self.card.classes)
 
-    def extractors(self, workplace: Workplace, backbones: Backbones = ONLY_HERE) -> dict[str, Extractor[Any]]:
-        """Role -> the extractor of its features, as they were in training.
-
-        Raises:
-            UserError: this program computes them in another way, or the self-supervised model has other weights.
-        """
-        return {role: self._extractor(role, workplace, backbones) for role in self.card.features}
-
-    def _extractor(self, role: str, workplace: Workplace, backbones: Backbones) -> Extractor[Any]:
-        recipe = self.card.features[role]
-        kind, key = find_extractor(recipe.extractor), f"features.{role}.params"
-        params = self._validated(kind.Params, self._placed(recipe.params, backbones, key), key)
-        extractor = make_extractor(kind, params, workplace)
-        for what, ours, theirs, shown in (
-            ("version", extractor.full_version, recipe.version, 40),
-            ("weights", extractor.weights_digest, recipe.weights, 12),
-        ):
-            if ours != theirs:
-                raise UserError(
-                    f"{self.folder}: was trained on {recipe.extractor} of {what} {theirs[:shown]!r}, here it is "
-                    f"{ours[:shown]!r}; train it again"
-                )
-        return extractor
-
-    def _placed(self, params: Mapping[str, Any], backbones: Backbones, key: str) -> dict[str, Any]:
-        """Params, with the folder of the self-supervised model that they name, if they do."""
-        name = params.get("model")
-        asker = f"{self.folder / CARD}: {key}.model"
-        return {**params, "model": backbones.place(name, self.folder, asker)} if isinstance(name, str) else {**params}
-
-    def _validated(self, kind: type[Params], params: Mapping[str, Any], key: str) -> Params:
-        try:
-            return validate(kind, params, key)
-        except ParamsError as error:
-            raise UserError(f"{self.folder / CARD}: {str(error).splitlines()[0]}; {CURE}") from error
-
-    def probabilities(self, X: View, device: str, backbones: Backbones = ONLY_HERE) -> Probabilities:
-        """Each fold's probabilities of all classes, (folds, N, classes).
-
-        Raises:
-            UserError: a fold's file is missing or damaged.
-        """
-        folds = range(len(self.card.folds))
-        return np.stack([self.fold_probabilities(number, X, device, backbones) for number in folds])
+    def parts(self, leaves: Mapping[Path, Probabilities]) -> dict[str, Probabilities]:
+        """Its own, as the whole: see `FusedModel`."""
+        return {TOP: self.combined(leaves)}
 
     def fold_probabilities(self, number: int, X: View, device: str, backbones: Backbones = ONLY_HERE) -> Probabilities:
         """One fold's probabilities of all classes, (N, classes); 0 for those that it was not trained on.
@@ -137,12 +75,29 @@ class Model:
         Raises:
             UserError: the fold's file is missing or damaged.
         """
-        kind, classes, own = find_system(self.card.system).load(), self.card.classes, self.card.folds[number]
-        settings = self._validated(kind.Params, self._placed(self.card.params, backbones, "params"), "params")
+        return self.outputs_by(number, self.trained(number, X, device, backbones), X)
+
+    def trained(self, number: int, X: View, device: str, backbones: Backbones = ONLY_HERE) -> "System":
+        """One fold's trained system, for features as those of X.
+
+        Raises:
+            UserError: the fold's file is missing or damaged.
+        """
+        kind = find_system(self.card.system).load()
+        settings = self.validated(kind.Params, self.placed_params(backbones), "params")
+        system = kind(**dict(settings), seed=self.card.seed, device=device)
+        return loaded(system, self.file_of(number), X, self.card.folds[number])
+
+    def outputs_by(self, number: int, system: "System", X: View) -> Probabilities:
+        """Probabilities of all classes, (N, classes), by what `trained` gave of that fold.
+
+        Raises:
+            UserError: its numbers give none.
+        """
+        classes, own = self.card.classes, self.card.folds[number]
         probabilities = np.zeros((len(X), len(classes)))
-        model = kind(**dict(settings), seed=self.card.seed, device=device)
-        path = checked_numbers(self.folder, number, self.card.weights[number])
-        probabilities[:, [classes.index(name) for name in own]] = _predicted(model, path, X, own)
+        columns = [classes.index(name) for name in own]
+        probabilities[:, columns] = _predicted(system, numbers_file(self.folder, number), X, own)
         return _sound(probabilities, self.folder)
 
 
@@ -155,40 +110,12 @@ def _sound(probabilities: Probabilities, folder: Path) -> Probabilities:
 
 
 def _predicted(model: "System", path: Path, X: View, classes: Sequence[str]) -> Probabilities:
-    """Probabilities (N, classes) by the model of one fold.
-
-    Raises:
-        UserError: its file is missing or damaged.
-    """
-    model = _loaded(model, path, X, classes)
+    """Probabilities (N, classes) by the model of one fold, whose file is named in errors."""
     try:
         with np.errstate(all="ignore"):  # what damaged numbers give is refused in the end
             return model.predict_proba(X).reshape(len(X), len(classes))
     except (LookupError, TypeError, ValueError) as error:
-        raise _unfit(path, model, error) from error
-
-
-def _loaded(model: "System", path: Path, X: View, classes: Sequence[str]) -> "System":
-    from safetensors import SafetensorError
-
-    try:
-        _check_numbers(path)
-        return model.load(path, X, classes)
-    except (SafetensorError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise _unfit(path, model, error) from error
-
-
-def _unfit(path: Path, model: "System", error: Exception) -> UserError:
-    return UserError(f"{path}: does not hold a model of {model.name} ({' '.join(str(error).split())}); {CURE}")
-
-
-def _check_numbers(path: Path) -> None:
-    from safetensors import safe_open
-
-    with safe_open(path, "numpy") as file:
-        for name in file.keys():  # noqa: SIM118 (it is no mapping)
-            if not np.isfinite(file.get_tensor(name)).all():
-                raise ValueError(f"{name} has numbers that are not finite")
+        raise unfit(path, model.name, error) from error
 
 
 @dataclass(frozen=True)
@@ -222,6 +149,21 @@ class FusedModel:
         fusions = {name: part for name in order if isinstance(part := parts[name], FittedFusion)}
         return cls(folder, models, fusions)
 
+    @property
+    def columns(self) -> list[str]:
+        """The classes, in the order of probabilities."""
+        return list(self.card.classes)
+
+    @property
+    def count(self) -> int:
+        """How many there are of each part, one of each fold."""
+        return len(self.card.folds)
+
+    @property
+    def card(self) -> FusionCard:
+        """The fusion's own."""
+        return self.fusions[TOP].card
+
     def described(self) -> list[str]:
         """In a line each: the experiments' models, and what they are fused by."""
         lines = [line for model in self.models.values() for line in model.described()]
@@ -234,12 +176,16 @@ class FusedModel:
 
     def combined(self, leaves: Mapping[Path, Probabilities]) -> Probabilities:
         """Probabilities (folds, N, classes) from those of the models below, by folder."""
+        return self.parts(leaves)[TOP]
+
+    def parts(self, leaves: Mapping[Path, Probabilities]) -> dict[str, Probabilities]:
+        """Those (folds, N, classes) of each experiment and fusion, by name; the whole is `TOP`."""
         known = {name: leaves[model.folder] for name, model in self.models.items()}
         with np.errstate(all="ignore"):  # what damaged numbers give is refused below
             for name, fusion in self.fusions.items():
                 members = zip(*(known[branch] for branch in fusion.card.params.of), strict=True)
                 known[name] = np.stack([combine(same) for combine, same in zip(fusion.folds, members, strict=True)])
-        return _sound(known[TOP], self.folder)
+        return known | {TOP: _sound(known[TOP], self.folder)}
 
 
 TOP = ""
@@ -286,18 +232,10 @@ def _check_together(parts: Mapping[str, Part], folder: Path) -> None:
                 raise UserError(f"{folder / BRANCHES / name / CARD}: has {what} than {folder / CARD}; {CURE}")
 
 
-def find_models(name: str) -> Model | FusedModel:
-    """The models of a folder, or of an experiment or a fusion of this project.
+def read_models(folder: Path) -> Model | FusedModel:
+    """The models of a folder, be they an experiment's or a fusion's.
 
     Raises:
-        ParamsError: there is nothing of that name.
-        UserError: the folder is damaged.
+        UserError: the folder is damaged; what is wrong is named.
     """
-    for folder in (Path(name), paths.models(name)):
-        if (folder / CARD).is_file():
-            return FusedModel.read(folder) if _is_fusion(folder) else Model.read(folder)
-    trained = sorted(path.parent.name for path in paths.models("").glob(f"*/{CARD}"))
-    raise ParamsError(
-        f"{name}: no folder of trained models, nor a trained experiment or fusion of this project"
-        f"{nearest(name, trained)}; trained: {', '.join(trained) or 'none'}; `dvc repro` trains what params.yaml has"
-    )
+    return FusedModel.read(folder) if _is_fusion(folder) else Model.read(folder)

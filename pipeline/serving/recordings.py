@@ -1,13 +1,16 @@
-"""Recordings outside a corpus: files, folders or a manifest, for `ser extract` and `ser predict`."""
+"""Recordings outside a corpus: files, folders, a manifest or a table, for `ser extract` and `ser predict`."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from pipeline import paths
 from pipeline.audio.bad_recordings import RecordingsError
+from pipeline.audio.segments import Segment, Source, as_segment
 from pipeline.audio.suffixes import AUDIO_SUFFIXES, advice, unread_suffix
-from pipeline.corpora import manifest
+from pipeline.corpora import manifest, table
 from pipeline.corpora.base import audio_files, corpus_files
 from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError
@@ -17,31 +20,103 @@ from pipeline.storage.journal import check_journal
 
 LIST = ".jsonl"
 """suffix of a manifest"""
+TABLES = (".csv", ".tsv")
+"""suffixes of tables with a column `path`"""
 Result = TypeVar("Result")
 
 
-def find(inputs: Sequence[Path]) -> dict[str, Path]:
-    """Find the recordings that the inputs name: key -> file, in the order given.
+@dataclass(frozen=True)
+class _Named:
+    """A recording that an input names.
+
+    Attributes:
+        given: the input.
+        key: what it is called.
+        source: its file, or the part of it.
+        speaker: "" where the input does not tell.
+        missing: what to say of it where it is not there; "" where it is.
+    """
+
+    given: Path
+    key: str
+    source: Source
+    speaker: str = ""
+    missing: str = ""
+
+    @property
+    def suffix(self) -> str:
+        """Its file's."""
+        return as_segment(self.source).path.suffix
+
+
+def find(inputs: Sequence[Path]) -> dict[str, Source]:
+    """Find the recordings that the inputs name: key -> file, or segment of one, in the order given.
 
     A folder's recordings have their path relative to it without the suffix as key, a single file its stem, a
-    manifest's (`.jsonl`) the manifest's keys. Recordings that differ in the suffix alone, as a.mp3 beside a.ogg, keep
-    it in their keys. A manifest's paths are relative to its folder, or, where none of its files is
-    there, to `corpora.DATASET.root` of the params.yaml in the working folder; a file may be missing.
+    manifest's (`.jsonl`) the manifest's keys, a table's (`.csv`, `.tsv`) its paths without suffix. Recordings that
+    differ in the suffix alone, as a.mp3 beside a.ogg, keep it in their keys. Where recordings of several inputs would
+    have one key, those inputs' keys begin with as much of their folders as tells them apart. A manifest's paths are
+    relative to its folder, or, where none of its files is there, to `corpora.DATASET.root` of the params.yaml in the
+    working folder; a table's are relative to its folder. Files may be missing: see `missing`.
 
     Raises:
-        UserError: an input does not exist or is no audio, no file of a manifest can be there, or two have one key.
+        UserError: a folder does not exist, an input is no audio, no file of a manifest can be there, a recording is
+            given twice, or two have one key.
     """
-    named = [(given, *pair) for given in inputs for pair in _expand(given)]
-    suffixes: dict[str, set[str]] = {}
-    for _, key, path in named:
-        suffixes.setdefault(key, set()).add(path.suffix)
-    recordings: dict[str, Path] = {}
-    for given, stem, path in named:
-        key = stem if len(suffixes[stem]) == 1 or given.suffix == LIST else stem + path.suffix
-        if key in recordings:
-            raise UserError(f"{recordings[key]} and {path} have the same key {key!r}; extract them into two files")
-        recordings[key] = path
+    recordings: dict[str, Source] = {}
+    for each in _named(inputs):
+        if (other := recordings.get(each.key)) is not None:
+            raise _taken(each, other)
+        recordings[each.key] = each.source
     return recordings
+
+
+def _taken(named: _Named, other: Source) -> UserError:
+    if as_segment(named.source).path.resolve() == as_segment(other).path.resolve():
+        return UserError(f"{named.source}: is given twice; give it once")
+    return UserError(f"{other} and {named.source} have the same key {named.key!r}; give them in two commands")
+
+
+def _named(inputs: Sequence[Path]) -> list[_Named]:
+    """What the inputs name, each with a key of its own, as far as that can be."""
+    named = _apart([each for given in inputs for each in _expand(given)])
+    suffixes: dict[str, set[str]] = {}
+    for each in named:
+        suffixes.setdefault(each.key, set()).add(each.suffix)
+    return [
+        each if len(suffixes[each.key]) == 1 or each.given.suffix == LIST else replace(each, key=each.key + each.suffix)
+        for each in named
+    ]
+
+
+def _apart(named: list[_Named]) -> list[_Named]:
+    """Let the keys of inputs that have some in common begin with what tells their folders apart."""
+    givers: dict[tuple[str, str], set[Path]] = {}
+    for each in named:
+        if each.given.suffix != LIST:
+            givers.setdefault((each.key, each.suffix), set()).add(each.given)
+    clashing = {given for several in givers.values() if len(several) > 1 for given in several}
+    folders = {given: (given if given.is_dir() else given.parent).resolve() for given in clashing}
+    if not folders:
+        return named
+    common = Path(os.path.commonpath(folders.values()))
+    begins = {given: folder.relative_to(common) for given, folder in folders.items()}
+    return [
+        replace(each, key=(begins[each.given] / each.key).as_posix()) if each.given in begins else each
+        for each in named
+    ]
+
+
+def whole_files(recordings: Mapping[str, Source], option: str) -> dict[str, Path]:
+    """Recordings of which each is all of a file.
+
+    Raises:
+        UserError: one is a segment, which what the option asks for does not take.
+    """
+    for source in recordings.values():
+        if not as_segment(source).whole:
+            raise UserError(f"{source}: is a part of a file, and {option} takes whole files; leave the segments out")
+    return {key: as_segment(source).path for key, source in recordings.items()}
 
 
 def unread(inputs: Sequence[Path]) -> list[str]:
@@ -51,38 +126,70 @@ def unread(inputs: Sequence[Path]) -> list[str]:
     return [f"{folder}: {left_out_line(suffixes)}" for folder, suffixes in counts if suffixes]
 
 
-def _expand(given: Path) -> list[tuple[str, Path]]:
+def _expand(given: Path) -> Sequence[_Named]:
     if given.is_dir():
-        return [(str(Path(name).with_suffix("").as_posix()), given / name) for name in audio_files(given)]
+        return [_Named(given, Path(name).with_suffix("").as_posix(), given / name) for name in audio_files(given)]
     if given.suffix == LIST:
         return _listed(given)
+    if given.suffix.lower() in TABLES:
+        return [_of_row(given, row) for row in _table(given)]
+    is_audio = given.suffix.lower() in AUDIO_SUFFIXES
+    if not given.exists():
+        absent = f"{given}: no such file or folder"
+        if not is_audio:
+            raise UserError(absent)
+        return [_Named(given, given.stem, given, missing=absent)]
     if not given.is_file():
-        raise UserError(f"{given}: no such file or folder")
+        raise UserError(f"{given}: is no regular file; save the sound to a file, or pipe it into `ser predict MODEL -`")
     if suffix := unread_suffix(given.name):
         raise UserError(f"{given}: is in a format that cannot be read; {advice(suffix)}")
-    if given.suffix.lower() not in AUDIO_SUFFIXES:
-        raise UserError(f"{given}: not a recording ({', '.join(AUDIO_SUFFIXES)}), a folder or a manifest (.jsonl)")
-    return [(given.stem, given)]
+    if not is_audio:
+        known = f"a recording ({', '.join(AUDIO_SUFFIXES)}), a folder, a manifest (.jsonl) or a table (.csv)"
+        raise UserError(f"{given}: not {known}")
+    return [_Named(given, given.stem, given)]
+
+
+def _table(given: Path) -> list[dict[str, str]]:
+    return table.read_table(given.parent, given.name, required=("path",), complete=False)
+
+
+def _of_row(given: Path, row: Mapping[str, str]) -> _Named:
+    missing = f"{given.parent / row['where']}: {row['missing']}" if "missing" in row else ""
+    return _Named(given, table.key(row), _source(given, row), row.get("speaker", ""), missing)
+
+
+def _source(given: Path, row: Mapping[str, str]) -> Source:
+    """The file of a table's row, or the part of it that the row says."""
+    start, end = table.bounds(row)
+    path = given.parent / row["path"]
+    return path if start is None and end is None else Segment(path, start or 0.0, end, row["where"])
 
 
 def missing(inputs: Sequence[Path]) -> dict[str, str]:
-    """What to say of each recording that a manifest names and that is not there: key -> the line."""
-    lines: dict[str, str] = {}
-    for given in inputs:
-        rows = manifest.read(given) if given.suffix == LIST else []
-        roots = _roots(given, rows)
-        for row in rows:
-            if not (roots[row.dataset] / row.wav).is_file():
-                folders = " nor in ".join(dict.fromkeys([str(given.parent), str(roots[row.dataset])]))
-                lines[row.key] = f"{given}: {row.wav} is not in {folders}; restore it, or take its row out"
-    return lines
+    """What to say of each recording that an input names and that is not there: key -> the line."""
+    return {each.key: each.missing for each in _named(inputs) if each.missing}
 
 
-def _listed(given: Path) -> list[tuple[str, Path]]:
-    """A manifest's keys and files, whether these are there or not."""
-    rows = manifest.read(given)
+def _listed(given: Path) -> list[_Named]:
+    """What a manifest names, whether it is there or not."""
+    try:
+        rows = manifest.read(given)
+    except UserError as error:
+        raise UserError(f"{error}; or list recordings in a table (.csv) with a column path") from error
     roots = _roots(given, rows)
-    return [(row.key, roots[row.dataset] / row.wav) for row in rows]
+    named = [_Named(given, row.key, row.source(roots[row.dataset]), row.speaker) for row in rows]
+    return [
+        each
+        if (roots[row.dataset] / row.wav).is_file()
+        else replace(each, missing=_restore(given, row, roots[row.dataset]))
+        for row, each in zip(rows, named, strict=True)
+    ]
+
+
+def _restore(given: Path, row: manifest.Row, root: Path) -> str:
+    """What to say of a manifest's file that is not there."""
+    folders = " nor in ".join(dict.fromkeys([str(given.parent), str(root)]))
+    return f"{given}: {row.wav} is not in {folders}; restore it, or take its row out"
 
 
 def _roots(given: Path, rows: Sequence[manifest.Row]) -> dict[str, Path]:
@@ -108,16 +215,15 @@ def _root(given: Path, row: manifest.Row) -> Path:
 
 
 def speakers(inputs: Sequence[Path]) -> dict[str, str]:
-    """Key -> speaker, of the recordings whose manifests tell."""
-    rows = (row for given in inputs if given.suffix == LIST for row in manifest.read(given))
-    return {row.key: row.speaker for row in rows if row.speaker}
+    """Key -> speaker, of the recordings whose manifests or tables tell."""
+    return {each.key: each.speaker for each in _named(inputs) if each.speaker}
 
 
 def without_bad(
-    recordings: Mapping[str, Path],
+    recordings: Mapping[str, Source],
     missing: Mapping[str, str],
     skip: bool,
-    work: Callable[[Mapping[str, Path]], Result],
+    work: Callable[[Mapping[str, Source]], Result],
 ) -> tuple[Result, dict[str, str]]:
     """Do work on recordings (key -> file); where `skip` is true and some are missing or cannot be used, without these.
 
@@ -141,7 +247,7 @@ def without_bad(
         raise RecordingsError(error.reasons, "--skip-bad" if good else "") from error
 
 
-def check_output(out: Path, recordings: dict[str, Path]) -> None:
+def check_output(out: Path, recordings: Mapping[str, Source]) -> None:
     """Refuse a place that the work would be lost on, or a file that is another's; nothing is left there.
 
     Raises:
@@ -149,11 +255,12 @@ def check_output(out: Path, recordings: dict[str, Path]) -> None:
             would lie beside it is somebody else's.
     """
     audio = audio_beside(out)
+    files = [as_segment(source).path for source in recordings.values()]
     _check_replaceable(out, out, "exists, and is not a feature file; give another name, or delete it")
     _check_replaceable(out, audio, f"{audio}, where its audio goes, exists and is not audio; give another name")
     check_journal(out)
-    paths.check_writable("--out", out, recordings.values(), example="features.h5")
-    paths.check_writable("--out", audio, recordings.values())
+    paths.check_writable("--out", out, files, example="features.h5")
+    paths.check_writable("--out", audio, files)
 
 
 def _check_replaceable(out: Path, path: Path, complaint: str) -> None:

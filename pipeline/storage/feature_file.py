@@ -252,6 +252,11 @@ class FeatureFile:
         begin, end = self._bounds[i], self._bounds[i + 1]
         return _Released(self.streams[stream])[min(begin + first, end) : min(begin + stop, end)]
 
+    def let_go(self) -> None:
+        """Leave nothing in memory of what was read of the file; what is used again is read again."""
+        for values in self.streams.values():
+            release(values)
+
     def rows(self, indices: Sequence[int] | NDArray[np.int64], stream: str = "values") -> list[NDArray[Any]]:
         """Several utterances' frames of a stream, in the order of `indices`."""
         return [self.row(i, stream) for i in indices]

@@ -7,6 +7,8 @@ A system is a class below `System` with these literals, which are read without i
 - `optional`, where it takes more: those it reads when they are given; one at least where `roles` is empty;
 - `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors;
 - `chooses = True`, where `fit` chooses some of its own settings, which `choices` says then;
+- `parts`, of a network whose head is no module `classifier`, or which fuses: what a transfer may tune alone;
+- `takes_votes = True`, where `fit` takes shares of labels too;
 - `uses_validation = False`, where `fit` has no use for a validation part, which is then trained on.
 """
 
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UserError
+from pipeline.jobs.devices import torch_devices
 from pipeline.registry import Entry, Registry
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ ROLES = ("logmel", "mfcc", "opensmile", "prosody", "ssl", "waveform")
 
 CURVE = ("epoch", "train_loss", "train_acc", "valid_loss", "valid_acc")
 """what is known of each epoch of a training"""
+
+HEAD = {"head": ("classifier",)}
+"""the part of a network that may be tuned alone, where its system names no others"""
 
 REGISTRY = Registry(Path(__file__).parent, __name__, "System", "system", skipped=("layers", "training"))
 """name -> entry"""
@@ -45,6 +51,8 @@ class SystemEntry:
         neural: whether it trains a network, and so has epochs.
         uses_validation: whether it makes use of a validation part.
         chooses: whether it chooses settings of its own, which are written by fold.
+        parts: of a network, head and fusion, where there is one -> its modules.
+        takes_votes: whether it can be trained on shares of labels.
     """
 
     module: str
@@ -55,11 +63,21 @@ class SystemEntry:
     neural: bool = False
     uses_validation: bool = True
     chooses: bool = False
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    takes_votes: bool = False
 
     def load(self) -> "type[System]":
         """Import the system's class."""
         system: type[System] = getattr(import_module(self.module), self.symbol)
         return system
+
+    def device(self, cluster: str | None = None) -> str:
+        """The torch device it is trained on: a network's as `torch_devices` says; the CPU of all else, without torch.
+
+        Raises:
+            ParamsError: a device is not known to torch, or not there.
+        """
+        return torch_devices(cluster=cluster)[0] if self.neural else "cpu"
 
     def extractors(self, role: str) -> tuple[str, ...]:
         """The extractors that may fill a role."""
@@ -84,15 +102,18 @@ def _system(name: str, entry: Entry) -> SystemEntry:
         raise UserError(f'{path}: {entry.symbol} has no roles; list the features it reads, as roles = ("mfcc",)')
     if unknown := {*roles, *optional} - set(ROLES):
         raise UserError(f"{path}: unknown role {min(unknown)!r} of {name}; known: {', '.join(ROLES)}")
+    neural = "NeuralSystem" in entry.ancestors
     return SystemEntry(
         module=entry.module,
         symbol=entry.symbol,
         roles=tuple(roles),
         optional=tuple(optional),
         accepts=entry.literals.get("accepts", {}),
-        neural="NeuralSystem" in entry.ancestors,
+        neural=neural,
         uses_validation=entry.literals.get("uses_validation", True),
         chooses=entry.literals.get("chooses", False),
+        parts=entry.literals.get("parts", HEAD) if neural else {},
+        takes_votes=entry.literals.get("takes_votes", False),
     )
 
 

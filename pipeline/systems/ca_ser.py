@@ -125,6 +125,7 @@ class CASER(NeuralSystem):
     name = "ca_ser"
     roles = ("mfcc", "ssl")
     accepts = {"mfcc": ("mfcc", "lpcc", "stft")}
+    parts = {"head": ("classifier",), "fusion": ("fusion",)}
     Params = CASERParams
 
     def inputs(self, X: View) -> Inputs:

@@ -110,6 +110,7 @@ class CAF(NeuralSystem):
     name = "caf"
     roles = ("logmel", "ssl")
     Params = CAFParams
+    parts = {"head": ("classifier",), "fusion": ("fusion",)}
     holds_pretrained = True
 
     def raw(self) -> tuple[str, ...]:

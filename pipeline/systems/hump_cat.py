@@ -243,6 +243,7 @@ class HuMPCATSystem(NeuralSystem):
     """HuMP-CAT over a view of recordings of one length, 7 s in the paper; subclasses set their streams and `Params`."""
 
     accepts = {"mfcc": ("mfcc", "lpcc", "stft", "logmel"), "logmel": ("logmel", "stft", "lpcc", "mfcc")}
+    parts = {"head": ("classifier",), "fusion": ("layer_fusion", "acoustic_fusion", "fusion")}
 
     def stream(self) -> str:
         """The states of the only layer.

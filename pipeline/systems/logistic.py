@@ -1,6 +1,7 @@
 """Multinomial logistic regression with an L2 penalty, scikit-learn's, of one table at several strengths."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,3 +52,16 @@ def of_each_class(weights: FloatArray, bias: FloatArray) -> tuple[FloatArray, Fl
     if len(weights) > 1:
         return weights, bias
     return np.concatenate([np.zeros_like(weights), weights]), np.concatenate([np.zeros_like(bias), bias])
+
+
+def standard(table: NDArray[np.floating]) -> tuple[FloatArray, FloatArray]:
+    """Mean and deviation of each column; 1 for what never varies."""
+    scale = table.std(axis=0, dtype=np.float64)
+    scale[scale <= 1e-8] = 1
+    return table.mean(axis=0, dtype=np.float64), scale
+
+
+def softmax(logits: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+    """Softmax over an axis, the last one unless another is named."""
+    powers = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=axis, keepdims=True))

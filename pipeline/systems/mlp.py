@@ -45,6 +45,7 @@ class MLP(NeuralSystem):
     roles = ()
     optional = ("logmel", "mfcc", "opensmile", "prosody", "ssl")
     Params = MLPParams
+    parts = {"head": ("layers.-1",)}
 
     def inputs(self, X: View) -> Inputs:
         """One vector an utterance."""

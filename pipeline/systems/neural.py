@@ -1,67 +1,53 @@
 """What the neural systems share: a scikit-learn classifier whose training loop is skorch's."""
 
-import hashlib
-import json
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from pipeline.errors import DataError, ParamsError, UserError
-from pipeline.jobs.devices import torch_devices
-from pipeline.storage.identity import canonical_json
-from pipeline.systems import CURVE
+from pipeline.errors import DataError, UserError
+from pipeline.systems import CURVE, HEAD
 from pipeline.systems.arrays import Data, Labels, as_labels, as_view
+from pipeline.systems.estimator import unreported
 from pipeline.systems.layers.cross_entropy import CrossEntropy
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.normalisation import GROUPS, Statistics
-from pipeline.systems.system import System, unreported
-from pipeline.systems.training.batches import Batches, Fixed, Inputs, Ragged, memory_budget
+from pipeline.systems.networks import NetworkEstimator, repeatable
+from pipeline.systems.soft_labels import SoftLabels
+from pipeline.systems.system import System
+from pipeline.systems.training.batches import Batches, Fixed, Inputs, Ragged
 from pipeline.systems.training.loop import Loop, make_loop
 from pipeline.systems.training.params import TrainingParams
-from pipeline.systems.training.size_limit import filled_by
-from pipeline.systems.view import View
+from pipeline.systems.training.tuning import ALL, Parts, part_modules, trained_alone
 
 
-class NeuralSystem(System):
-    """A neural classifier over a `View`.
+class NeuralSystem(NetworkEstimator, System):
+    """A neural classifier over a `View`; see `NetworkEstimator` for what subclasses give."""
 
-    Subclasses set `name`, `roles` and `Params`, and give `inputs` and `network`. The network's `standardize` modules,
-    if any, take their statistics from the training part. The seed decides weights, dropout, augmentation and the order
-    of utterances.
-    """
-
-    Params: ClassVar[type[TrainingParams]]
-    holds_pretrained: ClassVar[bool] = False
-    """whether its networks may hold parts of a pretrained model"""
-
-    @abstractmethod
-    def inputs(self, X: View) -> Inputs:
-        """What the network reads of these utterances."""
-
-    @abstractmethod
-    def network(self, X: View, classes: int) -> nn.Module:
-        """The network, untrained, for features as those of X; its arguments are the inputs' names, see `Inputs`."""
+    curve: ClassVar[Sequence[str]] = CURVE
+    tunes: ClassVar[bool] = True
+    parts: ClassVar[Parts] = HEAD
+    """head, and fusion where there is one -> names of the network's modules, for `tune`"""
+    takes_votes = True
 
     def loss(self, weight: Tensor | None, label_smoothing: float) -> nn.Module:
-        """The criterion of logits (batch, classes) and class numbers (batch,)."""
+        """The criterion of logits (batch, classes) and class numbers (batch,), or shares (batch, classes)."""
         return CrossEntropy(weight, label_smoothing)
 
     def fit(
         self,
         X: Data,
-        y: Labels,
+        y: Labels | SoftLabels,
         validation: tuple[Data, Labels] | None = None,
         on_epoch: Callable[[], None] = unreported,
     ) -> Self:
         """Train on utterances X with labels y; `validation` picks the epoch kept, unless `stop` is false.
+
+        With shares in the place of labels, the loss is the cross-entropy to these; the validation part has labels.
 
         Raises:
             ParamsError: a param is not what it must be.
@@ -69,32 +55,56 @@ class NeuralSystem(System):
             UserError: early stopping is asked for and there is no validation part, or the loss became no number.
         """
         X, labels = self.training_data(X, y)
-        torch_devices(self.device)
-        settings = self.settings()
-        if settings.stop and settings.patience and validation is None:
-            raise DataError(
-                f"{type(self).__name__}: patience {settings.patience} needs a validation part; give fit one, "
-                "validation=(X, y), or set patience=0, which runs all epochs"
-            )
-        self.classes_ = np.unique(labels)
-        codes = self._codes(labels)
-        train = self._batches(X, codes)
+        self.check_training(validation is not None)
+        if isinstance(y, SoftLabels):
+            self.classes_, shares = y.present()
+            train = self._batches(X, shares.astype(np.float32))
+        else:
+            self.classes_ = np.unique(labels)
+            codes = self._codes(labels)
+            train, shares = self._batches(X, codes), np.eye(len(self.classes_))[codes]
         held_out = None if validation is None else self._validation_part(*validation)
-        criterion = self.loss(self._weights(codes), settings.label_smoothing)
-        self.nets_: list[Loop] = []
-        for seed in range(self.seed, self.seed + settings.seeds):
-            with torch.random.fork_rng(devices=[]), _repeatable(self.device):
-                torch.manual_seed(seed)
-                network = self.network(X, len(self.classes_))
-                self._standardize(network, train)
-                net = make_loop(
-                    network, criterion, settings, len(self.classes_), seed, self.device, train, held_out, on_epoch
-                )
-                net.fit(train, None)
-            self.nets_.append(net)
-        self.history_ = _mean_history([net.history for net in self.nets_])
-        self.seconds_per_epoch_ = float(np.mean([row["dur"] for net in self.nets_ for row in net.history]))
+        criterion = self.loss(self._weights(shares), self.settings().label_smoothing)
+        self.train_networks(lambda: self.network(X, len(self.classes_)), criterion, train, held_out, on_epoch)
         return self
+
+    def tune(self, X: Data, y: Labels, part: str = ALL, on_epoch: Callable[[], None] = unreported) -> Self:
+        """Go on training the networks, each from its weights, with an optimiser of its own; see `System`.
+
+        Raises:
+            ParamsError: a param is not what it must be.
+            ValueError: X or y cannot be taken.
+            UserError: the network has no such part, or the loss became no number.
+        """
+        check_is_fitted(self)
+        X, labels = self.training_data(X, y)
+        codes, settings = self._codes(labels, "tuned on"), self.settings()
+        weights = self._weights(np.eye(len(self.classes_))[codes])
+        train, criterion = self._batches(X, codes), self.loss(weights, settings.label_smoothing)
+        for number, network in enumerate([net.module_ for net in self.nets_]):
+            seed = self.seed + number
+            modules = [network] if part == ALL else part_modules(network, part, self.parts)
+            with torch.random.fork_rng(devices=[]), repeatable(self.device), trained_alone(network, modules) as still:
+                torch.manual_seed(seed)
+                net = make_loop(
+                    network, criterion, settings, len(self.classes_), seed, self.device, train, None, on_epoch, still
+                )
+                self.nets_[number] = net.fit(train, None)
+        self.record_history()
+        return self
+
+    def loop(
+        self,
+        network: nn.Module,
+        criterion: nn.Module,
+        seed: int,
+        train: Batches | None = None,
+        held_out: Batches | None = None,
+        on_epoch: Callable[[], None] = unreported,
+    ) -> Loop:
+        """What trains a network of classes."""
+        classes, settings = len(self.classes_), self.settings()
+        return make_loop(network, criterion, settings, classes, seed, self.device, train, held_out, on_epoch)
 
     def predict_proba(self, X: Data) -> NDArray[np.float64]:
         """Class probabilities (N, classes), the mean over seeds.
@@ -103,28 +113,10 @@ class NeuralSystem(System):
             ValueError: X cannot be taken.
             UserError: training ended with weights that are no numbers.
         """
-        X = self.data(X)
-        data = self._batches(X, np.zeros(len(X), np.int64))
-        found: NDArray[np.float64] = np.mean([net.predict_proba(data).astype(np.float64) for net in self.nets_], axis=0)
+        found = self.outputs(self.data(X))
         if not np.isfinite(found).all():
             raise UserError("the probabilities are no numbers; lower learning_rate or set clip_norm")
         return found / found.sum(axis=1, keepdims=True)
-
-    def save(self, path: Path) -> None:
-        """Write what was trained to `path` as safetensors: of weights that stayed as they were given, the digest."""
-        from safetensors.torch import save
-
-        from pipeline.atomic import atomic_path
-
-        weights = {
-            f"{number}.{name}": value.contiguous().cpu()
-            for number, net in enumerate(self.nets_)
-            for name, value in net.module_.state_dict().items()
-            if name not in _frozen(net.module_)
-        }
-        frozen = _frozen_digests(self.nets_[0].module_)
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(save(weights, {FROZEN: canonical_json(frozen)} if frozen else None))
 
     def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
         """Read what `save` wrote, for features as those of X; returns the trained classifier.
@@ -133,173 +125,27 @@ class NeuralSystem(System):
             UserError: it is of another system, of other params, or on another pretrained model.
             ValueError: a standard deviation to divide by is none, or the params ask for a much larger network.
         """
-        from safetensors import safe_open
-        from safetensors.torch import load_file
-
         X = as_view(self, X, fitting=True)
         self.classes_ = np.array(classes, dtype=str)
-        with safe_open(path, "numpy") as file:
-            frozen = json.loads((file.metadata() or {}).get(FROZEN, "{}"))
-        if not isinstance(frozen, dict):
-            raise ValueError("what it says of pretrained weights is no mapping")
-        weights, settings = load_file(path), self.settings()
-        if {name.partition(".")[0] for name in weights} != {str(number) for number in range(settings.seeds)}:
-            raise UserError(
-                f"{path}: is of another system or of other params (its networks are not {settings.seeds}); {CURE}"
-            )
-        self.nets_ = []
-        for number in range(settings.seeds):
-            with filled_by(weights, self.holds_pretrained):
-                network = self.network(X, len(self.classes_))
-            own = {name.partition(".")[2]: w for name, w in weights.items() if name.startswith(f"{number}.")}
-            _check_belongs(network, own, frozen, path)
-            network.load_state_dict(own, strict=False)
-            _check_scales(network)
-            seed, loss = self.seed + number, self.loss(None, 0.0)
-            net = make_loop(network, loss, settings, len(classes), seed, self.device, on_epoch=unreported)
-            self.nets_.append(net.initialize())
+        self.load_networks(path, lambda: self.network(X, len(self.classes_)), self.loss(None, 0.0))
         return self
 
-    def parameter_count(self) -> int:
-        """Number of trained parameters, of all networks where there are several (`seeds`)."""
-        return sum(p.numel() for net in self.nets_ for p in net.module_.parameters() if p.requires_grad)
-
-    def frozen_count(self) -> int:
-        """Number of parameters of one network that stay as they were pretrained.
-
-        Of a model whose blocks share a relative position embedding (WavLM), top blocks have a copy, counted again.
-        """
-        return sum(p.numel() for p in self.nets_[0].module_.parameters() if not p.requires_grad)
-
-    def operations(self, X: Data) -> int:
-        """Floating-point operations of a prediction for X, by all networks; a multiplication and addition are two."""
-        from pipeline.systems.training.summary import operations
-
-        X = self.data(X)
-        batch, _ = self._batches(X, np.zeros(len(X), np.int64)).__getitems__(list(range(len(X))))
-        batch = {name: value.to(self.device) for name, value in batch.items()}
-        return len(self.nets_) * operations(self.nets_[0].module_, batch)
-
-    def _batches(self, X: View, codes: NDArray[np.int64]) -> Batches:
-        return Batches(self._normalised(X), codes, memory_budget(), self.device)
-
-    def raw(self) -> tuple[str, ...]:
-        """Inputs that are never standardised per speaker or corpus: waveforms, and states for pretrained blocks."""
-        return ("waveform",)
-
-    def _normalised(self, X: View) -> Inputs:
-        """The inputs, standardised per speaker or per corpus where asked for."""
-        inputs, kind = self.inputs(X), GROUPS.get(self.settings().normalisation)
-        if kind is None:
-            return inputs
-        if set(inputs) <= {*self.raw()}:
-            raise ParamsError(
-                f"normalisation: {self.settings().normalisation} has nothing to standardise here, as {type(self).name} "
-                f"reads {', '.join(X.roles)} as it is; choose training"
-            )
-        groups, whole = X.groups(kind), X.whole()
-        own = whole.groups(kind)
-        everyone = self.inputs(whole)
-        normalised = dict(inputs)
-        for name in set(inputs) - {*self.raw()}:
-            statistics = Statistics(everyone[name].arrays, own, set(groups))
-            normalised[name] = replace(inputs[name], arrays=statistics.apply(inputs[name].arrays, groups))
-        return normalised
-
-    def _standardize(self, network: nn.Module, train: Batches) -> None:
-        if isinstance(layers := getattr(network, "standardize", None), nn.ModuleDict):
-            for name, layer in layers.items():
-                assert isinstance(layer, Standardize)  # noqa: S101 - for the type checker
-                layer.fit(train.columns[name])
-
-    def _weights(self, codes: NDArray[np.int64]) -> Tensor | None:
+    def _weights(self, shares: NDArray[np.float64]) -> Tensor | None:
         if self.settings().class_weights == "none":
             return None
-        counts = np.bincount(codes, minlength=len(self.classes_))
-        return torch.from_numpy(len(codes) / (len(self.classes_) * counts)).float()
+        counts = shares.sum(axis=0)
+        return torch.from_numpy(len(shares) / (len(self.classes_) * np.where(counts > 0, counts, 1))).float()
 
     def _validation_part(self, X: Data, y: Labels) -> Batches:
         view = self.data(X)
         return self._batches(view, self._codes(as_labels(view, y)))
 
-    def _codes(self, y: Labels) -> NDArray[np.int64]:
+    def _codes(self, y: Labels, use: str = "validated on") -> NDArray[np.int64]:
         labels = np.asarray(y)
         unknown = {*labels.tolist()} - {*self.classes_.tolist()}
         if unknown:
-            raise DataError(f"emotion {str(min(unknown))!r} is validated on but not trained on")
+            raise DataError(f"emotion {str(min(unknown))!r} is {use} but not trained on")
         return np.searchsorted(self.classes_, labels).astype(np.int64)
-
-
-CURE = "give the card.json that was written with it, or train again"
-
-FROZEN = "frozen"
-"""metadata of a file: name -> digest of the pretrained weights that are not in it"""
-
-
-def _frozen_digests(network: nn.Module) -> dict[str, str]:
-    """Name -> hex SHA-256, its first 16 digits, of each tensor that stays as it was pretrained."""
-    return {
-        name: hashlib.sha256(p.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
-        for name, p in network.named_parameters()
-        if not p.requires_grad
-    }
-
-
-def _check_belongs(network: nn.Module, weights: Mapping[str, Tensor], frozen: Mapping[str, str], path: Path) -> None:
-    """Refuse tensors of other names, shapes or types than a network's, or trained on another pretrained model.
-
-    What is trained on cached states is a network without the blocks before them, so only frozen tensors of both count.
-    """
-    wanted = {name: value for name, value in network.state_dict().items() if name not in _frozen(network)}
-    for name in sorted({*wanted} ^ {*weights}):
-        where = "network" if name in wanted else "file"
-        raise UserError(f"{path}: is of another system or of other params (only the {where} has {name}); {CURE}")
-    for name, value in weights.items():
-        if (value.dtype, value.shape) != (wanted[name].dtype, wanted[name].shape):
-            problem = f"{name} is {_described(value)}, and the network's {_described(wanted[name])}"
-            raise UserError(f"{path}: is of another system or of other params ({problem}); {CURE}")
-    own = _frozen_digests(network)
-    if any(own[name] != frozen[name] for name in own.keys() & frozen.keys()):
-        raise UserError(f"{path}: was trained on other weights of the pretrained model; give that one")
-
-
-def _described(value: Tensor) -> str:
-    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
-
-
-def _check_scales(network: nn.Module) -> None:
-    for layer in network.modules():
-        if isinstance(layer, Standardize) and not bool((layer.std > 0).all()):
-            raise ValueError("a standard deviation to divide by is not above 0")
-
-
-def _frozen(network: nn.Module) -> set[str]:
-    return {name for name, p in network.named_parameters() if not p.requires_grad}
-
-
-@contextmanager
-def _repeatable(device: str) -> Iterator[None]:
-    """On a GPU: the same algorithms every time."""
-    if torch.device(device).type != "cuda":
-        yield
-        return
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-            yield
-    finally:
-        torch.use_deterministic_algorithms(before)
-
-
-def _mean_history(histories: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, float]]:
-    """The curves of several networks: the mean, epoch by epoch, over those that got so far."""
-    found: list[dict[str, float]] = []
-    for epoch in range(max(len(history) for history in histories)):
-        rows = [history[epoch] for history in histories if epoch < len(history)]
-        names: list[str] = [name for name in CURVE if name in rows[0]]
-        found.append({name: float(np.mean([row[name] for row in rows])) for name in names})
-    return found
 
 
 __all__ = ["Batches", "Fixed", "Inputs", "NeuralSystem", "Ragged", "Standardize", "TrainingParams"]

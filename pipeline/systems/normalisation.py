@@ -41,6 +41,17 @@ class SystemParams(Strict):
         yield from ()
 
 
+def looks_at_test_part(params: Mapping[str, Any]) -> bool:
+    """Whether a system with these params looks at recordings of the test part, without labels (transductive)."""
+    return params.get("normalisation", "training") != "training" or bool(params.get("self_training"))
+
+
+def own_statistics(params: Mapping[str, Any]) -> str:
+    """The normalisation of a system that standardises by groups (see `GROUPS`); "" by the training part's."""
+    given = str(params.get("normalisation", ""))
+    return given if given in GROUPS else ""
+
+
 class Statistics:
     """Mean and standard deviation of each dimension, for each group; what never varies is only centred."""
 

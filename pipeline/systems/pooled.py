@@ -1,11 +1,19 @@
 """A strong classical baseline: functionals of log-Mel and MFCC over speech, prosody, states; logistic regression."""
 
+from collections.abc import Callable
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from pipeline.errors import DataError
+from pipeline.systems.arrays import Data, Labels
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
+from pipeline.systems.estimator import unreported
+from pipeline.systems.logistic_sweep import is_large, logistic_sweep
 from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.soft_labels import SoftLabels, duplicated
 from pipeline.systems.view import View
 
 
@@ -37,15 +45,45 @@ class Pooled(Classical):
     roles = ()
     optional = ("logmel", "mfcc", "opensmile", "prosody", "ssl")
     Params = PooledParams
+    takes_votes = True
+
+    def fit(
+        self,
+        X: Data,
+        y: Labels | SoftLabels,
+        validation: tuple[Data, Labels] | None = None,
+        on_epoch: Callable[[], None] = unreported,
+    ) -> Self:
+        """Fit on utterances X with labels y, or with shares: the cross-entropy is to these. See `Classical`."""
+        if not isinstance(y, SoftLabels):
+            return super().fit(X, y, validation, on_epoch)
+        view, _ = self.training_data(X, y)
+        self.classes_, shares = y.present()
+        if len(self.classes_) < 2:
+            raise DataError(f"all shares are of one class, {str(self.classes_[0])!r}; choose another protocol")
+        rows, codes, weights = duplicated(shares)
+        if self.settings().balanced:
+            weights = weights * (len(shares) / (shares.shape[1] * shares.sum(axis=0)))[codes]
+        self.keep(self._fitted(self.keep_scale(self.table(view))[rows], codes, None, weights))
+        return self
 
     def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:
         """Weights (classes, dims) and biases (classes,)."""
+        settings = self.settings()
+        if is_large(z):
+            (whole,) = logistic_sweep(z, codes, [np.arange(len(z))], [settings.c], settings.balanced)
+            ((weight, bias),) = whole.fits
+            return {"weight": weight, "bias": bias}
+        return self._fitted(z, codes, "balanced" if settings.balanced else None, None)
+
+    def _fitted(
+        self, z: FloatArray, codes: NDArray[np.int64], weight: str | None, utterances: FloatArray | None
+    ) -> Numbers:
+        """Weights and biases, with a weight of classes, or of utterances."""
         from sklearn.linear_model import LogisticRegression
 
-        settings = self.settings()
-        weight = "balanced" if settings.balanced else None
-        model = LogisticRegression(C=settings.c, class_weight=weight, max_iter=5000, random_state=self.seed)
-        model.fit(z, codes)
+        model = LogisticRegression(C=self.settings().c, class_weight=weight, max_iter=5000, random_state=self.seed)
+        model.fit(z, codes, sample_weight=utterances)
         coefficients, bias = model.coef_, model.intercept_
         if len(coefficients) == 1:  # of two classes, the second's log odds
             coefficients, bias = (np.concatenate([np.zeros_like(part), part]) for part in (coefficients, bias))

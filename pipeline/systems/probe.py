@@ -5,7 +5,6 @@ intermediate layers using linear classifier probes"); how much it is regularised
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,27 +13,35 @@ from numpy.typing import NDArray
 from pydantic import Field, StrictInt, field_validator, model_validator
 
 from pipeline.errors import DataError
-from pipeline.features.ssl.streams import layer_number, layer_stream
 from pipeline.systems.arrays import Data, Labels
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
 from pipeline.systems.demands import Features
 from pipeline.systems.discriminant import sharpness
+from pipeline.systems.estimator import unreported
 from pipeline.systems.functionals import vectors
 from pipeline.systems.inner_folds import Split, inner_folds
+from pipeline.systems.layer_columns import (
+    NO_STATES,
+    Columns,
+    Layers,
+    check_layers,
+    columns_among,
+    every_layer,
+    layer_columns,
+    layer_width,
+    named_layers,
+    unmet_layers,
+)
+from pipeline.systems.logistic import standard
 from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.probe_fits import Choice, Fitted, FittedLayers
 from pipeline.systems.probe_heads import Discriminant, Head, Linear, Perceptron, Weighted, scores
+from pipeline.systems.self_training import corpora_of, expected_shares, pseudo_labels, unlabelled
+from pipeline.systems.soft_labels import SoftLabels
 from pipeline.systems.stacked_layers import joined, shares_of
-from pipeline.systems.state_demands import unkept_layers
-from pipeline.systems.system import unreported
 from pipeline.systems.view import View
 
-Layers = tuple[int, ...]
 Codes = NDArray[np.int64]
-Columns = NDArray[np.int64]
-
-
-NO_STATES = "needs hidden states; give the probe an embedding as ssl, or leave layers out"
-"""of layers that are named where there are none"""
 
 
 class ProbeParams(SystemParams):
@@ -60,14 +67,17 @@ class ProbeParams(SystemParams):
     )
     folds: int = Field(5, ge=2, description="inner folds, by speakers where they are known, in which is chosen")
     balanced: bool = Field(True, description="weight classes inversely to their frequency")
+    self_training: tuple[float, ...] = Field(
+        (),
+        strict=False,
+        description="(transductive) rounds in which the recordings without labels that it is surest of are learned "
+        "from: the share, of those taken for a class, in each round",
+    )
 
     @field_validator("layers", mode="before")
     @classmethod
     def _each_once(cls, layers: Any) -> Any:
-        given = layers if isinstance(layers, list) else [layers]
-        whole = [layer for layer in given if type(layer) is int and layer >= 0]
-        if layers not in ("all", "each", "stacked", "weighted") and (not given or given != sorted(set(whole))):
-            raise ValueError("must be a layer, several of them from 0 on, ascending, or all, each, stacked or weighted")
+        check_layers(layers, ("all", "each", "stacked", "weighted"))
         return layers
 
     @field_validator("c")
@@ -76,6 +86,13 @@ class ProbeParams(SystemParams):
         if min(strengths) <= 0 or list(strengths) != sorted(set(strengths)):
             raise ValueError(f"must ascend, above 0, each once; it is {list(strengths)}")
         return strengths
+
+    @field_validator("self_training")
+    @classmethod
+    def _shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < share <= 1 for share in shares):
+            raise ValueError(f"must be shares above 0, up to 1; it is {list(shares)}")
+        return shares
 
     @model_validator(mode="after")
     def _weighted_is_linear(self) -> "ProbeParams":
@@ -90,48 +107,11 @@ class ProbeParams(SystemParams):
     @property
     def named(self) -> Layers | None:
         """The layers that are named by their numbers; None for all."""
-        if isinstance(self.layers, str):
-            return None
-        return (self.layers,) if isinstance(self.layers, int) else tuple(self.layers)
+        return named_layers(self.layers)
 
     def unmet(self, features: Features) -> Iterator[str]:
         """Hidden states where their layers are chosen among, and the layers that are named; see `SystemParams`."""
-        if "ssl" not in features:
-            if self.layers != "all":
-                yield f"params.layers: {self.layers} {NO_STATES}"
-        elif self.named:
-            yield from unkept_layers(features, "layers", self.named)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What inner folds choose for some layers.
-
-    Attributes:
-        score: the highest mean over the folds of balanced accuracy.
-        strength: which has it.
-        factor: of the scores, where they need one to be probabilities.
-        held_out: log-probabilities (N, classes) of what the folds left out, in their order; none without folds.
-    """
-
-    score: float
-    strength: float
-    factor: float = 1.0
-    held_out: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What was fitted to some columns of a table, standardised."""
-
-    columns: Columns
-    mean: FloatArray
-    scale: FloatArray
-    numbers: Numbers
-
-    def probabilities(self, table: FloatArray) -> FloatArray:
-        """Of the whole table (N, dims): (N, classes)."""
-        return softmax(scores((table[:, self.columns] - self.mean) / self.scale, self.numbers))
+        yield from unmet_layers(features, self.layers)
 
 
 class Probe(Classical):
@@ -164,7 +144,7 @@ class Probe(Classical):
     def fit(
         self,
         X: Data,
-        y: Labels,
+        y: Labels | SoftLabels,
         validation: tuple[Data, Labels] | None = None,
         on_epoch: Callable[[], None] = unreported,
     ) -> Self:
@@ -179,46 +159,78 @@ class Probe(Classical):
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(f"the training part has one class only, {str(self.classes_[0])!r}; choose another protocol")
-        self.layers_ = _every_layer(view)
+        self.layers_ = every_layer(view)
         self.c_: float | tuple[float, ...]
         table, codes = self.table(view), codes.astype(np.int64)
         candidates = self._candidates(view)
         chosen, truth = self._chosen(table, codes, candidates, view)
-        best = max(chosen, key=lambda layers: chosen[layers].score)
-        fitted = {layers: self._fitted(table, codes, candidates[layers], chosen[layers], view) for layers in chosen}
+        shares = self._shares(chosen, truth)
+
+        def fitted_to(table: FloatArray, codes: Codes) -> FittedLayers:
+            return {layers: self._fitted(table, codes, candidates[layers], chosen[layers], view) for layers in chosen}
+
+        fitted = self._self_trained(fitted_to, table, codes, shares, view)
         self.variants_ = {layers: one for layers, one in fitted.items() if layers} if len(fitted) > 1 else {}
         if self.settings().layers == "stacked":
-            return self._stack(table, truth, chosen, fitted)
+            return self._stack(shares, chosen, fitted)
+        (best,) = shares
         self.layers_, self.c_, own = best, chosen[best].strength, fitted[best]
         layers = np.array(best, np.float64)
         self.numbers_: Numbers = {"mean": own.mean, "scale": own.scale, "layers": layers, **own.numbers}
         return self
 
-    def _stack(
-        self, table: FloatArray, truth: Codes, chosen: Mapping[Layers, Choice], fitted: Mapping[Layers, Fitted]
-    ) -> Self:
+    def _shares(self, chosen: Mapping[Layers, Choice], truth: Codes) -> dict[Layers, float]:
+        """What the scores of each candidate that is read count: of stacked layers of each, or else of the best."""
+        if self.settings().layers != "stacked":
+            return {max(chosen, key=lambda layers: chosen[layers].score): 1.0}
+        return dict(zip(chosen, shares_of([one.held_out for one in chosen.values()], truth).tolist(), strict=True))
+
+    def _self_trained(
+        self,
+        fitted_to: Callable[[FloatArray, Codes], FittedLayers],
+        table: FloatArray,
+        codes: Codes,
+        shares: Mapping[Layers, float],
+        X: View,
+    ) -> FittedLayers:
+        """What is fitted to X, and to what it then takes the recordings without labels for, round by round."""
+        fitted, rounds = fitted_to(table, codes), self.settings().self_training
+        others = unlabelled(X) if rounds else X[:0]
+        if not len(others):
+            return fitted
+        rest, corpora = self.table(others), corpora_of(others)
+        expected = expected_shares(codes, corpora_of(X), len(self.classes_))
+        for share in rounds:
+            logits = sum((part * fitted[layers].scores(rest) for layers, part in shares.items()), np.zeros(1))
+            labels = pseudo_labels(logits, corpora, expected, share)
+            taken = labels >= 0
+            fitted = fitted_to(np.vstack([table, rest[taken]]), np.concatenate([codes, labels[taken]]))
+        return fitted
+
+    def _stack(self, shares: Mapping[Layers, float], chosen: Mapping[Layers, Choice], fitted: FittedLayers) -> Self:
         """Join the classifiers of each layer, and that of other features, as their shares say."""
-        shares = shares_of([one.held_out for one in chosen.values()], truth)
-        own = [fitted[layers] for layers in chosen]
+        own, parts = [fitted[layers] for layers in shares], np.array([*shares.values()])
         weights, biases = ([one.numbers[name] for one in own] for name in ("weight", "bias"))
-        weight, bias = joined(weights, biases, [one.columns for one in own], shares, table.shape[1])
-        mean, scale = _standard(table)
+        columns = [one.columns for one in own]
+        weight, bias = joined(weights, biases, columns, parts, sum(map(len, columns)))
+        order = np.argsort(np.concatenate(columns))
+        mean, scale = (np.concatenate([getattr(one, name) for one in own])[order] for name in ("mean", "scale"))
         layers = np.array(self.layers_, np.float64)
         self.c_ = tuple(choice.strength for choice in chosen.values())
-        self.numbers_ = {"mean": mean, "scale": scale, "layers": layers, "shares": shares}
+        self.numbers_ = {"mean": mean, "scale": scale, "layers": layers, "shares": parts}
         self.numbers_ |= {"weight": weight, "bias": bias}
         return self
 
     def described(self, X: View) -> FloatArray:
         """The vectors of the layers that are read and of the other features, (N, dims)."""
-        return np.ascontiguousarray(vectors(X)[:, _columns(X, self.layers_)])
+        return np.ascontiguousarray(vectors(X)[:, layer_columns(X, self.layers_)])
 
     def variants(self, X: Data) -> Mapping[str, FloatArray]:
         """Where each layer was tried: the probabilities (N, classes) by that layer, under its number."""
         if not self.variants_:
             return {}
         view, own = self.data(X), self.layers_
-        self.layers_ = _every_layer(view)
+        self.layers_ = every_layer(view)
         table, self.layers_ = self.table(view), own
         return {str(layers[0]): fitted.probabilities(table) for layers, fitted in self.variants_.items()}
 
@@ -279,17 +291,17 @@ class Probe(Classical):
 
     def _candidates(self, X: View) -> dict[Layers, Columns]:
         """What may be chosen: layers -> their columns in the table of all layers, those of other features too."""
-        wanted, every = self.settings().layers, _every_layer(X)
+        wanted, every = self.settings().layers, every_layer(X)
         if wanted != "all" and not every:
             raise DataError(f"layers: {wanted} {NO_STATES}")
         if wanted == "each":
-            return {(layer,): _among(X, every, (layer,)) for layer in every}
+            return {(layer,): columns_among(X, every, (layer,)) for layer in every}
         if wanted == "stacked":
-            others = _among(X, every, ())
-            own = {(layer,): np.setdiff1d(_among(X, every, (layer,)), others) for layer in every}
+            others = columns_among(X, every, ())
+            own = {(layer,): np.setdiff1d(columns_among(X, every, (layer,)), others) for layer in every}
             return own | ({(): others} if len(others) else {})
         layers = self.settings().named or every
-        return {layers: _among(X, every, layers)}
+        return {layers: columns_among(X, every, layers)}
 
     def _chosen(
         self, table: FloatArray, codes: Codes, candidates: Mapping[Layers, Columns], X: View
@@ -303,7 +315,7 @@ class Probe(Classical):
             return {layers: Choice(layers == middle, settings.c[len(settings.c) // 2]) for layers in candidates}, codes[
                 :0
             ]
-        head, truth = self._head(_width(X)), np.concatenate([codes[left_out] for _, left_out in whole])
+        head, truth = self._head(layer_width(X)), np.concatenate([codes[left_out] for _, left_out in whole])
         chosen = {layers: self._choice(head, table[:, own], codes, whole) for layers, own in candidates.items()}
         return chosen, truth
 
@@ -311,7 +323,7 @@ class Probe(Classical):
         """The strength with the highest mean of balanced accuracy over the folds, and the factor of its scores."""
         from scipy.special import log_softmax
 
-        held = [self._held_out(head, table, codes, fold) for fold in folds]
+        held = head.held_out(table, codes, folds, self.settings().c)
         truth = [codes[left_out] for _, left_out in folds]
         recalls = [[_recall(y, each.argmax(axis=1)) for each in own] for y, own in zip(truth, held, strict=True)]
         mean = np.mean(recalls, axis=0)
@@ -320,16 +332,9 @@ class Probe(Classical):
         factor = sharpness(own, np.concatenate(truth)) if head.calibrated else 1.0
         return Choice(float(mean.max()), self.settings().c[best], factor, log_softmax(factor * own, axis=1))
 
-    def _held_out(self, head: Head, table: FloatArray, codes: Codes, fold: Split) -> list[FloatArray]:
-        """The scores of what one fold leaves out, for each strength."""
-        fitted, left_out = fold
-        mean, scale = _standard(table[fitted])
-        z, held = (table[fitted] - mean) / scale, (table[left_out] - mean) / scale
-        return [scores(held, numbers) for numbers in head.path(z, codes[fitted], self.settings().c)]
-
     def _fitted(self, table: FloatArray, codes: Codes, columns: Columns, choice: Choice, X: View) -> Fitted:
-        own, head = table[:, columns], self._head(_width(X))
-        mean, scale = _standard(own)
+        own, head = table[:, columns], self._head(layer_width(X))
+        mean, scale = standard(own)
         before = [c for c in self.settings().c if c < choice.strength] if head.goes_on else []
         *_, numbers = head.path((own - mean) / scale, codes, [*before, choice.strength])
         if head.calibrated:
@@ -337,54 +342,6 @@ class Probe(Classical):
         return Fitted(columns, mean, scale, {name: np.ascontiguousarray(value) for name, value in numbers.items()})
 
 
-def _standard(table: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean and deviation of each column; 1 for what never varies."""
-    scale = table.std(axis=0)
-    scale[scale <= 1e-8] = 1
-    return table.mean(axis=0), scale
-
-
 def _recall(truth: Codes, predicted: Codes) -> float:
     """The mean over the classes that there are of the share that was recognised."""
     return float(np.mean([np.mean(predicted[truth == code] == code) for code in np.unique(truth)]))
-
-
-def _every_layer(X: View) -> Layers:
-    return tuple(layer_number(stream) for stream in X.streams("ssl")) if _has_layers(X) else ()
-
-
-def _has_layers(X: View) -> bool:
-    return "ssl" in X.roles and X.source("ssl").header.extractor == "ssl"
-
-
-def _width(X: View) -> int:
-    """Columns of a layer; 0 where there are none."""
-    return vectors(X[[0]].only(["ssl"])).shape[1] // len(X.streams("ssl")) if _has_layers(X) else 0
-
-
-def _among(X: View, every: Layers, layers: Layers) -> Columns:
-    """Where the columns of some layers, and of the other features, are among those of all."""
-    places = np.argsort(_columns(X, every))
-    return np.asarray(places[_columns(X, layers)])
-
-
-def _columns(X: View, layers: Layers) -> Columns:
-    """Where the vectors of X have these layers, and after them the other features.
-
-    Raises:
-        UserError: X lacks a layer.
-    """
-    start = 0
-    found: list[Columns] = []
-    for role in X.roles:
-        width = vectors(X[[0]].only([role])).shape[1]
-        own = np.arange(start, start + width)
-        if role == "ssl" and _has_layers(X):
-            streams = X.streams(role)
-            blocks = dict(zip(streams, own.reshape(len(streams), -1), strict=True))
-            named = [layer_stream(X.source(role), layer, "layers") for layer in layers]
-            found.insert(0, np.concatenate([own[:0], *(blocks[stream] for stream in named)]))
-        else:
-            found.append(own)
-        start += width
-    return np.concatenate(found)

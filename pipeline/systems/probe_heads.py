@@ -6,7 +6,8 @@ same weights every time.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from pipeline.systems.classical import FloatArray, Numbers, softmax
 from pipeline.systems.discriminant import discriminant_path
-from pipeline.systems.logistic import logistic_path, of_each_class, spanned
+from pipeline.systems.inner_folds import Split
+from pipeline.systems.logistic import TOLERANCE, logistic_path, of_each_class, spanned, standard
+from pipeline.systems.logistic_sweep import Fit, is_large, logistic_sweep
 
 Codes = NDArray[np.int64]
 Shapes = dict[str, tuple[int | None, ...]]
@@ -38,8 +41,33 @@ class Head(Protocol):
     def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
         """What is fitted to vectors z (N, dims) of the classes `codes` (N,), from 0 on, for each C in turn."""
 
+    def held_out(
+        self, table: FloatArray, codes: Codes, folds: Sequence[Split], strengths: Sequence[float]
+    ) -> list[list[FloatArray]]:
+        """The scores (n, classes) of what each fold of a table (N, dims) leaves out, for each C."""
+
     def shapes(self, dims: int, classes: int) -> Shapes:
         """Of the arrays that `path` gives; None for any length."""
+
+
+class FoldByFold(ABC):
+    """What heads share that are fitted to one fold after the other."""
+
+    @abstractmethod
+    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+        """See `Head`."""
+
+    def held_out(
+        self, table: FloatArray, codes: Codes, folds: Sequence[Split], strengths: Sequence[float]
+    ) -> list[list[FloatArray]]:
+        """See `Head`."""
+        return [self._of_fold(table, codes, fold, strengths) for fold in folds]
+
+    def _of_fold(self, table: FloatArray, codes: Codes, fold: Split, strengths: Sequence[float]) -> list[FloatArray]:
+        fitted, left_out = fold
+        mean, scale = standard(table[fitted])
+        z, held = (table[fitted] - mean) / scale, (table[left_out] - mean) / scale
+        return [scores(held, numbers) for numbers in self.path(z, codes[fitted], strengths)]
 
 
 def scores(z: FloatArray, numbers: Numbers) -> FloatArray:
@@ -66,7 +94,7 @@ def utterance_weights(codes: Codes, balanced: bool) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(FoldByFold):
     """scikit-learn's multinomial logistic regression.
 
     Attributes:
@@ -79,8 +107,24 @@ class Linear:
 
     def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
         """See `Head`."""
-        for weight, bias in logistic_path(z, codes, strengths, self.balanced):
+        for weight, bias in self._fits(z, codes, strengths):
             yield {"weight": weight, "bias": bias}
+
+    def held_out(
+        self, table: FloatArray, codes: Codes, folds: Sequence[Split], strengths: Sequence[float]
+    ) -> list[list[FloatArray]]:
+        """See `Head`; those of a large table are fitted together."""
+        if not is_large(table):
+            return super().held_out(table, codes, folds, strengths)
+        parts, rests = zip(*folds, strict=True)
+        fitted = logistic_sweep(table, codes, parts, strengths, self.balanced, TOLERANCE)  # enough to choose by
+        held = [(table[rest] - own.mean) / own.scale for rest, own in zip(rests, fitted, strict=True)]
+        return [[z @ weight.T + bias for weight, bias in own.fits] for z, own in zip(held, fitted, strict=True)]
+
+    def _fits(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterable[Fit]:
+        if is_large(z):
+            return logistic_sweep(z, codes, [np.arange(len(z))], strengths, self.balanced)[0].fits
+        return logistic_path(z, codes, strengths, self.balanced)
 
     def shapes(self, dims: int, classes: int) -> Shapes:
         """Of weights and biases."""
@@ -88,7 +132,7 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Discriminant:
+class Discriminant(FoldByFold):
     """Linear discriminant analysis, whose covariance has 1 / (C N) on its diagonal besides.
 
     Attributes:
@@ -110,7 +154,7 @@ class Discriminant:
 
 
 @dataclass(frozen=True)
-class Weighted:
+class Weighted(FoldByFold):
     """One weight a layer, whose softmax sums to 1, and a linear layer on the weighted sum, fitted together.
 
     SUPERB's way to read all layers (Yang et al. 2021, arXiv:2105.01051, section 3), here by L-BFGS on the whole
@@ -184,7 +228,7 @@ class Weighted:
 
 
 @dataclass(frozen=True)
-class Perceptron:
+class Perceptron(FoldByFold):
     """scikit-learn's perceptron with a hidden layer of rectified linear units, by L-BFGS.
 
     Attributes:

@@ -83,6 +83,7 @@ class SpectrogramBranch(NeuralSystem):
     name = "spectrogram"
     roles = ("logmel",)
     Params = SpectrogramParams
+    parts = {"head": ("classifier",), "fusion": ("query", "attention")}
 
     def inputs(self, X: View) -> Inputs:
         """Log-Mels."""

@@ -1,79 +1,36 @@
 """What every system is: a scikit-learn classifier over a `View`. Nothing else is called of one."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import ClassifierMixin
 
-from pipeline.strict import validate
-from pipeline.systems.arrays import Data, Labels, as_labels, as_view
-from pipeline.systems.constructor import RunParams, constructor, plain
-from pipeline.systems.normalisation import SystemParams
+from pipeline.errors import DataError
+from pipeline.systems.arrays import Data, Labels, as_labels
+from pipeline.systems.estimator import Estimator, unreported
+from pipeline.systems.soft_labels import SoftLabels
 from pipeline.systems.view import View
 
 
-def unreported() -> None:
-    """An epoch's end that nobody waits for; no lambda, so that a trained system can be pickled."""
+class System(ClassifierMixin, Estimator):
+    """A classifier."""
 
-
-class System(ClassifierMixin, BaseEstimator, ABC):
-    """A classifier; subclasses set `name`, `roles` or `optional`, and `Params`, and give what is abstract here.
-
-    Each field of `Params` is a keyword of the constructor and an attribute, as are `seed` and `device`. X is a `View`,
-    or a plain array where the system reads one role, see `pipeline.systems.arrays.as_view`. The stage `train`, fusions,
-    `ser predict` and `ser bench` call and read what has a docstring here, and nothing else.
-    """
-
-    Params: ClassVar[type[SystemParams]]
-    """names, defaults and descriptions of its params"""
-    name: ClassVar[str]
-    """the system's name, as in params.yaml"""
-    roles: ClassVar[tuple[str, ...]] = ()
-    """the features it must have, of logmel, mfcc, opensmile, prosody, ssl and waveform"""
-    optional: ClassVar[tuple[str, ...]] = ()
-    """those it takes where they are given"""
-    accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """role -> extractors that may fill it, where these are others than its namesake"""
-    uses_validation: ClassVar[bool] = True
-    """whether `fit` makes use of a validation part; where not, those utterances are trained on"""
+    tunes: ClassVar[bool] = False
+    """whether the training of a trained model goes on by `tune`; where not, a transfer fits it anew"""
+    takes_votes: ClassVar[bool] = False
+    """whether `fit` takes `SoftLabels` too"""
     classes_: NDArray[Any]
     """the labels trained on, sorted; set by `fit` and `load`"""
-    history_: Sequence[Mapping[str, float]] = ()
-    """a row for each epoch, of what `CURVE` names; validation figures where there is a validation part"""
-    seconds_per_epoch_: float = np.nan
-    """time (s); NaN where there are no epochs"""
-    n_features_in_: int
-    """width of a plain array's vectors or frames; not there after a view"""
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if "Params" in vars(cls) and "__init__" not in vars(cls):
-            if hidden := [name for name in cls.Params.model_fields if hasattr(cls, name)]:
-                raise TypeError(f"{cls.__name__}: the param {hidden[0]!r} has the name of a method; give it another")
-            cls.__init__ = constructor(cls.__name__, cls.Params)  # type: ignore[method-assign]
-
-    def __init__(self, **params: Any) -> None:
-        raise TypeError(f"{type(self).__name__} has no Params")
-
-    def settings(self) -> Any:
-        """The params as an object of `Params`.
-
-        Raises:
-            ParamsError: one is not what it must be; the message names it, its value and what was expected.
-        """
-        return validate(self.Params, self._given(self.Params), type(self).__name__)
 
     @abstractmethod
     def fit(
         self,
         X: Data,
-        y: Labels,
+        y: Labels | SoftLabels,
         validation: tuple[Data, Labels] | None = None,
         on_epoch: Callable[[], None] = unreported,
     ) -> Self:
@@ -86,21 +43,24 @@ class System(ClassifierMixin, BaseEstimator, ABC):
             on_epoch: called after each.
         """
 
+    def tune(self, X: Data, y: Labels, part: str = "all", on_epoch: Callable[[], None] = unreported) -> Self:
+        """Go on training the trained classifier on utterances X with labels y; returns itself.
+
+        `classes_` and all statistics of what it was trained on stay, and there is no validation part. Where `tunes` is
+        false, it is not called: `fit` is, on what the classifier was fitted to and X together, X as often as makes it
+        count as much.
+
+        Args:
+            X: utterances of another corpus.
+            y: their N emotions, of `classes_`.
+            part: what is trained: all, or fusion (with the head) or head, the rest as in evaluation.
+            on_epoch: called after each epoch.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def predict_proba(self, X: Data) -> NDArray[np.float64]:
         """Class probabilities (N, classes), in the order of `classes_`."""
-
-    @abstractmethod
-    def parameter_count(self) -> int:
-        """Number of trained parameters."""
-
-    def frozen_count(self) -> int:
-        """Number of parameters that stay as they were pretrained, beside those trained."""
-        return 0
-
-    @abstractmethod
-    def save(self, path: Path) -> None:
-        """Write what was trained to `path` as safetensors."""
 
     @abstractmethod
     def load(self, path: Path, X: Data, classes: Sequence[str]) -> Self:
@@ -112,19 +72,8 @@ class System(ClassifierMixin, BaseEstimator, ABC):
             classes: the `classes_` of the model saved.
         """
 
-    def operations(self, X: Data) -> float:
-        """Floating-point operations of a prediction for X; NaN where they are not counted."""
-        return np.nan
-
     def variants(self, X: Data) -> Mapping[str, NDArray[np.float64]]:
         """By each layer that was tried: its number -> probabilities (N, classes); here nothing."""
-        return {}
-
-    def choices(self) -> Mapping[str, float]:
-        """What `fit` chose or learned that a reader of its scores would know, by name; here nothing.
-
-        Of a param that was chosen from a grid, `NAME lowest` and `NAME highest` say the grid's ends.
-        """
         return {}
 
     def chosen_variant(self) -> str:
@@ -137,36 +86,14 @@ class System(ClassifierMixin, BaseEstimator, ABC):
         labels: NDArray[Any] = self.classes_[chosen]
         return labels
 
-    def stream(self) -> str:
-        """The stream that a plain array stands for: `values`, or a layer of hidden states."""
-        return "values"
-
-    def training_data(self, X: Data, y: Labels) -> tuple[View, NDArray[Any]]:
+    def training_data(self, X: Data, y: Labels | SoftLabels) -> tuple[View, NDArray[Any]]:
         """X as a view and y as labels (N,), with all that `fit` was given checked.
 
         Raises:
             ParamsError: a param is not what it must be.
             ValueError: X or y is nothing that this system can be trained on.
         """
-        self.settings()
-        validate(RunParams, self._given(RunParams), type(self).__name__)
-        view = as_view(self, X, fitting=True)
-        return view, as_labels(view, y)
-
-    def data(self, X: Data) -> View:
-        """X as a view, for the trained classifier.
-
-        Raises:
-            ValueError: X is nothing that it can predict, or it is not trained (`NotFittedError`).
-        """
-        check_is_fitted(self)
-        return as_view(self, X)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = not self.roles  # a table of features, which waveforms are not
-        tags.input_tags.three_d_array = len(self.roles) == 1 and self.roles != ("waveform",)
-        return tags
-
-    def _given(self, params: type[SystemParams] | type[RunParams]) -> dict[str, Any]:
-        return plain({name: getattr(self, name) for name in params.model_fields})
+        view = self._checked(X)
+        if isinstance(y, SoftLabels) and not self.takes_votes:
+            raise DataError(f"{type(self).__name__} takes labels, and no shares of them")
+        return view, as_labels(view, y.labels if isinstance(y, SoftLabels) else y)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.audio.decoding import LONGEST
 from pipeline.audio.fingerprint import BITS, HOP, Fingerprint, Fingerprinter, bit_errors, fingerprint
 from pipeline.audio.fingerprint import RATE as FINGERPRINT_RATE
 from pipeline.audio.fingerprint_index import near_pairs
+from pipeline.audio.limits import LONGEST
 
 RATE = 16000
 

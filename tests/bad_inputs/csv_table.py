@@ -74,7 +74,7 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "a row too long": ("path,emotion\na.wav,sad,x\n", "labels.csv, line 2: has not the 2 columns of the header"),
     "a semicolon's header with a comma's rows": ("path;emotion\na.wav,sad\n", "line 2: has not the 2 columns"),
     "separated by bars": ("path|emotion\na.wav|sad\n", "labels.csv: has no column 'path'"),
-    "nothing in it": ("", "labels.csv: has no column 'path'; its columns are none"),
+    "nothing in it": ("", "labels.csv: has no column 'path'; it is empty"),
     "only a header": ("path,emotion\n", "labels.csv: lists no recording"),
     "no header": ("a.wav,sad\nb.wav,happy\n", "labels.csv: has no column 'path'; its columns are a.wav, sad"),
     "no column emotion": ("path,label\na.wav,sad\n", "labels.csv: has no column 'emotion'"),

@@ -1,11 +1,11 @@
-"""Folders of fusions from a stranger, through `ser predict`."""
+"""Exports of fusions from a stranger, through `ser predict`."""
 
 import json
 import os
 import shutil
 
 import numpy as np
-from bad_inputs.model_folder import card, sign, write
+from bad_inputs.model_folder import card, export_card, sign, write
 from bad_inputs.registry import bad_input
 from safetensors.numpy import save_file
 
@@ -16,7 +16,7 @@ def fusion(folder, **changes):
     branches = folder / "fusion/branches"
     branches.mkdir(parents=True)
     for name in ("one", "two"):
-        shutil.copytree(folder / "model", branches / name)
+        shutil.copytree(folder / "model", branches / name, ignore=shutil.ignore_patterns("model.json"))
     params = {"of": ["one", "two"], "method": "weighted_average", "fit_on": "validation"}
     known = {key: card()[key] for key in ("name", "corpus", "classes", "folds", "seed", "random_backbone")}
     known |= {"format": "ser-fusion/2", "system": "fusion (weighted_average)", "params": params}
@@ -25,6 +25,8 @@ def fusion(folder, **changes):
         save_file({"weights": np.array([0.25, 0.75])}, folder / f"fusion/fold_{fold:02d}.safetensors")
     (folder / "fusion/card.json").write_text(json.dumps(known))
     sign(folder / "fusion")
+    whole = {name: known[name] for name in ("name", "system", "classes")}
+    (folder / "fusion/model.json").write_text(json.dumps(export_card(folder / "fusion") | whole))
     return ["predict", "fusion", *arguments[2:]]
 
 

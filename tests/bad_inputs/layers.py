@@ -39,3 +39,9 @@ graph(
 graph(
     "each, of no hidden states", "each needs hidden states; give the probe", roles="mfcc: cepstra", own="layers: each"
 )
+graph(
+    "shares of self-training beyond all",
+    "experiments.x.params.self_training: must be shares above 0, up to 1; it is [0.5, 20.0]",
+    own="self_training: [0.5, 20]",
+    system="probe",
+)

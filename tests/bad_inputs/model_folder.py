@@ -1,7 +1,6 @@
-"""Folders of trained models from a stranger, through `ser predict`; their digests are those of what is in them."""
+"""Exports from a stranger whose trained models are wrong, through `ser predict`; digests are of what is in them."""
 
 import json
-import os
 import tempfile
 from functools import cache
 from hashlib import sha256
@@ -13,6 +12,9 @@ from bad_inputs.registry import bad_input
 from conftest import tone
 from safetensors.numpy import load_file, save_file
 
+from pipeline.errors import UserError
+from pipeline.experiments.model_card import ModelCard
+from pipeline.experiments.model_folder import read_card, validated_card
 from pipeline.extraction.recipe import extract_recordings, make_extractor
 from pipeline.features import find_extractor
 from pipeline.jobs.workplace import Workplace
@@ -77,15 +79,55 @@ def write(folder):
         save_file({**numbers, "weight": rng.normal(0, 0.01, (3, dims))}, folder / f"model/fold_{fold:02d}.safetensors")
     (folder / "model/card.json").write_text(json.dumps(card()))
     sign(folder / "model")
+    (folder / "model/model.json").write_text(json.dumps(export_card(folder / "model")))
     return ["predict", "model", "a.wav"]
 
 
 def sign(folder):
+    """Let a card say the digests of the numbers that are there."""
     path = folder / "card.json"
     known = json.loads(path.read_text())
     files = [folder / f"fold_{fold:02d}.safetensors" for fold in range(2)]
     known["weights"] = [sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()]
     path.write_text(json.dumps(known))
+    seal(folder)
+
+
+def seal(folder):
+    """Let an export say what its cards say, if these can be read, and their digests."""
+    if (folder / "model.json").exists() and (folder / "card.json").is_file():
+        (folder / "model.json").write_text(json.dumps(export_card(folder)))
+
+
+def export_card(folder):
+    known = described(folder)
+    cards = sorted(folder.rglob("card.json"))
+    return {
+        "format": "ser-export/1",
+        "name": known["name"],
+        "models": "folds",
+        "count": len(known["folds"]),
+        "system": known["system"],
+        "classes": known["classes"],
+        "experiments": {"mine": {name: known[name] for name in ("system", "params", "features")}},
+        "pretrained": [],
+        "corpora": [{"name": "mine", "title": "Mine", "licence": "mine", "source": "me", "languages": ["en"]}],
+        "utterances": 9,
+        "speakers": 3,
+        "protocol": {"scheme": "grouped_kfold", "folds": 2},
+        "scores": {"UA": {"value": 0.5, "low": 0.4, "high": 0.6}},
+        "confidence": 0.95,
+        "marks": {},
+        "cards": {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in cards},
+    }
+
+
+def described(folder):
+    """The card of a folder; of one that follows no schema, what it would say with nothing wrong."""
+    try:
+        return validated_card(ModelCard, read_card(folder), folder).model_dump(mode="json")
+    except UserError:
+        return card()
 
 
 def put(make, name, says, code=1):
@@ -110,6 +152,7 @@ def edited(title, says, /, **changes):
             else:
                 table[last] = value
         path.write_text(json.dumps(known))
+        seal(folder / "model")
         return arguments
 
     put(make, title, says)
@@ -137,6 +180,7 @@ def replaced(name, says, change, code=1):
     def make(folder: Path) -> list[str]:
         arguments = write(folder)
         change(folder / "model")
+        seal(folder / "model")
         return arguments
 
     put(make, name, says, code)
@@ -261,100 +305,3 @@ spoilt("an array of another shape", "bias has the shape (1,)", lambda n: {**n, "
 spoilt("an array of more dimensions", "bias is float64 of 2", lambda n: {**n, "bias": n["bias"][None]})
 spoilt("numbers that overflow", "its numbers give no probabilities", lambda n: n["weight"].fill(1e308))
 spoilt("numbers that the card was not written for", "its digest is another", lambda n: n["bias"].fill(1), sure=False)
-
-
-def shared(folder):
-    os.unlink(folder / "card.json")  # noqa: PTH108 (as below)
-    os.mkfifo(folder / "card.json")
-
-
-def headed(header):
-    """A safetensors file of this header."""
-
-    def change(folder):
-        data = header if isinstance(header, bytes) else json.dumps(header).encode()
-        (folder / "fold_00.safetensors").write_bytes(len(data).to_bytes(8, "little") + data)
-        sign(folder)
-
-    return change
-
-
-replaced("a card that is a fifo", "no folder of trained models", shared, code=2)
-replaced("a card of 100 MB", NO_CARD, lambda f: (f / "card.json").write_bytes(b" " * 100_000_000))
-replaced("a card nested 100 000 deep", NO_CARD, lambda f: (f / "card.json").write_text("[" * 100_000))
-replaced("a card that is no JSON", NO_CARD, lambda f: (f / "card.json").write_text("{"))
-replaced("a card that is not UTF-8", NO_CARD, lambda f: (f / "card.json").write_bytes(b'{"\xff": 1}'))
-replaced("a card that is a list", NO_CARD, lambda f: (f / "card.json").write_text("[]"))
-replaced("a fold's file that is missing", "is missing", lambda f: (f / "fold_01.safetensors").unlink())
-replaced("a fold's file that is empty", NO_MODEL, lambda f: ((f / "fold_00.safetensors").write_bytes(b""), sign(f)))
-replaced(
-    "a header of 10^18 bytes",
-    NO_MODEL,
-    lambda f: ((f / "fold_00.safetensors").write_bytes(b"\0" * 7 + b"\x0d"), sign(f)),
-)
-replaced("a header that is no JSON", NO_MODEL, headed(b"{" * 100))
-huge = {"bias": {"dtype": "F64", "shape": [1 << 50], "data_offsets": [0, 1 << 53]}}
-replaced("an array of 2^53 bytes that are not there", NO_MODEL, headed(huge))
-low = {"bias": {"dtype": "BF16", "shape": [0], "data_offsets": [0, 0]}}
-replaced("an array in bfloat16", NO_MODEL, headed(low))
-
-
-def pickled(folder):
-    (folder / "fold_00.safetensors").write_bytes(b"cos\nsystem\n(S'touch owned'\ntR.")
-    sign(folder)
-
-
-replaced("a pickle in the place of a fold's file", NO_MODEL, pickled)
-
-
-def text_of(folder, change):
-    path = folder / "card.json"
-    path.write_text(change(path.read_text()))
-
-
-def holes(size):
-    return lambda folder: os.truncate(folder / "fold_00.safetensors", size)
-
-
-replaced("a key twice", "'name' stands twice", lambda f: text_of(f, lambda text: text[:-1] + ', "name": "other"}'))
-replaced(
-    "a key twice, deep in the card",
-    "'parameters' stands twice",
-    lambda f: text_of(f, lambda text: text.replace('"parameters": 9', '"parameters": 9, "parameters": 8')),
-)
-replaced("a fold's file of 3 GiB, of which nothing is on the disk", "are on the disk", holes(3 << 30))
-replaced("a fold's file of 8 TB, of which nothing is on the disk", "are the most", holes(1 << 43))
-replaced("a fold's file of 200 MB, of which nothing is on the disk", "its digest is another", holes(200 << 20))
-
-
-def moved(name):
-    """A link to what lies beside the folder."""
-
-    def change(folder):
-        (folder / name).rename(folder.parent / "outside")
-        (folder / name).symlink_to("../outside")
-
-    return change
-
-
-replaced("a card that is a link out of the folder", "is a link out of the folder", moved("card.json"))
-replaced("a fold's file that is a link out of the folder", "is a link out of the folder", moved("fold_00.safetensors"))
-replaced("a card that is a link to /etc/passwd", "is a link out of the folder", lambda f: linked(f, "/etc/passwd"))
-
-
-def linked(folder, place):
-    (folder / "card.json").unlink()
-    (folder / "card.json").symlink_to(place)
-
-
-def of_itself(folder):
-    known = {"format": "ser-fusion/2", "params": {"of": ["a", "../.."]}}
-    (folder / "card.json").write_text(json.dumps(json.loads((folder / "card.json").read_text()) | known))
-
-
-replaced("a fusion of a path outside", NO_CARD, of_itself)
-
-
-@bad_input("model folder: a place of a self-supervised model for models that take none", says="leave it out", code=2)
-def no_backbone(folder):
-    return [*write(folder), "--ssl-model", "model"]

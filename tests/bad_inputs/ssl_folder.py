@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from bad_inputs.model_folder import write
+from bad_inputs.model_folder import seal, write
 from bad_inputs.registry import bad_input
 from safetensors.numpy import save
 
@@ -24,6 +24,7 @@ def pretrained(name, says, config=CONFIG, weights=WEIGHTS, change=None):
         path, inner = folder / "model/card.json", folder / "model/ssl"
         known = json.loads(path.read_text()) | {"features": {"ssl": RECIPE}, "inputs": {"ssl": "ssl"}}
         path.write_text(json.dumps(known))
+        seal(folder / "model")
         inner.mkdir()
         text = config if isinstance(config, str) else json.dumps(config)
         (inner / "config.json").write_text(text)

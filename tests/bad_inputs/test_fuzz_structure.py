@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.serving.models import Model, find_models
+from pipeline.serving.models import Model, read_models
 from pipeline.storage.feature_file import FeatureFile
 
 MANY = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
@@ -290,7 +290,7 @@ def one_line(read):
 
 def used(folder):
     """All that is done with a card before recordings are read."""
-    source = find_models(str(folder))
+    source = read_models(folder)
     for model in source.leaves():
         assert isinstance(model, Model)
         model.extractors(model_folder.PLACE)

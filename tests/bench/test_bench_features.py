@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from pipeline.bench import features
 from pipeline.bench.disvoice import peer
-from pipeline.bench.hidden_states import operations
 from pipeline.cli import main
 
 
@@ -25,13 +24,15 @@ def test_every_part_runs_and_agrees_with_its_peer(tmp_path):
     assert done.exit_code == 0, done.output
     found = json.loads(report.read_text())
     assert found["benchmark"] == "features"
-    assert {figure["part"] for figure in found["figures"]} | set(found["skipped"]) == set(features.PARTS)
-    assert ("gpu" in found["skipped"]) == ("not run" in done.output)
+    assert {figure["part"] for figure in found["figures"]} == set(features.PARTS)
     differences = [figure for figure in found["figures"] if "relative difference" in figure["name"]]
     assert len(differences) == 8
     assert all(figure["met"] for figure in differences)
-    beside = [figure for figure in found["figures"] if figure["unit"] == "times" and figure["part"] != "gpu"]
-    assert {figure["at_least"] for figure in beside} == {None, 1.25, 4, 7}
+    beside = [figure for figure in found["figures"] if figure["unit"] == "times"]
+    assert {figure["at_least"] for figure in beside} <= {None, 1.25, 2, 5, 10, 20}  # 2 where the processor has bfloat16
+    shares = [figure["at_least"] for figure in found["figures"] if "share of products' rate" in figure["name"]]
+    assert shares[:3] == [85, 85, 85]
+    assert set(shares[3:]) <= {None}
 
 
 def test_recordings_can_be_given(tmp_path):
@@ -77,21 +78,6 @@ def test_differences_in_nan_are_infinite():
     assert features.difference(nan, nan) == 0
     assert features.difference(nan, np.ones(2)) == np.inf
     assert features.difference(np.array([1.0, 2.002]), np.array([1.0, 2.0])) == pytest.approx(1e-3)
-
-
-def test_operations_are_those_torch_counts():
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-    from transformers import Wav2Vec2Config, Wav2Vec2Model
-
-    from pipeline.bench.extraction import QUICK_ENCODER
-
-    model = Wav2Vec2Model(Wav2Vec2Config(**QUICK_ENCODER, attn_implementation="eager")).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.randn(1, 16000))
-    blocks = QUICK_ENCODER["num_hidden_layers"]
-    # The positional convolution has a frame more than it keeps.
-    assert operations(16000, blocks, quick=True) == pytest.approx(counter.get_total_flops(), rel=0.02)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores cannot be chosen here")

@@ -171,7 +171,7 @@ def test_a_folder_with_nothing_but_such_files(project):
     for path in project.recordings:
         path.rename(path.with_suffix(".m4a"))
     line = failing_stage(project, "manifest", "mine")
-    assert line.startswith("corpus folder 'recordings' has no audio file (.wav, ")
+    assert line.startswith("folder 'recordings' has no audio file (.wav, ")
     assert line.endswith("; left out: 9 .m4a, not read; convert what are recordings, as with ffmpeg")
     project.params.unlink()
     assert "left out: 9 .m4a, not read" in ser("init", "--corpus", "mine=recordings").stderr

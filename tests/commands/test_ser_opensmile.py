@@ -60,7 +60,8 @@ def test_it_is_listed_with_its_licence(uninstalled):
 def test_an_unknown_set(recordings):
     result = ser("extract", "opensmile", "r", "--out", "out.h5", "--set", "features=gemaps")
     assert result.exit_code == 2
-    assert result.stderr == "error: opensmile.features: input should be 'egemaps' or 'compare'; it is 'gemaps'\n"
+    said = "opensmile.features: input should be 'egemaps' or 'compare'; it is 'gemaps' (did you mean 'egemaps'?)"
+    assert result.stderr == f"error: {said}\n"
 
 
 def test_a_missing_package_is_one_line_before_anything_is_decoded(recordings, uninstalled):
@@ -148,11 +149,12 @@ def test_a_model_is_of_one_version_of_the_package(graph, imitation):
     make_audio()
     for name, *arguments in (("features", "mine", "egemaps"), ("train", "statistics")):
         assert stage(name, *arguments).exit_code == 0
-    assert ser("predict", "statistics", "recordings").exit_code == 0
+    assert ser("export", "statistics").exit_code == 0
+    assert ser("predict", "exports/statistics", "recordings").exit_code == 0
     imitation.__version__ = "9.2.0"
     assert (
         "was trained on opensmile of version '1 (opensmile 9.1.0)', here it is '1 (opensmile 9.2.0)'; train it again"
-        in ser("predict", "statistics", "recordings").stderr
+        in ser("predict", "exports/statistics", "recordings").stderr
     )
 
 

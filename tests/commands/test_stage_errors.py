@@ -43,7 +43,10 @@ def test_the_stages_run_without_mistakes(project):
         "data/audio/loud/16k.h5",
         "data/audio/mine/16k.h5",
         "data/audio/mine/48k.h5",
+        "data/audio/mine/sources.json",
         "data/features/mine/cepstra.h5",
+        "data/manifests/mine.examined.safetensors",
+        "data/manifests/mine.fingerprints.safetensors",
         "data/manifests/mine.jsonl",
         "metrics/corpora/mine.json",
         "params.yaml",
@@ -87,7 +90,7 @@ def test_missing_corpus_folder_in_the_home_folder(project, fails, monkeypatch):
 def test_folder_without_audio(project, fails):
     for path in project.recordings:
         path.rename(path.with_suffix(".txt"))
-    fails("manifest", "mine", says=["corpus folder 'recordings' has no audio file", ".wav"])
+    fails("manifest", "mine", says=["folder 'recordings' has no audio file", ".wav"])
 
 
 def test_unknown_emotion_code(project, fails):

@@ -193,7 +193,7 @@ SHAPE = "should be a list of labels and of mappings that merge them, as [sad, {h
         ({"a-b": "angry", "sad": "sad"}, "the class 'a-b' may hold only letters, digits and '_'"),
         ({"wütend": "angry", "sad": "sad"}, "the class 'wütend' may hold only letters, digits and '_'"),
         ({"": "angry", "sad": "sad"}, "the class '' may hold only letters, digits and '_'"),
-        ("angry", f"{SHAPE}'angry'"),
+        ("angry", "'angry' is not in class_sets; known: none; or list the classes, as [angry, {happy: "),
         (True, f"{SHAPE}True"),
         (["angry", 3], f"{SHAPE}['angry', 3]"),
         (["angry", None], f"{SHAPE}['angry', None]"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import PARAMS
 from params_files import edited, line_of, mistakes, without
 
@@ -111,6 +112,43 @@ def test_a_wrong_value_is_named_with_what_is_right(key, value, expected):
     named = max((key[:i] for i in (key.rfind("."), len(key)) if i > 0 and problem.startswith(key[:i])), key=len)
     assert line == line_of(text, named)
     assert expected in problem
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("experiments.statistics.corpus", ["mine", "mine"], "names 'mine' twice; take one out; it is ['mine', 'mine']"),
+        ("experiments.statistics.corpus", [], "should be a name, or a list of names, and names none; it is []"),
+        ("experiments.statistics.corpus", 3, "should be a name, or a list of names; it is 3"),
+        ("experiments.picture.copies", ["loud", 3], "should be a name, or a list of names; it is ['loud', 3]"),
+        *(
+            ("transfers", {"t": {"source": "picture", "corpus": "mine", "share": 0.2, "weights": value}}, problem)
+            for value, problem in (
+                (-1, "should be folds, fresh, or the number of a fold, 0 or more; it is -1"),
+                ("fresch", "should be folds, fresh, or the number of a fold, 0 or more; it is 'fresch'"),
+                (True, "should be folds, fresh, or the number of a fold, 0 or more; it is True"),
+            )
+        ),
+    ],
+)
+def test_a_value_that_may_be_of_two_types_has_one_line(key, value, problem):
+    named = "transfers.t.weights" if key == "transfers" else key
+    assert one(edited(key, value), named) == f"{named}: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("section", "sets", "key"),
+    [
+        ("class_sets", {"four": []}, "class_sets.four"),
+        ("class_sets", {"four": ["sad"]}, "class_sets.four"),
+        ("class_sets", {"four": "sad"}, "class_sets.four"),
+        ("class_sets", [], "class_sets"),
+        ("class_sts", {"four": ["sad", "happy"]}, "class_sts"),
+    ],
+)
+def test_a_mistake_in_a_class_set_is_not_said_of_experiments_too(section, sets, key):
+    data = yaml.safe_load(edited("experiments.statistics.emotions", "four"))
+    assert one(yaml.safe_dump({**data, section: sets}, sort_keys=False), key).startswith(f"{key}: ")
 
 
 @pytest.mark.parametrize("section", ["corpora", "features", "protocols", "experiments", "fusions", "copies"])

@@ -5,7 +5,7 @@ from corpus_reading import build
 
 from pipeline import corpora
 from pipeline.corpora import READERS, find_reader, listing, manifest
-from pipeline.corpora.base import CorpusParams
+from pipeline.corpora.base import LISTS, CorpusParams
 from pipeline.corpora.emotions import ALIASES, EMOTIONS, canonical
 from pipeline.errors import ParamsError, UserError
 from pipeline.strict import validate
@@ -19,14 +19,58 @@ def test_every_reader_says_what_it_reads():
         assert reader.name == name
         assert set(reader.emotions.values()) <= set(EMOTIONS)
         assert all((reader.title, reader.licence, reader.source))
+        assert reader.citation or name in ("folder", *LISTS)
+        assert all(len(language) == 2 for language in reader.languages)
+
+
+def test_what_is_published_of_a_corpus_adds_up():
+    for name in READERS:
+        published = find_reader(name).published
+        assert sum(published.labels.values()) in (0, published.recordings)
+        assert len({*published.speaker_names}) in (0, published.speakers)
+
+
+@pytest.mark.parametrize("name", ["casia", "esd", "ravdess", "ravdess_song", "ravdess_speech_song", "savee", "subesco"])
+def test_a_naming_rule_has_all_recordings_of_a_corpus(name):
+    reader = find_reader(name)
+    expected = reader.expected(Path("none"))
+    assert len(expected) == len({*expected}) == reader.published.recordings
 
 
 def test_each_reader_is_found_in_its_own_file():
     modules = [entry.module for entry in READERS.values()]
     assert {module.rpartition(".")[2] for module in modules} == set(READERS)
-    helpers = {"__init__", "base", "duplicates", "emotions", "fold_lists", "health", "left_out", "listing", "manifest"}
-    helpers |= {"name_rules", "recognition", "recording_names", "same_key", "speaker_pattern", "spellings", "table"}
-    helpers |= {"text_encoding", "unread"}
+    helpers = {
+        "__init__",
+        "base",
+        "duplicates",
+        "emotions",
+        "examined",
+        "fold_lists",
+        "health",
+        "left_out",
+        "listing",
+        "manifest",
+    }
+    helpers |= {
+        "arrow",
+        "coverage",
+        "listed_files",
+        "name_rules",
+        "overlaps",
+        "own_tables",
+        "prints",
+        "ratings",
+        "recognition",
+        "recording_names",
+        "same_key",
+        "speaker_pattern",
+        "spellings",
+        "table",
+        "text_encoding",
+        "unpacking",
+        "unread",
+    }
     assert {path.stem for path in Path(corpora.__file__).parent.glob("*.py")} - helpers == set(READERS)
 
 
@@ -256,7 +300,7 @@ def test_table_speaker_comes_before_the_pattern(build):
     ("table", "message"),
     [
         ("path,label\na.wav,sad\n", r"labels\.csv: has no column 'emotion'; its columns are path, label"),
-        ("", r"labels\.csv: has no column 'path'; its columns are none"),
+        ("", r"labels\.csv: has no column 'path'; it is empty"),
         ("path,emotion,speeker\na.wav,sad,x\n", r"labels\.csv: unknown column 'speeker' \(did you mean 'speaker'\?\)"),
         ("path,emotion\na.wav,sad\nb.wav,sad\n", r"labels\.csv, line 3: no such file: .*b\.wav"),
         ("path,emotion\n../a.wav,sad\n", r"labels\.csv, line 2: path '\.\./a\.wav' must name a file below"),

@@ -5,7 +5,7 @@ import soundfile
 from conftest import tone
 
 from pipeline.config.protocols import LeaveOneSessionOut
-from pipeline.corpora import listing
+from pipeline.corpora import find_reader, listing
 from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.manifest import as_json
 from pipeline.errors import UserError
@@ -53,6 +53,28 @@ def build(tmp_path):
         ("mesd", "Fear_F_B_ya_voy.wav", "mesd-Fear_F_B_ya_voy", "fearful", "", "female", "ya voy"),
         ("esd", "0011/Angry/0011_000351.wav", "esd-0011_000351", "angry", "0011", "", ""),
         ("esd", "ESD/0003/Surprise/test/0003_001421.wav", "esd-0003_001421", "surprised", "0003", "", ""),
+        ("esd", "0011/0011_000350.wav", "esd-0011_000350", "neutral", "0011", "", ""),
+        ("esd", "0003_001401.wav", "esd-0003_001401", "surprised", "0003", "", ""),
+        ("tess", "YAF_pleasant_surprised/YAF_dog_ps.wav", "tess-YAF_dog_ps", "surprised", "YAF", "female",
+         "Say the word dog"),
+        ("tess", "OAF_dog_pleasant_surprise.wav", "tess-OAF_dog_ps", "surprised", "OAF", "female", "Say the word dog"),
+        ("tess", "OAF_Fear/OAF_dog_Fear.wav", "tess-OAF_dog_Fear", "fearful", "OAF", "female", "Say the word dog"),
+        ("savee", "ALL/JE_su01.wav", "savee-JE_su01", "surprised", "JE", "male", ""),
+        ("subesco", "SUBESCO/F_01_OISHI_S_10_ANGRY_1.wav", "subesco-F_01_OISHI_S_10_ANGRY_1", "angry", "F_01",
+         "female", ""),
+        ("subesco", "F_02_MONIKA_S_2_SURPRISE_3].wav", "subesco-F_02_MONIKA_S_2_SURPRISE_3", "surprised", "F_02",
+         "female", ""),
+        ("aesdd", "fear/f10 (01).wav", "aesdd-f10-1", "fearful", "1", "", ""),
+        ("aesdd", "anger/a06 (5)b.wav", "aesdd-a06-5b", "angry", "5", "", ""),
+        ("casia", "casia/wangzhe/angry/201.wav", "casia-201-wangzhe-angry", "angry", "wangzhe", "male", ""),
+        ("casia", "angry/250-angry-ZhaoZuoxiang.wav", "casia-250-zhaozuoxiang-angry", "angry", "zhaozuoxiang", "male",
+         ""),
+        ("casia", "100/Quanyin.Zhao/normal/9.wav", "casia-9-quanyin.zhao-normal", "neutral", "zhaoquanyin", "female",
+         ""),
+        ("shemo", "female/F21N05.wav", "shemo-F21N05", "neutral", "F21", "female", ""),
+        ("shemo", "M02F01.wav", "shemo-M02F01", "fearful", "M02", "male", ""),
+        ("ravdess_song", "Actor_01/03-02-04-02-01-01-01.wav", "ravdess-03-02-04-02-01-01-01", "sad", "actor_01", "male",
+         "Kids are talking by the door"),
     ],
 )  # fmt: skip
 def test_names(build, reader, wav, key, emotion, speaker, gender, text):
@@ -74,12 +96,41 @@ def test_names(build, reader, wav, key, emotion, speaker, gender, text):
         ("mesd", "Anger_C_abajo.wav", "not a MESD file name"),
         ("esd", "0011/Angry/0012_000351.wav", "not a file of ESD"),
         ("esd", "0011/Proud/0011_000351.wav", "unknown emotion code 'Proud'"),
+        ("esd", "0011/0012_000351.wav", "not a file of ESD"),
+        ("esd", "0011_001751.wav", "not a file of ESD"),
+        ("subesco", "F_01_OISHI_S_1_ANGRY.wav", "not a SUBESCO file name"),
+        ("aesdd", "a03.wav", "not an AESDD file name"),
+        ("casia", "anna/angry/201.wav", "not a file of CASIA"),
+        ("casia", "wangzhe/proud/201.wav", "unknown emotion code 'proud'"),
+        ("shemo", "F21X05.wav", "not a ShEMO file name"),
+        ("meld", "train/dia1.wav", "not a MELD file name"),
+        ("meld", "train/dia1_utt0.wav", "MELD's tables are not there"),
+        ("msp_podcast", "PODCAST_1_1.wav", "not an MSP-Podcast file name"),
+        ("msp_podcast", "Audios/MSP-PODCAST_0001_0008.wav", "labels_consensus.csv is not there"),
+        ("ravdess_song", "03-01-04-02-01-01-01.wav", "no recording that the ravdess_song reader takes"),
         ("iemocap", "sentences/Ses01F_impro01_F000.wav", "holds no Session1/sentences/wav"),
     ],
 )
 def test_what_is_not_the_corpuss_is_named(build, reader, wav, said):
     with pytest.raises(UserError, match=said):
         build(reader, wav)
+
+
+@pytest.mark.parametrize(
+    ("reader", "wav", "key"),
+    [
+        ("aesdd", "downloads/aesdd/fear/f10 (01).wav", "aesdd-f10-1"),
+        ("casia", "downloads/casia/wangzhe/neutral/239.wav", "casia-239-wangzhe-neutral"),
+        ("meld", "downloads/meld/dev_splits_complete/dia0_utt0.mp4", "meld-dev-dia0_utt0"),
+        ("msp_podcast", "downloads/msppodcast/Audio/MSP-PODCAST_0001_0008.wav", "msp_podcast-MSP-PODCAST_0001_0008"),
+        ("shemo", "downloads/shemo/female/F21N05.wav", "shemo-F21N05"),
+        ("subesco", "downloads/subesco/F_10_FAHMEE_S_6_FEAR_5.wav", "subesco-F_10_FAHMEE_S_6_FEAR_5"),
+    ],
+)
+def test_the_paths_of_emobox_tell_the_keys(reader, wav, key):
+    named = find_reader(reader).named(wav)
+    assert named is not None
+    assert named.key == key
 
 
 def test_a_second_copy_is_left_out(build):
@@ -117,6 +168,40 @@ def test_iemocap_held_twice_is_taken_once(build):
 def test_crema_d_in_two_formats_is_taken_once(build):
     rows = build("crema_d", "AudioMP3/1001_DFA_ANG_XX.flac", "AudioWAV/1001_DFA_ANG_XX.wav")
     assert [row.wav for row in rows.values()] == ["AudioWAV/1001_DFA_ANG_XX.wav"]
+
+
+def test_ravdess_with_song_is_read_as_the_reader_says(build):
+    speech, song = "Actor_01/03-01-05-01-02-01-01.wav", "Actor_01/03-02-05-01-02-01-01.wav"
+    assert [row.wav for row in build("ravdess", speech, song).values()] == [speech]
+    assert [row.wav for row in build("ravdess_song").values()] == [song]
+    both = build("ravdess_speech_song").values()
+    assert {row.wav for row in both} == {speech, song}
+    assert {row.speaker for row in both} == {"actor_01"}
+
+
+RUBBISH = dict.fromkeys((
+    "__MACOSX/Actor_01/._03-01-05-01-02-01-01.wav", ".DS_Store", "Actor_01/Thumbs.db", "desktop.ini", "README.md",
+    "speakers.csv", "documents/speech.pdf",
+), b"\0")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reader", "waves"),
+    [
+        (
+            "ravdess",
+            ["Actor_01/03-01-05-01-02-01-01.wav", "audio_speech_actors_01-24/Actor_01/03-01-05-01-02-01-01.wav"],
+        ),
+        ("ravdess", ["03-01-05-01-02-01-01.wav", "speech/03-01-05-01-02-01-01.wav"]),
+        ("tess", ["TESS/OAF_Fear/OAF_dog_fear.wav", "TESS/TESS/OAF_fear/OAF_dog_fear.wav"]),
+        ("crema_d", ["AudioWAV/1001_DFA_ANG_XX.wav", "AudioMP3/1001_DFA_ANG_XX.flac"]),
+        ("savee", ["ALL/DC_a01.wav", "AudioData/DC/a01.wav"]),
+        ("emovo", ["EMOVO/f1/rab-f1-l3.wav", "f1/rab-f1-l3.wav"]),
+        ("emodb", ["wav/03a01Fa.wav", "EmoDB/wav/03a01Fa.wav"]),
+    ],
+)
+def test_doubled_and_littered_folders_are_read_once(build, reader, waves):
+    assert len(build(reader, *waves, texts=RUBBISH)) == 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -217,6 +302,7 @@ def test_iemocap_takes_emotions_and_texts_from_the_dialogues(build):
     ]  # fmt: skip
     man = rows["iemocap-Ses01F_impro01_M001"]
     assert (man.speaker, man.gender, man.session, man.text) == ("Ses01M", "male", "Session1", "Caf\xe9, number 1.")
+    assert man.dimensions == {"valence": 2.5, "arousal": 2.5, "dominance": 2.5}
 
 
 def test_iemocap_with_turns_of_some_emotions_only(build):

@@ -30,6 +30,20 @@ def known(tmp_path):
 
 
 CORPORA = {
+    "aesdd": (["anger/a03 (4).wav", "fear/f18 (5)b.wav"], ("4", "5"), (), ("el",), {"angry": 1, "fearful": 1}),
+    "casia": (
+        ["wangzhe/angry/201.wav", "ZhaoZuoxiang/normal/7.wav", "sad/201-sad-liuchanhg.wav"],
+        ("liuchanhg", "wangzhe", "zhaozuoxiang"), (), ("zh",), {"angry": 1, "sad": 1, "neutral": 1},
+    ),
+    "shemo": (["female/F21N05.wav", "male/M02F01.wav"], ("F21", "M02"), (), ("fa",), {"neutral": 1, "fearful": 1}),
+    "subesco": (
+        ["SUBESCO/F_02_MONIKA_S_2_SURPRISE_3].wav", "SUBESCO/M_10_EVAN_S_10_SAD_5.wav"],
+        ("F_02", "M_10"), (), ("bn",), {"sad": 1, "surprised": 1},
+    ),
+    "ravdess_song": (
+        ["Actor_17/03-02-05-01-02-01-17.wav", "Actor_01/03-02-02-01-02-02-01.wav"],
+        ("actor_01", "actor_17"), ("01", "02"), ("en",), {"angry": 1, "calm": 1},
+    ),
     "crema_d": (
         ["AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1002_IEO_HAP_HI.wav", "AudioWAV/1002_IEO_SAD_LO.wav"],
         ("1001", "1002"), (), ("en",), {"angry": 1, "happy": 1, "sad": 1},
@@ -74,17 +88,32 @@ def test_iemocap_is_known(known):
     assert said.notes == ("1 of 6 audio files are left out: second copies, or no utterances of speech",)
 
 
+def test_meld_is_known_with_its_table(known):
+    table = "Utterance,Speaker,Emotion,Dialogue_ID,Utterance_ID\nHi,Joey,joy,0,0\n"
+    said = known("train_splits/dia0_utt0.wav", texts={"train_sent_emo.csv": table})
+    assert (said.reader, said.speakers, said.emotions) == ("meld", ("Joey",), {"happy": 1})
+
+
 def test_iemocap_beside_another_corpus_is_not_known(known):
     waves, texts = turns(1, "neu", "sad")
     with pytest.raises(UserError, match="no reader knows this folder"):
         known(*waves, "ravdess/Actor_18/03-01-05-01-02-01-18.wav", texts=texts)
 
 
+SONG = (
+    "left out: 1 recording of song; `reader: ravdess_song` takes song alone, "
+    "and `reader: ravdess_speech_song` takes all"
+)
+
+
 def test_what_a_reader_leaves_out_is_counted(known):
     speech, song = "03-01-05-01-02-01-18.wav", "03-02-05-01-02-01-18.wav"
     said = known(f"Actor_18/{speech}", f"Actor_18/{song}", f"copies/Actor_18/{speech}")
     assert (said.reader, said.recordings) == ("ravdess", 1)
-    assert said.notes == ("2 of 3 audio files are left out: second copies, or no utterances of speech",)
+    assert said.notes == (
+        SONG,
+        "2 of 3 audio files are left out: second copies, or no utterances of speech",
+    )
 
 
 @pytest.mark.parametrize("stray", ["Actor_20/notes.wav", "Actor_20/03-01-09-01-02-01-20.wav"])
@@ -103,6 +132,7 @@ def test_what_is_there_is_described(known):
     assert said.describe().splitlines() == [
         "RAVDESS, the Ryerson audio-visual database, speech only (reader ravdess): "
         "2 recordings, 1 speaker, 2 sessions; en; angry 1, calm 1",
+        f"  {SONG}",
         "  1 of 3 audio files are left out: second copies, or no utterances of speech",
     ]
 
@@ -175,6 +205,24 @@ def test_a_table_is_known(known):
     assert said.notes == ("1 of 3 audio files are left out: labels.csv does not list them",)
 
 
+def test_a_table_of_numbers_is_known_by_what_can_be_predicted(known):
+    said = known("a.wav", "b.wav", texts={"labels.csv": "path,speaker,arousal,valence\na.wav,x,1,2\nb.wav,y,3,\n"})
+    assert (said.params, said.emotions, said.targets) == (
+        {"reader": "folder", "table": "labels.csv"}, {}, ["valence", "arousal"],
+    )  # fmt: skip
+    assert said.describe().endswith(": 2 recordings, 2 speakers; no emotions, but numbers on valence and arousal")
+
+
+def test_numbers_beside_emotions_are_no_targets(known):
+    said = known("a.wav", texts={"labels.csv": "path,emotion,valence\na.wav,sad,1\n"})
+    assert (said.emotions, said.dimensions, said.targets) == ({"sad": 1}, ("valence",), [])
+
+
+def test_a_table_of_votes_is_known_by_the_majority(known):
+    said = known("a.wav", texts={"labels.csv": "path,votes_sad,votes_happy\na.wav,2,1\n"})
+    assert (said.emotions, said.targets) == ({"sad": 1}, [])
+
+
 def test_a_table_beside_emotion_folders_is_said(known):
     said = known("angry/a.wav", texts={"labels.csv": "path,emotion\nangry/a.wav,angry\n"})
     assert said.params == {"reader": "folder"}
@@ -196,9 +244,9 @@ def test_unknown_folders_are_named_with_what_to_do(known):
         known("angry/a.wav", "hapy/b.wav", "wütend/c.wav", texts={"x.csv": b"\xff\xfe\x00", "y.csv": ""})
     text = str(caught.value)
     assert len(text.splitlines()) == 1
-    assert "file names of crema_d, emodb, emovo, esd, iemocap, mesd, ravdess, savee, tess;" in text
+    assert "file names of aesdd, casia, crema_d, emodb, emovo, esd, iemocap, meld, mesd, msp_podcast, ravdess, " in text
     assert "frustrated, contempt, other), but hapy, wütend are none;" in text
-    assert "columns path and emotion, but there is none." in text
+    assert "columns path and emotion (or numbers: valence, arousal, dominance), but there is none." in text
     assert "`emotions: {hapy: LABEL}`" in text
     assert all(word in text for word in ("`folder` reader", "`speaker_pattern`", "`table`"))
 
@@ -208,10 +256,36 @@ def test_files_in_no_folder_are_counted(known):
         known("a.wav", "b.wav", "sad/c.wav")
 
 
+def test_a_table_with_other_columns_is_named_with_what_tells_what_they_are(known):
+    with pytest.raises(UserError, match=re.escape("labels.csv has file, label, score: `columns: {path: NAME, emotion")):
+        known("a.wav", texts={"empty.csv": "", "labels.csv": "file,label,score\na.wav,sad,1\n"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("metadata.csv", "file_name,label\na.wav,sad\n", "it has file_name, label; `columns: {emotion: NAME}` says"),
+        ("db.yaml", "tables: {}\n", "db.yaml: "),
+    ],
+)
+def test_what_has_the_header_of_a_format_is_told_what_it_lacks(known, name, text, says):
+    with pytest.raises(UserError, match=re.escape(says)):
+        known("a.wav", texts={name: text})
+
+
 def test_two_tables_are_named(known):
     table = "path,emotion\na.wav,sad\n"
     with pytest.raises(UserError, match=re.escape("but there are one.csv, two.CSV.")):
         known("a.wav", texts={"one.csv": table, "two.CSV": table})
+
+
+def test_emotion_folders_are_known_beside_metadata_of_something_else(known):
+    assert known("sad/a.wav", "happy/b.wav", texts={"metadata.csv": "id,age\n1,30\n"}).reader == "folder"
+
+
+def test_a_packed_dataset_leads_to_ser_unpack(known):
+    with pytest.raises(UserError, match=r"parquet: has the recordings inside; `ser unpack \S+ NEW_FOLDER` writes them"):
+        known(texts={"README.md": "", "data/train-00000-of-00001.parquet": b"PAR1"})
 
 
 def test_a_folder_without_audio(tmp_path):

@@ -262,3 +262,27 @@ def test_a_table_that_was_not_fetched(fails):
 def test_what_spreadsheets_add_is_no_mistake(read, table):
     rows, _ = read(table)
     assert {wav: row.emotion for wav, row in rows.items()} == {"a.wav": "sad"}
+
+
+# Columns of others
+
+
+def test_a_table_may_call_its_columns_otherwise(read):
+    rows, _ = read("File;Label;spk\na.wav;sad;1\n", columns={"path": "file", "emotion": "Label", "speaker": "spk"})
+    assert [(row.emotion, row.speaker) for row in rows.values()] == [("sad", "1")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({}, "has no column 'path'; its columns are file, emotion; `columns: {path: NAME}` says which it is"),
+        ({"path": "files"}, "has no column 'files' (did you mean 'file'?), which `columns` says is the path; mend it"),
+    ],
+)
+def test_no_column_is_guessed(columns, says, fails):
+    assert fails("file,emotion\na.wav,sad\n", columns=columns) == [f"labels.csv: {says}"]
+
+
+def test_columns_have_names_here(read):
+    with pytest.raises(ParamsError, match=r"'emotoin' is no column \(did you mean 'emotion'\?\)"):
+        read("path,emotion\n", columns={"emotoin": "x"})

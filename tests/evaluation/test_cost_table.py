@@ -1,9 +1,10 @@
 """What experiments and fusions cost: parameters and operations, never times."""
 
 import pytest
-from toy_predictions import predictions, run
+from toy_predictions import ROWS, predictions, run
 
 from pipeline.evaluation.cost import cost_rows
+from pipeline.evaluation.training_cost import training_cost, training_costs
 
 OWN = {"parameters": 10, "pretrained_parameters": 100, "operations": 1.5e9, "pretrained_operations": 2e9}
 OTHER = {"parameters": 1, "pretrained_parameters": 0, "operations": 5.0, "pretrained_operations": 0.0}
@@ -15,7 +16,8 @@ FUSIONS = {
 
 def rows(one, two):
     cards = {"one": {"system": "caf", "cost": one}, "two": {"system": "svm", "cost": two}, **FUSIONS}
-    return {name: figures for name, _, *figures in cost_rows(cards)}
+    nothing = dict.fromkeys(cards, (None, None))
+    return {name: figures for name, _, *figures, _, _ in cost_rows(cards, nothing)}
 
 
 def test_the_pretrained_model_is_added():
@@ -52,7 +54,30 @@ def test_the_file(tmp_path):
     run(tmp_path, {"known": predictions(cost=OTHER), "card_of_old": predictions()})
     assert (tmp_path / "cost.csv").read_text().splitlines() == [
         "experiment,system,parameters,parameters_with_pretrained,operations_per_second,"
-        "operations_per_second_with_pretrained",
-        "known,toy,1,1,5,5",
-        "card_of_old,toy,,,,",
+        "operations_per_second_with_pretrained,training_operations_per_epoch,training_operations",
+        "known,toy,1,1,5,5,240,480",
+        "card_of_old,toy,,,,,,",
     ]
+
+
+def test_a_training_step_is_three_predictions_of_every_utterance():
+    found = predictions(cost={**OTHER, "operations": 1e6})
+    median = sorted(row.length for row in ROWS)[len(ROWS) // 2]
+    trained = [len(fold["train"]) for fold in found.folds]
+    found.curves = found.curves[:-1]  # the last fold has an epoch, the others two
+    cost = training_cost(found, ROWS)["training"]
+    assert cost["epochs"] == 1.75
+    assert cost["operations_per_epoch"] == pytest.approx(3e6 * median * trained[0])
+    assert cost["operations"] == pytest.approx(1.75 * cost["operations_per_epoch"])
+
+
+@pytest.mark.parametrize("card", [{"transfer": {"source": "x"}}, {"balance": "corpus"}, {"cost": None}])
+def test_where_it_is_not_known_how_many_were_trained_on_there_is_no_cost(card):
+    assert training_cost(predictions(**{"cost": OTHER, **card}), ROWS) == {}
+
+
+def test_a_fusion_is_trained_as_its_branches_are():
+    results = {name: {"training": {"operations_per_epoch": 1, "operations": 7}} for name in ("one", "two")}
+    cards = {"one": {"system": "caf"}, "two": {"system": "svm"}, **FUSIONS}
+    assert training_costs(cards, results)["outer"] == (2, 14)
+    assert training_costs(cards, {"one": results["one"]})["outer"] == (None, None)

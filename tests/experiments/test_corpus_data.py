@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from conftest import REPOSITORY
 from toy_project import write_project
 
 from pipeline import load_corpus, paths
+from pipeline.corpora import manifest
 from pipeline.errors import ParamsError, UserError
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.systems.pooled import Pooled
@@ -97,3 +99,15 @@ def test_the_package_imports_nothing_before_it_is_asked():
     assert done.stdout == "[]\n[]\n", done.stderr
     with pytest.raises(ImportError, match="load_corpse"):
         from pipeline import load_corpse  # noqa: F401
+
+
+def test_several_corpora_are_loaded_as_one(tmp_path):
+    write_project(tmp_path, "demo_de")
+    for name in ("demo_de", "demo_en"):
+        rows = [replace(row, dataset=name) for row in manifest.read(tmp_path / paths.manifest(name))]
+        manifest.write(tmp_path / paths.manifest(name), rows)
+    X, y, speakers = load_corpus(["demo_en", "demo_de"], ["mfcc_39", "tiny"], project=tmp_path)
+    assert (len(X), X.keys[0], X.keys[16]) == (32, "demo_en/s0-angry-0", "demo_de/s0-angry-0")
+    assert (len(y), {*speakers}) == (32, {f"{corpus}/s{i}" for corpus in ("demo_en", "demo_de") for i in range(4)})
+    assert X.groups("corpus") == ["demo_en"] * 16 + ["demo_de"] * 16
+    assert X.groups("content")[:16] == X.groups("content")[16:]  # the same noise

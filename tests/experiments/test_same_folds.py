@@ -15,9 +15,10 @@ from pipeline.experiments.cross_validation import cross_validate
 from pipeline.experiments.experiment import Experiment
 from pipeline.experiments.protocols import split
 from pipeline.jobs.executors import single_thread
-from pipeline.serving.prediction import Model
+from pipeline.serving.models import Model
 from pipeline.strict import validate
 from pipeline.systems import SystemEntry, systems
+from pipeline.systems.estimator import Estimator
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.system import System, unreported
 
@@ -115,9 +116,10 @@ def test_a_system_of_what_is_abstract_is_trained_stored_and_predicts(files, tmp_
     monkeypatch.setattr("pipeline.experiments.model_card.systems", lambda: {"minimal": entry})
     model = Model.read(tmp_path / "models")
     X = experiment.view([row.key for row in ROWS])
-    np.testing.assert_allclose(model.probabilities(X, "cpu"), 0.25)
+    np.testing.assert_allclose(model.outputs(X, "cpu"), 0.25)
     assert (len(predictions.where("test")), cost.parameters) == (16, 4)
-    promised = {*vars(System), *System.__annotations__, *MinimalParams.model_fields, "seed", "device", "shares_"}
+    promised = {name for kind in (System, Estimator) for name in (*vars(kind), *kind.__annotations__)}
+    promised |= {*MinimalParams.model_fields, "seed", "device", "shares_"}
     assert {name for name in Minimal.asked if not name.startswith("__")} <= promised
 
 

@@ -17,7 +17,7 @@ from pipeline.features.logmel import LogMel, LogMelParams
 from pipeline.features.mfcc import MFCC, MFCCParams, emphasise
 from pipeline.strict import validate
 
-pytestmark = pytest.mark.filterwarnings("ignore:Empty filters", "ignore:n_fft=")
+pytestmark = pytest.mark.filterwarnings("ignore:Empty filters", "ignore:some mel bands", "ignore:n_fft=")
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 many = drawn(25)
 
@@ -215,6 +215,7 @@ def test_pieces_do_not_show(p, samples):
         np.testing.assert_allclose(values(extractor, wave)[0], whole, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("make", [lambda d: LogMel(LogMelParams(), d), lambda d: MFCC(MFCCParams(deltas=2), d)])
 def test_a_gpu_gives_the_same(make):
     torch = pytest.importorskip("torch")

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from ssl_checkpoints import build, save
 
 from pipeline.errors import UserError
 from pipeline.features.ssl.checkpoint import held
+from pipeline.features.ssl.loading import load_backbone
 
 
 def test_numbers_are_counted_in_every_file(tmp_path):
@@ -29,3 +31,12 @@ def test_a_packed_pickle_is_refused(tmp_path):
         archive.writestr("archive/data/0", bytes(1 << 20))
     with pytest.raises(UserError, match=r"cannot read the weights of 'mine' in .*: pytorch_model.bin unpacks to more"):
         held(tmp_path, "mine")
+
+
+@pytest.mark.slow
+def test_a_model_may_have_wide_positions(tmp_path):
+    # They are made as one weight, and again as the two parts of their weight norm; these are those of base models.
+    wide = {"hidden_size": 768, "num_conv_pos_embeddings": 128, "num_conv_pos_embedding_groups": 16}
+    model = build("wav2vec2-group", num_hidden_layers=1, **wide)
+    loaded = load_backbone(save(model, tmp_path))
+    torch.testing.assert_close(loaded.encoder.pos_conv_embed.conv.weight, model.encoder.pos_conv_embed.conv.weight)

@@ -68,6 +68,22 @@ def test_position_embeddings_are_never_in_half_precision(folder, monkeypatch):
     assert set(seen) == {(torch.float32, torch.float32, False)}
 
 
+def test_weights_are_rounded_once_to_what_each_pass_would_round_them_to(folder, monkeypatch):
+    waves, kept = noise(9000, 16000), make(folder, compute="bfloat16")
+    digest = or_refused(lambda: kept.weights_digest)  # asked for first, as extraction does
+    rows = kept.extract(waves) if digest else []
+    monkeypatch.setattr("pipeline.features.ssl.batches.lower_weights", lambda *_: None)
+    each = make(folder, compute="bfloat16")
+    for row, other in zip(rows, each.extract(waves) if rows else [], strict=True):
+        for stream in row:
+            np.testing.assert_array_equal(row[stream], other[stream])
+    if rows:
+        linear = kept.encoder.backbone.encoder.layers[0].feed_forward.output_dense
+        assert linear.weight.dtype == torch.bfloat16
+        assert digest == each.weights_digest == make(folder).weights_digest
+        assert kept.pretrained_operations(16000) == make(folder).pretrained_operations(16000)
+
+
 class Wrong:
     """An encoder that is wrong, or fails, in half precision alone."""
 
@@ -124,6 +140,16 @@ def test_a_device_without_the_format_is_refused_before_loading():
     with pytest.raises(UserError, match="the device 'meta' has no bfloat16"):
         check_compute("bfloat16", "meta")
     check_compute("float32", "meta")
+
+
+def test_a_processor_that_emulates_bfloat16_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True, "avx512_bf16": False})
+    with pytest.raises(
+        UserError, match=r"compute: bfloat16 cannot be had on this machine: its processor .*; use float32$"
+    ):
+        check_compute("bfloat16", "cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    check_compute("bfloat16", "cpu")
 
 
 @pytest.mark.parametrize("emulated", [True, False])

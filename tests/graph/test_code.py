@@ -20,16 +20,18 @@ ROOMS = (
         "bench",
         "benchmark",
         "papers",
+        "app",
         "serving",
         "report",
         "evaluation",
         "experiments",
         "graph",
+        "downloads",
     ),
     *("config", "systems", "extraction", "features", "corpora", "audio", "storage", "jobs"),
 )
 """from the top floor down: imports go down"""
-GROUND = {"errors", "paths", "atomic", "strict", "registry"}
+GROUND = {"arithmetic", "errors", "paths", "atomic", "strict", "registry"}
 """ground files may be used from everywhere"""
 
 

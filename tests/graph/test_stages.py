@@ -268,3 +268,13 @@ def test_the_shipped_dvc_yaml_is_current():
     text = (REPOSITORY / "dvc.yaml").read_text(encoding="utf-8")
     assert text.startswith("# Written by `ser graph` from params.yaml")
     assert len(text.splitlines()) < 500
+
+
+def test_all_that_computes_depends_on_the_arithmetic_where_it_is_said():
+    text = "experiments: {one: {system: svm, corpus: ravdess, protocol: loso, mfcc: cepstra}}\n"
+    usual, said = graph(text), graph(text + "arithmetic: portable\n")
+    assert [name for name, stage in said.items() if "arithmetic" not in stage.params] == ["code"]
+    assert not [name for name, stage in usual.items() if "arithmetic" in stage.params]
+    assert {name: [p for p in stage.params if p != "arithmetic"] for name, stage in said.items()} == {
+        name: list(stage.params) for name, stage in usual.items()
+    }

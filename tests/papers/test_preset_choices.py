@@ -32,6 +32,18 @@ def test_choices_are_appended_to_the_names_so_that_both_can_stand(own):
     assert theirs.published == {"WA": 73.51, "UA": 73.41, "macro_F1": 73.24}
 
 
+@pytest.mark.parametrize("reader", ["ravdess", "iemocap", "folder"])
+def test_figures_of_another_corpus_are_remarked_on(own, reader):
+    corpora = f"corpora:\n  mine: {{reader: {reader}, root: /r}}\n  emodb: {{reader: savee, root: /s}}\n"
+    own.write_text(OWN.replace("corpora:\n", corpora), encoding="utf-8")
+    notes = apply("hump-cat-table6", "--corpus=iemocap=mine", "--only=emodb")
+    assert ("note: corpora.mine is read by ravdess, and the published figures are of iemocap" in notes) == (
+        reader == "ravdess"
+    )
+    assert "corpora.mine" not in notes or reader == "ravdess"
+    assert "note: corpora.emodb is read by savee, and the published figures are of emodb" in notes
+
+
 def test_what_nothing_refers_to_is_left_out(own):
     apply("caf-table5", "--corpus=ravdess=toy", "--embedding=caf_hubert=tiny", "--protocol=speakers")
     settings = load_params(own)
@@ -52,14 +64,19 @@ def test_fusions_copies_and_models_follow_the_choices(own):
 
 
 def test_only_some_of_a_presets_corpora(own):
-    apply("hump-cat-table7", "--only=emodb", "--corpus=emodb=toy")
+    apply("hump-cat-table7", "--only=emodb", "--corpus=iemocap=toy", "--corpus=emodb=other")
     settings = load_params(own)
     assert list(settings.experiments) == [
-        "hump_cat_emodb_mfcc_toy",
-        "hump_cat_emodb_prosody_toy",
-        "hump_cat_emodb_mfcc_prosody_toy",
+        "hump_cat_iemocap_mfcc_toy",
+        "hump_cat_iemocap_prosody_toy",
+        "hump_cat_iemocap_toy",
     ]
-    assert "hump_cat_random" not in settings.protocols
+    assert {name: transfer.source for name, transfer in settings.transfers.items()} == {
+        "hump_cat_emodb_mfcc_toy_other": "hump_cat_iemocap_mfcc_toy",
+        "hump_cat_emodb_prosody_toy_other": "hump_cat_iemocap_prosody_toy",
+        "hump_cat_emodb_mfcc_prosody_toy_other": "hump_cat_iemocap_toy",
+    }
+    assert {transfer.corpus for transfer in settings.transfers.values()} == {"other"}
 
 
 def test_an_embedding_that_cuts_utterances_otherwise_is_remarked_on(own):

@@ -60,6 +60,16 @@ def test_every_missing_corpus_has_its_line(own):
     assert "'esd_en'" in lines[1]
 
 
+def test_a_missing_corpus_can_be_left_out(own):
+    lines = ser_preset("apply", "serct-table5").output.splitlines()
+    assert all("or leave it out: --only NAME, of " in line for line in lines)
+    lines = ser_preset("apply", "serct-table5", "--corpus=tess=toy").output.splitlines()
+    assert [line.partition("or leave it out: ")[2] for line in lines] == ["--only tess"]
+    lines = ser_preset("apply", "hump-cat-table6", "--corpus=emodb=toy").output.splitlines()
+    assert "leave it out" not in next(line for line in lines if "'iemocap'" in line)
+    assert "leave it out" not in ser_preset("apply", "caf-table5").output
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

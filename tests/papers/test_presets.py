@@ -45,9 +45,11 @@ def test_every_preset_can_be_applied_on_demo_corpora(own, name):
     assert list(settings.experiments) == added
     assert len(added) == len(preset.experiments)
     assert len(settings.fusions) == len(preset.fusions)
+    assert len(settings.transfers) == len(preset.transfers)
     assert not system_params_problems(settings)
     assert all("'tiny' differ in length" in problem for problem in unmet_demands(settings))  # as a note says
     assert {entry.corpus for entry in settings.experiments.values()} == {"toy"}
+    assert {entry.corpus for entry in settings.transfers.values()} <= {"other"}
     assert f"next: ser graph, then dvc repro, or dvc repro train-{added[0]} for one" in report
     applied = own.read_bytes()
     assert "nothing to do" in apply(name, *replacements(name))
@@ -67,6 +69,7 @@ def test_every_presets_experiments_and_fusions_become_stages(own, name):
     settings = load_params(own)
     assert {f"train-{name}" for name in settings.experiments} <= set(stages)
     assert {f"fuse-{name}" for name in settings.fusions} <= set(stages)
+    assert {f"transfer-{name}" for name in settings.transfers} <= set(stages)
 
 
 def test_no_two_presets_have_one_name_for_different_things():
@@ -74,7 +77,7 @@ def test_no_two_presets_have_one_name_for_different_things():
     meanings = {}
     for name in names():
         preset = load(name)
-        for section in ("features", "embeddings", "protocols", "copies", "experiments", "fusions"):
+        for section in ("features", "embeddings", "protocols", "copies", "experiments", "transfers", "fusions"):
             for entry, value in getattr(preset, section).items():
                 assert meanings.setdefault(entry, (section, value)) == (section, value)
 
@@ -88,7 +91,8 @@ def test_presets_that_share_entries_go_into_one_file(own):
         report = apply(name)
     assert "4 entries were there already, and the same" in report
     settings = load_params(own)
-    assert len(settings.experiments) == 7 + 15 + 2 + 1
+    assert len(settings.experiments) == 1 + 2 + 2 + 1
+    assert len(settings.transfers) == 7 + 15
     assert len(settings.fusions) == 6
 
 
@@ -102,7 +106,7 @@ def test_presets_share_the_features_of_the_projects_own_params(own, name):
 @pytest.mark.parametrize("name", names())
 def test_every_preset_says_what_it_is(name):
     preset = load(name)
-    assert set(preset.corpora) == {entry["corpus"] for entry in preset.experiments.values()}
+    assert set(preset.corpora) == {entry["corpus"] for entry in (preset.experiments | preset.transfers).values()}
     assert preset.notes
     assert re.search(r"20\d\d.*(table|figure) [\dIV]+$", preset.paper) or name == OF_NO_PAPER
     shown = ser_preset("show", name)
@@ -114,7 +118,7 @@ def test_every_preset_says_what_it_is(name):
         assert f"- {' '.join(note.split())}" in lines
     items = [line for line in shown.output.split("\ncorpora:")[0].splitlines() if line.startswith(("- ", "  "))]
     assert max(map(len, items)) <= 100
-    figures = [entry.get("published", {}) for entry in preset.experiments.values()]
+    figures = [entry.get("published", {}) for entry in (preset.experiments | preset.transfers).values()]
     assert any(figures) == (name != OF_NO_PAPER)
     assert all(0 < value <= 100 for published in figures for value in published.values())
 
@@ -174,7 +178,10 @@ def test_a_corpus_with_eight_labels_is_trained_on_with_the_papers_four_classes(o
             "ca-ser-table1",
             "ca_ser_iemocap_sessions  ca_ser  angry, happy (happy + excited), neutral, sad  72.34  71.53",
         ),
-        ("hump-cat-table6", "hump_cat_esd      hump_cat  angry, happy, neutral, sad  60.35"),
+        (
+            "hump-cat-table6",
+            f"hump_cat_iemocap  hump_cat{' ' * 26}angry, happy (happy + excited), neutral, sad  81.27  82.45",
+        ),
         ("serct-table5", "serct_tess_no_cnn            serct   95.00  95.00        95.03"),
     ],
 )
@@ -226,6 +233,9 @@ def test_serct_is_there_as_the_scripts_and_as_the_text_have_it(own):
         ("hump-cat-table5", "hump_cat_iemocap", {"WA": 81.27, "UA": 82.45}),
         ("hump-cat-table6", "hump_cat_esd", {"UA": 60.35}),
         ("hump-cat-table7", "hump_cat_emovo_mfcc_prosody", {"UA": 75.48}),
+        ("hump-cat-table7", "hump_cat_mesd_prosody", {"UA": 65.30}),
+        ("serct-table4", "serct_tess_emodb", {"WA": 38.77, "UA": 37.12, "weighted_F1": 38.92}),
+        ("serct-table4", "serct_esd_en_cnn_zh", {"WA": 48.00, "UA": 48.00, "weighted_F1": 46.72}),
         (
             "dual-branch-table4",
             "dual_branch_unfreeze_9",
@@ -247,4 +257,4 @@ def test_serct_is_there_as_the_scripts_and_as_the_text_have_it(own):
 )
 def test_published_figures(name, entry, published):
     preset = load(name)
-    assert (preset.experiments | preset.fusions)[entry]["published"] == published
+    assert (preset.experiments | preset.transfers | preset.fusions)[entry]["published"] == published

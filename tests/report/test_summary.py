@@ -100,7 +100,9 @@ def test_costs_are_a_table_of_their_own(tmp_path):
     run(tmp_path, {"dear": predictions(cost=cost), "unknown": predictions()})
     text = (tmp_path / "summary.md").read_text()
     cells = [[cell.strip() for cell in line.split("|")] for line in text[text.index("## Cost") :].splitlines()]
-    assert [row[1:-1] for row in cells if row[1:2] == ["dear"]] == [["dear", "119 k", "94.5 M", "42 M", ""]]
+    assert [row[1:-1] for row in cells if row[1:2] == ["dear"]] == [
+        ["dear", "119 k", "94.5 M", "42 M", "", "2.02 G", "4.03 G"]
+    ]
     assert not [row for row in cells if row[1:2] == ["unknown"]]
     run(tmp_path, {"unknown": predictions()})
     assert "Cost" not in (tmp_path / "summary.md").read_text()
@@ -150,6 +152,18 @@ def test_a_part_of_the_listed_recordings_is_said_with_its_counts(tmp_path):
     assert [cells[name]["notes"] for name in (*counts, "none")] == ["", "[1]", "[1]", "[1]", ""]
     assert cells["[1]"].startswith("[1] part of the listed recordings")
     assert "not comparable" in cells["[1]"]
+
+
+def test_balance_and_votes_stand_beside_the_protocol(tmp_path):
+    cards = {"even": {"balance": "corpus_and_class"}, "rated": {"labels": "votes"}, "plain": {}}
+    run(tmp_path, {name: predictions(**card) for name, card in cards.items()})
+    found = summary(tmp_path)
+    assert {name: found[name]["protocol"].partition("4 folds")[2] for name in cards} == {
+        "even": ", balanced by corpus and class",
+        "rated": ", trained on raters' votes",
+        "plain": "",
+    }
+    assert "Raters' votes" not in (tmp_path / "summary.md").read_text()
 
 
 NAMES = ["<b>f</b>", "a|b", "[x](javascript:alert(1))", "`c` *d*"]

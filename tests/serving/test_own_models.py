@@ -1,15 +1,17 @@
 """Self-supervised models that a project names itself are no stranger's choice."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 from bad_inputs import model_folder
 
+from pipeline import paths
 from pipeline.config.document import validated
 from pipeline.errors import UserError
 from pipeline.experiments.model_folder import checked_numbers
 from pipeline.serving.backbones import Backbones, named_models
-from pipeline.serving.models import find_models
+from pipeline.serving.models import read_models
 
 
 def test_folders_that_the_projects_own_params_name_are_read(tmp_path, monkeypatch):
@@ -20,7 +22,8 @@ def test_folders_that_the_projects_own_params_name_are_read(tmp_path, monkeypatc
     own = named_models(params)
     assert own == {str(tmp_path / "weights")}
     name = str(tmp_path / "weights")
-    assert Backbones(own=own).place(name, tmp_path / "models/card", "card") == name
+    for called in (name, "weights"):  # as an export names it
+        assert Backbones(own=lambda: own).place(called, tmp_path / "models/card", "card") == name
     with pytest.raises(UserError, match="lies outside the folder; give its place as --ssl-model PATH"):
         Backbones().place(name, tmp_path / "models/card", "card")
 
@@ -35,15 +38,15 @@ def test_own_models_may_be_links_into_dvcs_cache_and_nobody_elses(tmp_path, monk
         cached.parent.mkdir(parents=True, exist_ok=True)
         (own / name).rename(cached)
         (own / name).symlink_to(cached)
-    model = find_models("mine")
+    model = read_models(paths.models("mine"))
     assert model.card.name == "mine"
     checked_numbers(model.folder, 0, model.card.weights[0])
     (tmp_path / "linked").symlink_to("model")
-    assert find_models("linked").card.name == "mine"
+    assert read_models(Path("linked")).card.name == "mine"
     shutil.copytree(own, "copy", symlinks=True)
     with pytest.raises(UserError, match=r"card.json: is a link out of the folder; copy what it leads to"):
-        find_models("copy")
+        read_models(Path("copy"))
     (own / "card.json").unlink()
     (own / "card.json").symlink_to("../../../model/card.json")
     with pytest.raises(UserError, match=r"card.json: is a link out of the folder"):
-        find_models("mine")
+        read_models(paths.models("mine"))

@@ -5,13 +5,13 @@ import io
 import json
 import shutil
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from click.testing import CliRunner
-from conftest import Project, tone
 from safetensors.numpy import load_file, save
+from trained_project import signed, trained_project
 
 from pipeline.cli import main
 from pipeline.config.fusions import FusionParams
@@ -23,43 +23,21 @@ from pipeline.experiments.predictions import Predictions
 
 pytestmark = pytest.mark.slow
 
-MORE = """fusions:
-  pair: {of: [picture, again], method: weighted_average}
-  nested: {of: [pair, again, picture], fit_on: other_folds}
-"""
-FUSION = "of: [picture, again], fit_on: other_folds"
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A project of nine recordings whose pooled and spectrogram experiments, and a fusion, are trained."""
-    folder = tmp_path_factory.mktemp("project")
-    project = Project(folder)
-    for number, path in enumerate(project.recordings):
-        soundfile.write(path, tone(0.3 + 0.02 * number, 200 + 90 * (number // 3) + 7 * number), 16000)
-    project.edit("of: [statistics, again], fit_on: validation", FUSION)
-    project.edit("fusions:\n", MORE)
-    project.edit("copies: loud, protocol: dealt", "protocol: loso")
-    project.edit("n_mels: 32}\n  cepstra", "n_mels: 32, hop_length: 100}\n  cepstra")
-    project.edit("statistics: {system", "statistics: {params: {normalisation: per_speaker}, system")
-    project.edit("{epochs: 1}", "{epochs: 1, patience: 0}")
-    steps = [("manifest", "mine"), ("audio", "mine", "16k")]
-    steps += [("features", "mine", name) for name in ("mel", "cepstra", "melody")]
-    steps += [("train", "statistics"), ("train", "again", "--hold-out"), ("train", "picture")]
-    steps += [("fuse", name) for name in ("both", "pair", "nested")]
-    for module, *arguments in steps:
-        done = project.run(f"stages.{module}", *arguments)
-        assert done.returncode == 0, done.stderr
-    return project
+    """See `trained_project`."""
+    return trained_project(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
 def ser(trained, monkeypatch):
-    """Run `ser predict` in the project; the table's rows by key, and standard error."""
+    """Run `ser predict` with an export of the project, or elsewhere; the table's rows by key, and standard error."""
     monkeypatch.chdir(trained.folder)
 
-    def ser(*arguments, code=0):
-        done = CliRunner().invoke(main, ["predict", *map(str, arguments)])
+    def ser(model, *arguments, code=0):
+        exported = Path("exports", model) if Path("exports", model).is_dir() else model
+        done = CliRunner().invoke(main, ["predict", *map(str, [exported, *arguments])])
         assert done.exit_code == code, done.output
         return {row["key"]: row for row in csv.DictReader(io.StringIO(done.stdout))}, done.stderr
 
@@ -77,24 +55,14 @@ def probabilities(row):
 
 
 def single(trained, name, fold, place):
-    """A copy of an experiment's models with one fold's only."""
+    """A copy of an experiment's export with one fold's model only."""
     place.mkdir()
-    source = trained.folder / "data/models" / name
+    source = trained.folder / "exports" / name
+    shutil.copy(source / "model.json", place)
     shutil.copy(source / f"fold_{fold:02d}.safetensors", place / "fold_00.safetensors")
     card = json.loads((source / "card.json").read_text())
     (place / "card.json").write_text(json.dumps({**card, "folds": [card["folds"][fold]]}))
     return signed(place)
-
-
-def signed(folder):
-    """Let the cards of a folder say the digests of the files that are there, as a stranger can too."""
-    for card in folder.rglob("card.json"):
-        known = json.loads(card.read_text())
-        if isinstance(known.get("folds"), list):
-            files = [card.parent / f"fold_{number:02d}.safetensors" for number in range(len(known["folds"]))]
-            digests = [sha256(path.read_bytes()).hexdigest() if path.is_file() else "0" * 64 for path in files]
-            card.write_text(json.dumps(known | {"weights": digests}))
-    return folder
 
 
 def manifest(trained):
@@ -159,11 +127,11 @@ def test_a_fusion_of_a_fusion_is_fused_from_below(trained, ser, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["both", "pair", "nested"])
-def test_a_copy_of_a_fusions_folder_predicts_the_same_bytes_without_a_project(
+def test_a_copy_of_a_fusions_export_predicts_the_same_bytes_without_a_project(
     trained, ser, tmp_path, monkeypatch, name
 ):
     ser(name, "recordings", "--out", tmp_path / "here.csv")
-    shutil.copytree(trained.folder / "data/models" / name, tmp_path / "elsewhere/copied")
+    shutil.copytree(trained.folder / "exports" / name, tmp_path / "elsewhere/copied")
     monkeypatch.chdir(tmp_path / "elsewhere")
     ser("copied", trained.folder / "recordings", "--out", tmp_path / "there.csv")
     assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
@@ -209,7 +177,7 @@ def test_what_a_fusion_left_and_what_its_folder_gives_are_one(trained):
 )
 def test_a_damaged_folder_is_one_line_that_names_the_file(trained, ser, tmp_path, damage, says):
     folder = tmp_path / "copy"
-    shutil.copytree(trained.folder / "data/models/nested", folder)
+    shutil.copytree(trained.folder / "exports/nested", folder)
     damage(folder)
     rows, said = ser(signed(folder), "recordings", code=1)
     assert rows == {}
@@ -220,9 +188,9 @@ def test_a_damaged_folder_is_one_line_that_names_the_file(trained, ser, tmp_path
 
 def test_weights_of_other_classes_than_the_card_says(trained, ser, tmp_path):
     folder = tmp_path / "copy"
-    shutil.copytree(trained.folder / "data/models/nested", folder)
+    shutil.copytree(trained.folder / "exports/nested", folder)
     edit_card(folder / "branches/picture", folds=[["sad"]] * 3)
-    _, said = ser(folder, "recordings", code=1)
+    _, said = ser(signed(folder), "recordings", code=1)
     path = folder / "branches/picture/fold_00.safetensors"
     problem = (
         "is of another system or of other params (classifier.bias is float32 (3,), and the network's float32 (1,))"
@@ -236,7 +204,7 @@ def test_weights_of_other_classes_than_the_card_says(trained, ser, tmp_path):
 @pytest.mark.parametrize("place", ["", "branches/again"])
 def test_a_file_that_is_not_the_cards_is_not_read(trained, ser, tmp_path, place):
     folder = tmp_path / "copy"
-    shutil.copytree(trained.folder / "data/models/nested", folder)
+    shutil.copytree(trained.folder / "exports/nested", folder)
     shutil.copy(folder / place / "fold_00.safetensors", folder / place / "fold_01.safetensors")
     _, said = ser(folder, "recordings", code=1)
     path = folder / place / "fold_01.safetensors"
@@ -245,9 +213,9 @@ def test_a_file_that_is_not_the_cards_is_not_read(trained, ser, tmp_path, place)
 
 def test_a_fusion_made_of_itself(trained, ser, tmp_path):
     folder = tmp_path / "copy"
-    shutil.copytree(trained.folder / "data/models/nested", folder)
+    shutil.copytree(trained.folder / "exports/nested", folder)
     edit_card(folder / "branches/pair", params={"of": ["pair", "again"], "method": "weighted_average"})
-    _, said = ser(folder, "recordings", code=1)
+    _, said = ser(signed(folder), "recordings", code=1)
     assert f"error: {folder}: is made of itself (pair of pair); copy the whole folder again" in said
 
 
@@ -288,8 +256,9 @@ def test_a_file_name_that_a_spreadsheet_would_compute(trained, ser, tmp_path, na
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["agin", "recordings"], 2, "agin: no folder of trained models, nor a trained experiment or fusion of this "
-         "project (did you mean 'again'?); trained: again, both, nested, pair, picture, statistics"),
+        (["exports/agin", "recordings"], 2, "exports/agin: there is no such export (did you mean 'exports/again'?); "
+         "exports here: exports/again, exports/both, exports/nested, exports/pair, exports/picture, exports/stacked, "
+         "exports/statistics; to be exported: again, both, nested, pair, picture, stacked, statistics"),
         (["again", "nowhere"], 1, "nowhere: no such file or folder"),
         (["again", "params.yaml"], 1, "params.yaml: not a recording"),
         (["statistics", "recordings"], 1, "normalisation needs the speaker of every recording"),
@@ -313,7 +282,7 @@ def test_mistakes(ser, arguments, code, says):
 )
 def test_models_that_do_not_fit(trained, ser, tmp_path, change, says):
     folder = tmp_path / "copy"
-    shutil.copytree(trained.folder / "data/models/picture", folder)
+    shutil.copytree(trained.folder / "exports/picture", folder)
     card = json.loads((folder / "card.json").read_text())
     if "fold" in change:
         (folder / "fold_01.safetensors").unlink()
@@ -322,6 +291,10 @@ def test_models_that_do_not_fit(trained, ser, tmp_path, change, says):
     else:
         card["features"]["logmel"] |= change
     (folder / "card.json").write_text(json.dumps(card))
+    model = json.loads((folder / "model.json").read_text())
+    model["experiments"]["picture"]["features"] = card.get("features", {})
+    digest = sha256((folder / "card.json").read_bytes()).hexdigest()
+    (folder / "model.json").write_text(json.dumps(model | {"cards": {"card.json": digest}}))
     _, said = ser(folder, "recordings", code=1)
     assert says in said
 

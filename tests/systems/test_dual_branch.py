@@ -279,7 +279,8 @@ def test_an_utterance_without_samples_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_bench_train_runs(tmp_path):
-    result = CliRunner().invoke(main, ["bench", "train", "--quick", "--json", str(tmp_path / "figures.json")])
+    parts = ["--only", "steps", "--only", "curves"]
+    result = CliRunner().invoke(main, ["bench", "train", "--quick", *parts, "--json", str(tmp_path / "figures.json")])
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "figures.json").read_text())
     figures = {figure["name"]: figure for figure in found["figures"]}

@@ -20,6 +20,7 @@ from pipeline.systems import systems
 from pipeline.systems.caf import CAF
 from pipeline.systems.cnn import CNN
 from pipeline.systems.conformance import UNCHECKED
+from pipeline.systems.estimator import Estimator
 from pipeline.systems.functionals import Functionals, vectors
 from pipeline.systems.mlp import MLP
 from pipeline.systems.pooled import Pooled
@@ -293,6 +294,6 @@ def test_a_view_says_what_is_in_it(X):
 
 
 def test_all_that_the_pipeline_calls_has_a_docstring():
-    named = {name for name in vars(System) if not name.startswith("_")} - {"Params"}
+    named = {name for kind in (System, Estimator) for name in vars(kind) if not name.startswith("_")} - {"Params"}
     assert {"fit", "predict_proba", "predict", "save", "load", "parameter_count", "operations"} <= named
     assert all(inspect.getdoc(getattr(System, name)) for name in named if callable(getattr(System, name)))

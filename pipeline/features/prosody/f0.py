@@ -49,7 +49,7 @@ def praat_f0(x: ArrayLike, sample_rate: int, floor: float, ceiling: float, step:
 def f0_tracks(
     waves: Sequence[ArrayLike], sample_rate: int, floor: float, ceiling: float, step: float = 0.01
 ) -> list[FloatArray]:
-    """`praat_f0` of each of several waves, several times as fast, by `pitch.track`.
+    """`praat_f0` of each of several waves, a little faster, by `pitch.track`.
 
     Praat itself is asked where the range of F0 is so unusual that `pitch.track` does not apply. The result for a wave
     does not depend on the others.

@@ -1,4 +1,4 @@
-"""Praat's F0 (`To Pitch`, autocorrelation), in numpy over all frames at once: several times as fast as the program.
+"""Praat's F0 (`To Pitch`, autocorrelation), in numpy over all frames of a batch at once: somewhat faster than Praat.
 
 Source: Boersma, "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of a
 sampled sound", Proceedings of the Institute of Phonetic Sciences, University of Amsterdam 17 (1993). Equations are its.
@@ -15,7 +15,6 @@ from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
 
 from pipeline.audio.samples import Signal
 from pipeline.features.prosody.pitch_path import OCTAVE, VOICING_CHANGE, best_paths, lattice
@@ -186,6 +185,8 @@ def candidates_in(
 
 def _autocorrelation(frames: FloatArray, analysis: Analysis) -> FloatArray:
     """That of windowed frames over that of the window (equation 9), from -DEPTH samples: (frames, lags)."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
     count = analysis.longest + DEPTH
     size = next_fast_len(2 * analysis.half + count, real=True)
     spectrum = rfft(frames, size)
@@ -228,6 +229,8 @@ def frame_places(samples: int, analysis: Analysis) -> tuple[FloatArray, IntArray
 @lru_cache(maxsize=8)
 def _window(half: int) -> tuple[FloatArray, FloatArray]:
     """The Hann window, and its autocorrelation over that at lag 0 (equations 6 and 8)."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
     length = 2 * half
     window = 0.5 - 0.5 * np.cos(np.arange(1, length + 1) * 2 * np.pi / (length + 1))
     size = next_fast_len(2 * length, real=True)

@@ -11,8 +11,6 @@ IntArray = NDArray[np.int64]
 
 OCTAVE, OCTAVE_JUMP, VOICING_CHANGE = 0.01, 0.35, 0.14
 """costs of equations 24 and 27, the latter two for 10 ms"""
-BLOCK = 256
-"""frames whose transition costs are kept at once"""
 
 
 @dataclass(frozen=True)
@@ -69,16 +67,17 @@ def best_paths(lattices: Sequence[Lattice], step: float) -> list[FloatArray]:
     best = strength[0]
     final = best.copy()
     origin = np.zeros((frames, count, width), np.int16)
-    for start in range(1, frames, BLOCK):
-        costs = _costs(frequency[start - 1 : start + BLOCK], 0.01 / step)
-        for frame, cost in enumerate(costs, start):
-            value = best[:, :, None] - cost
-            value += strength[frame][:, None, :]
-            origin[frame] = value.argmax(axis=1)
-            best = value.max(axis=1)
-            ending = end == frame
-            if ending.any():
-                final[ending] = best[ending]
+    octaves, ends = _octaves(frequency), set(end.tolist())
+    # Most frames have far fewer candidates than the one that has most.
+    widths = (width - (strength.max(axis=1) > -np.inf)[:, ::-1].argmax(axis=1)).tolist()
+    for frame in range(1, frames):
+        before, here = widths[frame - 1], widths[frame]
+        value = best[:, :before, None] - _costs(octaves[frame - 1, :, :before], octaves[frame, :, :here], 0.01 / step)
+        value += strength[frame, :, None, :here]
+        origin[frame, :, :here] = value.argmax(axis=1)
+        best = value.max(axis=1)
+        if frame in ends:
+            final[end == frame] = _widened(best[end == frame], width, -np.inf)
 
     place = final.argmax(axis=1)
     rows = np.arange(count)
@@ -101,7 +100,8 @@ def best_path_of_parts(parts: Iterable[Lattice], step: float) -> FloatArray:
         origin = np.zeros(frequency.shape, np.int16)
         if not origins:
             best = strength[0]
-        costs = _costs(np.concatenate([last, frequency])[:, None], 0.01 / step)[:, 0]
+        octaves = _octaves(np.concatenate([last, frequency]))
+        costs = _costs(octaves[:-1], octaves[1:], 0.01 / step)
         for frame, cost in enumerate(costs, len(frequency) - len(costs)):
             value = best[:, None] - cost
             value += strength[frame]
@@ -123,13 +123,18 @@ def _widened(values: FloatArray, width: int, fill: float) -> FloatArray:
     return np.pad(values, more, constant_values=fill)
 
 
-def _costs(frequency: FloatArray, correction: float) -> FloatArray:
-    """Costs of going from each candidate to each of the next frame: (frames - 1, utterances, from, to)."""
-    octaves = np.log2(np.maximum(frequency, 1.0))
-    costs: FloatArray = octaves[:-1, :, :, None] - octaves[1:, :, None, :]
+def _octaves(frequency: FloatArray) -> FloatArray:
+    """Frequencies (Hz) on a logarithmic scale; those of unvoiced candidates are not used."""
+    octaves: FloatArray = np.log2(np.maximum(frequency, 1.0))
+    return octaves
+
+
+def _costs(before: FloatArray, after: FloatArray, correction: float) -> FloatArray:
+    """Costs of going from each candidate (octaves, (..., from)) to each of the next frame: (..., from, to)."""
+    costs: FloatArray = before[..., :, None] - after[..., None, :]
     np.abs(costs, out=costs)
     costs *= OCTAVE_JUMP * correction
     # The unvoiced candidate is the first of each frame, all others are voiced or missing.
-    costs[:, :, 0, :] = costs[:, :, :, 0] = VOICING_CHANGE * correction
-    costs[:, :, 0, 0] = 0.0
+    costs[..., 0, :] = costs[..., :, 0] = VOICING_CHANGE * correction
+    costs[..., 0, 0] = 0.0
     return costs

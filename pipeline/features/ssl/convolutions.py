@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.arithmetic import exact_sqrt
 from pipeline.audio.samples import Signal, slices
 
 TILE = 100
@@ -93,7 +94,7 @@ def _fold(layer: Any, whole: Sequence[Moments], device: torch.device) -> tuple[T
     mean = torch.stack([weight @ torch.from_numpy(one.mean) for one in whole])
     variance = torch.stack([((weight @ torch.from_numpy(one.covariance)) * weight).sum(dim=1) for one in whole])
     norm = layer.layer_norm
-    scale = norm.weight.cpu().double() / (variance.clamp(min=0) + norm.eps).sqrt()
+    scale = norm.weight.cpu().double() / exact_sqrt(variance.clamp(min=0) + norm.eps)
     shift = norm.bias.cpu().double() - scale * mean
     return scale.float().to(device)[..., None], shift.float().to(device)[..., None]
 

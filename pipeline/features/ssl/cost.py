@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import chain
 
 import torch
+from torch import Tensor
 from torch.func import functional_call
 
 from pipeline.features.ssl.batches import Encoder, cut
@@ -33,5 +34,10 @@ def _pass(encoder: Encoder, samples: int) -> int:
     """A forward pass over `samples` samples; tensors of the meta device have a shape and no values."""
     network, shape = encoder.network, encoder.shape(samples)
     tensors = chain(network.named_parameters(), network.named_buffers())
-    blank = {name: tensor.to("meta") for name, tensor in tensors}
+    blank = {name: _blank(tensor) for name, tensor in tensors}
     return operation_count(lambda: functional_call(network, blank, (torch.empty(shape, device="meta"),)))
+
+
+def _blank(tensor: Tensor) -> Tensor:
+    """Its shape; in single precision, as those of weights that are rounded to less differ from their inputs'."""
+    return tensor.to("meta", torch.float32 if tensor.is_floating_point() else tensor.dtype)

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from pipeline.audio.samples import Signal
-from pipeline.errors import UserError
+from pipeline.errors import ParamsError, UserError
 from pipeline.features.base import Extractor, FeatureParams, Streams
 from pipeline.features.ssl.streams import TINY, stream_name
 from pipeline.storage.source import OWN
@@ -55,6 +55,11 @@ class SSLParams(FeatureParams):
         "are its own, so that cached blocks attend to all and pool those; whisper-base takes 1.5 MB an utterance and "
         "layer in float16, twice that in float32",
     )
+    context: Literal["padded", "exact"] = Field(
+        "padded",
+        description="what Whisper sees: the utterance and silence up to 30 s, as it was trained, or (exact) a second "
+        "of silence: other states, at a tenth of the cost",
+    )
     chunk_seconds: float = Field(
         30.0, ge=5, description="longer recordings are encoded in windows of this length (s); at most 30 for Whisper"
     )
@@ -85,11 +90,18 @@ class SSLParams(FeatureParams):
             )
         return self
 
+    @model_validator(mode="after")
+    def _tiny_is_no_whisper(self) -> "SSLParams":
+        if self.model == TINY and self.context == "exact":
+            raise ValueError(f"context exact is for Whisper, and the model {TINY} always sees the utterance alone")
+        return self
+
     @model_serializer(mode="wrap")
-    def _without_own(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Params as plain values, without `frames: own`, so that rows are those of before there was a choice."""
+    def _without_later_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Params as plain values, without these defaults, so that rows are those of before there was a choice."""
         values: dict[str, Any] = plain(self)
-        return {key: value for key, value in values.items() if (key, value) != ("frames", "own")}
+        later = {"frames": "own", "context": "padded"}
+        return {key: value for key, value in values.items() if key not in later or value != later[key]}
 
 
 class SSL(Extractor[SSLParams]):
@@ -101,8 +113,8 @@ class SSL(Extractor[SSLParams]):
     layers are, and why batching leaves them as they are; `batches` says what is done to recordings above
     `chunk_seconds`.
 
-    With `frames: window` an utterance has the frames of all 30 s that Whisper sees, and the stream `own` (frames, 1) is
-    1 on its own and 0 on those of the silence after it.
+    With `frames: window` an utterance has the frames of all that Whisper sees, 30 s or with `context: exact` a second
+    more than the utterance, and the stream `own` (frames, 1) is 1 on its own and 0 on those of the silence after it.
 
     With `pool` there is one row per utterance: (1, hidden size), or for mean_std (1, 2 * hidden size), first the means.
     """
@@ -125,6 +137,8 @@ class SSL(Extractor[SSLParams]):
         if params.layers == "all":
             params = params.model_copy(update={"layers": tuple(range(block_count(params.model) + 1))})
         super().__init__(params, device)
+        self._unrounded = ""
+        """the digest of weights before they are rounded to the number format they are computed in"""
 
     @cached_property
     def encoder(self) -> "Encoder":
@@ -134,7 +148,8 @@ class SSL(Extractor[SSLParams]):
             UserError: the model cannot be had (see `load_backbone`), has too few layers or takes shorter windows than
                 asked for, or the device cannot hold it or compute in the number format asked for, or not rightly.
         """
-        from pipeline.features.ssl.batches import check_compute, check_states
+        from pipeline.features.ssl.batches import check_compute, check_states, lower_weights
+        from pipeline.features.ssl.loading import weights_digest
         from pipeline.features.ssl.wav2vec import check_layers
         from pipeline.jobs.torch_errors import out_of_memory
 
@@ -151,6 +166,9 @@ class SSL(Extractor[SSLParams]):
             backbone.to(self.device)  # type: ignore[arg-type]
             with self._exact():
                 check_states(encoder, max(self._layers), params.compute, self.device)
+            if params.compute != "float32":
+                self._unrounded = weights_digest(backbone, encoder.identity)
+                lower_weights(encoder, params.compute)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -185,7 +203,7 @@ class SSL(Extractor[SSLParams]):
         from pipeline.features.ssl.loading import weights_digest
 
         encoder: Any = self.encoder
-        return weights_digest(encoder.backbone, encoder.identity)
+        return self._unrounded or weights_digest(encoder.backbone, encoder.identity)
 
     @property
     def pretrained_parameters(self) -> int:
@@ -195,7 +213,7 @@ class SSL(Extractor[SSLParams]):
         return parameter_count(self.encoder)
 
     def pretrained_operations(self, samples: int) -> int:
-        """Floating-point operations of the model on an utterance of `samples` samples; Whisper's are those of 30 s."""
+        """Floating-point operations of the model on an utterance of `samples` samples; of Whisper, on what it sees."""
         from pipeline.features.ssl.batches import CONTEXT
         from pipeline.features.ssl.cost import operations
 
@@ -299,7 +317,10 @@ class SSL(Extractor[SSLParams]):
         if backbone.config.model_type == "whisper":
             from pipeline.features.ssl.whisper import WhisperEncoder, log_mel_of
 
-            return backbone, WhisperEncoder(backbone, log_mel_of(model, backbone.config), self._whole)
+            log_mel = log_mel_of(model, backbone.config)
+            return backbone, WhisperEncoder(backbone, log_mel, self._whole, self.params.context == "exact")
+        if self.params.context == "exact":
+            raise ParamsError(f"context: exact is for Whisper; {model!r} sees the utterance alone, so leave it out")
         if self._whole:
             raise UserError(f"frames: window is for Whisper; {model!r} sees the utterance alone, so set own")
         from pipeline.features.ssl.wav2vec import Wav2vecEncoder

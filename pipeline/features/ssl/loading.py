@@ -2,17 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.features.ssl.checkpoint import PICKLES, SAFETENSORS, SETTINGS, gist, held, read_settings
 from pipeline.features.ssl.streams import TINY
+from pipeline.features.ssl.versions import check_transformers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+Answer = TypeVar("Answer")
 
 FAMILIES = {
     "data2vec-audio": "Data2VecAudioModel",
@@ -29,9 +34,10 @@ MOST_BLOCKS = 1000
 """far more than any speech encoder has"""
 
 SPARE_TENSORS = 1 << 10
-SPARE_VALUES = 1 << 22
+SPARE_VALUES = 1 << 25
 SPARE_DECODER = 1 << 26
-"""values of a model beyond its weights': of Whisper, the decoder's tokens, which a checkpoint may leave out"""
+"""values of a model beyond its weights': positional weights are made, and again as the two parts of their weight norm;
+of Whisper also the decoder's tokens, which a checkpoint may leave out"""
 
 _CONFIG_THAT_MATTERS = (
     "adapter_attn_dim",
@@ -62,8 +68,10 @@ def load_backbone(model: str, seed: int = 0) -> "PreTrainedModel":
     Safetensors files are preferred. A pickled checkpoint is read with `weights_only=True`: no code of it runs.
 
     Raises:
-        UserError: the model cannot be had or read, is of an unsupported family, or lacks some of its weights.
+        UserError: the model cannot be had or read, is of an unsupported family, or lacks some of its weights; or
+            `transformers` is too old.
     """
+    check_transformers()
     if model == TINY:
         return _tiny(seed)
     folder = _folder(model)
@@ -153,7 +161,7 @@ def weights_digest(backbone: "PreTrainedModel", identity: object) -> str:
             continue
         values = tensor.detach().cpu().contiguous().numpy()
         digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
-        digest.update(values.tobytes())
+        digest.update(values.reshape(-1).view(np.uint8))  # and no copy of them
     return digest.hexdigest()
 
 
@@ -249,10 +257,20 @@ def block_count(model: str) -> int:
 
 def known_block_count(model: str) -> int | None:
     """How many blocks the encoder of a model has; None where that cannot be told without a network."""
+    return _offline(block_count, model)
+
+
+def known_family(model: str) -> str | None:
+    """The family of a model, of `FAMILIES`; None where that cannot be told without a network."""
+    return _offline(lambda name: "wav2vec2" if name == TINY else _family(_folder(name), name), model)
+
+
+def _offline(read: Callable[[str], Answer], model: str) -> Answer | None:
+    """What is read of a model, where it is here."""
     try:
         if model != TINY and not Path(model).is_dir():
             hub_folder(model, download=False)
-        return block_count(model)
+        return read(model)
     except UserError:
         return None
 

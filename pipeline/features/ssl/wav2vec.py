@@ -179,6 +179,12 @@ class Wav2vecEncoder:
         """The model, which takes waveforms."""
         return self.backbone
 
+    @property
+    def lowered(self) -> list[nn.Module]:
+        """Convolutions but the first and the positional ones, whose sums are long or kernels wrong; and blocks."""
+        backbone: Any = self.backbone
+        return [*backbone.feature_extractor.conv_layers[1:], backbone.feature_projection, backbone.encoder.layers]
+
     def shape(self, samples: int) -> tuple[int, int]:
         """(1, samples)."""
         return 1, samples
@@ -267,7 +273,7 @@ def run_blocks(
 
     from transformers.masking_utils import create_bidirectional_mask
 
-    attended = create_bidirectional_mask(config=attention.config, inputs_embeds=hidden, attention_mask=valid)
+    attended = create_bidirectional_mask(attention.config, hidden, valid)  # by place, as names differ between versions
     for block in blocks:
         output = block(hidden, attention_mask=attended)
         hidden = output[0] if isinstance(output, tuple) else output

@@ -2,6 +2,10 @@
 
 Whisper sees log-Mels of 30 s: shorter audio is extended by silence, which it was trained to attend to, so that there is
 nothing to mask, and every utterance costs 30 s. The modules are those of the library `transformers`, run one by one.
+
+With `exact` it sees the utterance and a second of silence: other states, at a fraction of the cost. Their log-Mel is
+that of 30 s, cut: as its norm is the largest value, which silence never is, no frame depends on how much of it follows.
+From there on the end is as that of the 30 s, with zeros after it for the convolutions, and nothing to attend to.
 """
 
 from collections.abc import Sequence
@@ -18,6 +22,7 @@ from pipeline.audio.samples import Signal
 from pipeline.errors import UserError
 from pipeline.features.ssl.batches import Piece
 from pipeline.features.ssl.loading import feature_settings
+from pipeline.features.ssl.wav2vec import run_blocks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -26,6 +31,8 @@ RATE = 16000
 """Hz"""
 STRIDE = 2
 """of the second convolution: log-Mel frames per hidden state"""
+SILENCE = RATE
+"""after an utterance, where not 30 s are seen (samples): more than the last frames' windows and kernels reach"""
 
 
 @dataclass(frozen=True)
@@ -100,12 +107,14 @@ class WhisperEncoder:
     Attributes:
         backbone: WhisperModel in evaluation mode, on any device; its decoder is not used.
         log_mel: what its checkpoint asks for.
-        whole: whether the frames of the silence up to 30 s count among the utterance's.
+        whole: whether the frames of the silence that it sees count among the utterance's.
+        exact: whether it sees a second of silence after an utterance, not that up to 30 s.
     """
 
     backbone: "PreTrainedModel"
     log_mel: LogMel
     whole: bool = False
+    exact: bool = False
 
     @property
     def depth(self) -> int:
@@ -135,7 +144,7 @@ class WhisperEncoder:
     @property
     def identity(self) -> dict[str, int]:
         """What the states depend on besides the weights and the waveform."""
-        return asdict(self.log_mel)
+        return asdict(self.log_mel) | ({"silence": SILENCE} if self.exact else {})
 
     @property
     def parts(self) -> list[nn.Module]:
@@ -147,8 +156,13 @@ class WhisperEncoder:
     @property
     def network(self) -> nn.Module:
         """The model's encoder, which takes log-Mels."""
-        encoder: nn.Module = self.backbone.encoder  # type: ignore[assignment]
-        return encoder
+        return AnyLength(self.backbone.encoder)
+
+    @property
+    def lowered(self) -> list[nn.Module]:
+        """Convolutions and blocks."""
+        encoder: Any = self.backbone.encoder
+        return [encoder.conv1, encoder.conv2, encoder.layers]
 
     def shape(self, samples: int) -> tuple[int, int, int]:
         """(1, bands, log-Mel frames)."""
@@ -162,36 +176,69 @@ class WhisperEncoder:
         """Nothing: each window's log-Mel is by itself."""
 
     def cost(self, samples: int) -> int:
-        """30 s, however short the utterance is."""
-        return self.longest
+        """30 s, however short the utterance is; if `exact`, whole frames of it and its silence, 30 s at most."""
+        return min(self.longest, -(-(samples + SILENCE) // self.hop) * self.hop) if self.exact else self.longest
 
     def frames(self, samples: int) -> int:
-        """`own_frames`, or where the silence counts, all 1500."""
-        return self.longest // self.hop if self.whole else self.own_frames(samples)
+        """`own_frames`, or where the silence counts, all that are seen: 1500, or if `exact`, 50 more than its own."""
+        return self.cost(samples) // self.hop if self.whole else self.own_frames(samples)
 
     def own_frames(self, samples: int) -> int:
         """ceil(samples / 320), 1 at least: state t is centred at sample 320 t, and kept if the utterance has that."""
         return max(1, -(-samples // self.hop))
 
     def states(self, pieces: Sequence[Piece], layers: Sequence[int]) -> tuple[dict[int, Tensor], list[int]]:
-        """Layer -> hidden states (batch, 1500, hidden size), and how many frames of each piece are real.
+        """Layer -> hidden states (batch, frames, hidden size), and how many frames of each piece are real.
 
         Layer k is `hidden_states[k]` of `WhisperModel(...).encoder`: 0 is the input of block 1 (convolutions and
         positions), k the output of block k, but the last block's has passed the final layer norm, as in
-        `transformers`. Blocks after the last layer do not run.
+        `transformers`. Blocks after the last layer do not run. The frames are the 1500 of 30 s; if `exact`, those of
+        the longest piece, and zeros and masks keep others from seeing what comes after their own silence.
         """
         encoder: Any = self.backbone.encoder
-        batch = np.zeros((len(pieces), self.longest), np.float32)
+        device = encoder.conv1.weight.device
+        counts = torch.tensor([self.cost(len(piece.wave)) // self.hop for piece in pieces], device=device)
+        batch = np.zeros((len(pieces), int(counts.max()) * self.hop), np.float32)
         for row, piece in zip(batch, pieces, strict=True):
             row[: len(piece.wave)] = piece.wave
-        device = encoder.conv1.weight.device
         with torch.autocast(device.type, enabled=False):
             mels = self.log_mel(torch.from_numpy(batch).to(device))
-        hidden = gelu(encoder.conv2(gelu(encoder.conv1(mels)))).transpose(1, 2) + encoder.embed_positions.weight
+        valid = torch.arange(mels.shape[-1] // STRIDE, device=device) < counts[:, None]
+        hidden = _embed(encoder, mels, None if bool(valid.all()) else valid)
         states = {0: hidden}
-        for index, block in enumerate(encoder.layers[: max(layers, default=0)], start=1):
-            output = block(hidden, attention_mask=None)
-            hidden = output[0] if isinstance(output, tuple) else output
+        for index, state in enumerate(run_blocks(encoder.layers[: max(layers, default=0)], hidden, valid), start=1):
             if index in layers:
-                states[index] = encoder.layer_norm(hidden) if index == self.depth else hidden
+                states[index] = encoder.layer_norm(state) if index == self.depth else state
         return states, [self.frames(len(piece.wave)) for piece in pieces]
+
+
+class AnyLength(nn.Module):
+    """Whisper's encoder for log-Mels (batch, bands, frames) of any length; that of `transformers` takes 30 s alone."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, mels: Tensor) -> Tensor:
+        """The output of the last block, (batch, frames / 2, hidden size)."""
+        hidden = _embed(self.encoder, mels, None)
+        for block in self.encoder.layers:
+            output = block(hidden, attention_mask=None)
+            hidden = output[0] if isinstance(output, tuple) else output  # as in transformers 5.0
+        return hidden
+
+
+def _embed(encoder: Any, mels: Tensor, valid: Tensor | None) -> Tensor:
+    """The input of block 1, (batch, frames, hidden size).
+
+    Args:
+        encoder: of `transformers`.
+        mels: log-Mels (batch, bands, 2 * frames).
+        valid: (batch, frames), true up to each utterance's end, where a convolution pads with zeros; None if all are.
+    """
+    real = None if valid is None else valid.repeat_interleave(STRIDE, dim=1)[:, None]
+    mels = mels if real is None else mels * real
+    hidden = gelu(encoder.conv1(mels))
+    hidden = hidden if real is None else hidden * real
+    hidden = gelu(encoder.conv2(hidden)).transpose(1, 2)
+    return hidden + encoder.embed_positions.weight[: hidden.shape[1]]

@@ -21,9 +21,12 @@ from pipeline.report.comparison.changes import Params, branches
 from pipeline.report.comparison.prediction_store import PredictionStore
 from pipeline.report.comparison.revisions import Revision
 from pipeline.report.marks import LISTED, NOTES, notes_of
+from pipeline.storage.joined import AND
 from pipeline.strict import validate
+from pipeline.systems.normalisation import looks_at_test_part
 
 MEASURES = ("UA", "WA", "macro_F1")
+NUMBERS = "those with targets are in metrics/dimensions.csv, their differences in metrics/dimension_differences.csv"
 LARGEST = 1e300
 """what no score is above, and no infinity below"""
 
@@ -126,14 +129,24 @@ class Candidate:
         own = branches(self.params, self.name)
         return _below(self.params, "experiments", own[0], missing={}) if own else {}
 
+    @cached_property
+    def transfer(self) -> Mapping[str, Any]:
+        """Its entry among transfers; empty where it is none."""
+        entry = _below(self.params, "transfers", self.name, missing={})
+        return entry if isinstance(entry, Mapping) else {}
+
     @property
     def corpus(self) -> str:
         """The corpus that it is tested on; "" where that is not known."""
-        return str(self.entry.get("corpus", ""))
+        given = (self.transfer or self.entry).get("corpus", "")
+        return AND.join(map(str, given)) if isinstance(given, list) else str(given)
 
     @property
     def protocol(self) -> Mapping[str, Any]:
-        """The protocol's params; empty where they are not known."""
+        """The protocol's params, or those of a transfer's draws; empty where they are not known."""
+        if self.transfer:
+            drawn = ("share", "of", "draws")
+            return {"scheme": "transfer", **{key: self.transfer[key] for key in drawn if key in self.transfer}}
         protocol = _below(self.params, "protocols", str(self.entry.get("protocol", "")), missing={})
         return protocol if isinstance(protocol, Mapping) else {}
 
@@ -153,7 +166,7 @@ class Candidate:
     @property
     def published(self) -> Mapping[str, float]:
         """What a paper reports (%), for an experiment of a preset."""
-        for section in ("experiments", "fusions"):
+        for section in ("experiments", "transfers", "fusions"):
             figures = _below(self.params, section, self.name, "published", missing=None)
             if isinstance(figures, Mapping):
                 return {str(name): figure for name, figure in figures.items() if _number(figure) is not None}
@@ -162,8 +175,8 @@ class Candidate:
     @property
     def marks(self) -> list[str]:
         """What a reader must know to judge its scores: of `NOTES`, as far as it is known."""
-        reader = _below(self.params, "corpora", self.corpus, "reader", missing="")
-        synthetic = {self.corpus} if reader == "demo" else set()
+        corpora = self.corpus.split(AND)
+        synthetic = {name for name in corpora if _below(self.params, "corpora", name, "reader", missing="") == "demo"}
         card = self.predictions.card if self.predictions is not None else self._known_card()
         return [mark for mark in NOTES if mark in notes_of({**card, "published": self.published}, synthetic)]
 
@@ -171,13 +184,15 @@ class Candidate:
         """What metrics and params say of what stands on the card of predictions."""
         entries = [_below(self.params, "experiments", name, missing={}) for name in branches(self.params, self.name)]
         models = [_below(self.params, "embeddings", str(entry.get("ssl")), "model", missing="") for entry in entries]
-        given = [_below(entry, "params", "normalisation", missing="") for entry in entries]
+        given = [_below(entry, "params", missing={}) for entry in entries]
         return {
             "corpus": self.corpus,
             "random_backbone": "tiny" in models,
             "speaker_dependent": self.details.get("speaker_dependent", False),
             "listed": _counts(self.details.get("listed")),
-            "transductive": any(value in ("per_speaker", "per_corpus") for value in given),
+            "transductive": any(isinstance(own, Mapping) and looks_at_test_part(own) for own in given)
+            or self.transfer.get("align", "none") != "none",
+            "transfer": {"corpus": str(self.entry.get("corpus", ""))} if self.transfer else None,
             "params": {"fit_on": _below(self.params, "fusions", self.name, "fit_on", missing="")},
         }
 
@@ -189,10 +204,10 @@ def _counts(value: Any) -> Mapping[str, int]:
 
 
 def candidates(revision: Revision, store: PredictionStore) -> list[Candidate]:
-    """All experiments and fusions that a revision has scores of, in their order there.
+    """All experiments and fusions of classes that a revision has scores of, in their order there.
 
     Raises:
-        UserError: it has no metrics, or such that are damaged.
+        UserError: it has no metrics, none of classes, or such that are damaged.
     """
     table = _mapping(revision, paths.SCORES)
     if table is None:
@@ -201,11 +216,13 @@ def candidates(revision: Revision, store: PredictionStore) -> list[Candidate]:
             "params.yaml, dvc.yaml and dvc.lock"
         )
     for name, row in table.items():
-        unread = name_problem(name) or (None if _has_score(row) else f"{name} has no UA")
+        unread = name_problem(name) or (None if _has_score(row) or has_targets(row) else f"{name} has no UA")
         if unread:
             raise UserError(f"{revision.name}: {paths.SCORES}: {unread}; `dvc repro` makes it anew")
+    if table and all(map(has_targets, table.values())):
+        raise UserError(f"{revision.name}: {paths.SCORES} has no experiment of classes; {NUMBERS}")
     params = _params(revision)
-    return [Candidate(revision, name, row, params, store) for name, row in table.items()]
+    return [Candidate(revision, name, row, params, store) for name, row in table.items() if not has_targets(row)]
 
 
 def _params(revision: Revision) -> Params:
@@ -243,6 +260,16 @@ def _below(table: Any, *keys: str, missing: Any) -> Any:
             return missing
         table = table[key]
     return table
+
+
+def with_targets(revision: Revision) -> list[str]:
+    """The experiments that are no candidates, as they predict numbers."""
+    return [name for name, row in (_mapping(revision, paths.SCORES) or {}).items() if has_targets(row)]
+
+
+def has_targets(row: Any) -> bool:
+    """Whether a row of metrics/scores.json is of numbers and not of classes."""
+    return isinstance(row, Mapping) and "UA" not in row and _number(row.get("CCC")) is not None
 
 
 def _has_score(row: Any) -> bool:

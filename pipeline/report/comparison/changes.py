@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline import paths
-from pipeline.graph.stages import UNREAD
+from pipeline.graph.stage_keys import UNREAD
 from pipeline.systems import ROLES
 
 Params = Mapping[str, Any]
@@ -62,6 +62,12 @@ def _entries(params: Params, name: str, above: frozenset[str] = frozenset()) -> 
         yield "fusions", name
         for branch in _names(fusion.get("of")):
             yield from _entries(params, branch, above | {name})
+    transfer = _value(params, ("transfers", name))
+    if isinstance(transfer, Mapping):
+        yield "transfers", name
+        yield from _inputs(params, {"corpus": transfer.get("corpus")})
+        for source in _names(transfer.get("source")):
+            yield from _entries(params, source, above | {name})
     experiment = _value(params, ("experiments", name))
     if isinstance(experiment, Mapping):
         yield "experiments", name

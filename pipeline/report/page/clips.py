@@ -11,6 +11,7 @@ from pipeline.config.params import Params
 from pipeline.graph.report_inputs import played_audio
 from pipeline.report.page.scored import Scored
 from pipeline.report.page.tables import Row
+from pipeline.storage.qualified import Place
 
 RATE = 16000
 """Hz"""
@@ -18,9 +19,6 @@ LONGEST = 6.0
 """seconds of a recording, from its beginning"""
 COMPRESSION = 0.9
 """libsndfile's level, from 0 (largest) to 1: some 5 kB a second, speech clear"""
-
-Place = tuple[str, str]
-"""corpus and key"""
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,9 @@ def clips(params: Params, found: Sequence[Scored], mistakes: dict[str, list[Row]
     Raises:
         UserError: audio is damaged, or has no such recording.
     """
-    files = {one.corpus: _audio(params, one.corpus) for one in found}
+    files = {corpus: _audio(params, corpus) for one in found for corpus in one.corpora}
     played: dict[Place, Clip] = {}
-    for owner, corpus, key in _in_turn(found, mistakes):
+    for owner, (corpus, key) in _in_turn(found, mistakes):
         path = files[corpus]
         if path is not None and (corpus, key) not in played and len(played) < params.report.clips:
             data, is_cut = mp3(path, key)
@@ -66,10 +64,10 @@ def _audio(params: Params, corpus: str) -> Path | None:
     return path if path is not None and path.exists() else None
 
 
-def _in_turn(found: Sequence[Scored], mistakes: dict[str, list[Row]]) -> Iterator[tuple[str, str, str]]:
-    """Each one's surest mistake, then each one's next: experiment, corpus, key."""
-    columns: Iterable[Iterable[tuple[str, str, str]]] = (
-        [(one.name, one.corpus, row["key"]) for row in mistakes[one.name]] for one in found
+def _in_turn(found: Sequence[Scored], mistakes: dict[str, list[Row]]) -> Iterator[tuple[str, Place]]:
+    """Each one's surest mistake, then each one's next: experiment, and where the recording is."""
+    columns: Iterable[Iterable[tuple[str, Place]]] = (
+        [(one.name, one.place(row["key"])) for row in mistakes[one.name]] for one in found
     )
     for line in zip_longest(*columns):
         yield from (place for place in line if place is not None)

@@ -16,6 +16,7 @@ from pipeline.report.page.charts import LayerCurve, Reliability, layer_curve, re
 from pipeline.report.page.scored import Scored
 from pipeline.report.page.tables import Row, read_table
 from pipeline.report.pictures.pictures import tested_on
+from pipeline.storage.qualified import Place
 
 SMALLEST = 5
 """tests of a group that is called the worst or the best"""
@@ -115,19 +116,19 @@ def _table(folder: str, name: str, columns: Sequence[str], numbers: Sequence[str
     return read_table(paths.METRICS / folder / f"{name}.csv", columns, numbers)
 
 
-def mistakes_of(name: str, params: Params, texts: Mapping[str, str]) -> list[Row]:
+def mistakes_of(one: Scored, params: Params, texts: Mapping[Place, str]) -> list[Row]:
     """The surest mistakes of an experiment, as many as params allow, with what was spoken where that is known.
 
     Args:
-        name: the experiment's.
+        one: the experiment, scored.
         params: of the project.
-        texts: key -> what was spoken.
+        texts: corpus and key -> what was spoken.
 
     Raises:
         UserError: the table is damaged.
     """
-    rows = read_table(paths.MISTAKES / f"{name}.csv", MISTAKES, ("p_predicted", "p_emotion"))
-    return [{**row, "text": texts.get(row["key"], "")} for row in rows[: params.report.mistakes]]
+    rows = read_table(paths.MISTAKES / f"{one.name}.csv", MISTAKES, ("p_predicted", "p_emotion"))
+    return [{**row, "text": texts.get(one.place(row["key"]), "")} for row in rows[: params.report.mistakes]]
 
 
 def picture(path: Path) -> str | None:
@@ -167,13 +168,16 @@ PLACES = ("model", "folder", "file")
 
 def _settings(name: str, settings: Settings) -> dict[str, Any]:
     """The entries of params.yaml that an experiment or a fusion is made of."""
-    for section in ("fusions", "experiments"):
+    for section in ("fusions", "transfers", "experiments"):
         if name in (settings.get(section) or {}):
             entry = settings[section][name]
             break
     else:
         return {}
     shown: dict[str, Any] = {section: {name: entry}}
+    if section == "transfers":
+        source = str(entry.get("source"))
+        return shown | _settings(source, {key: table for key, table in settings.items() if key != "transfers"})
     protocols = settings.get("protocols") or {}
     if (protocol := entry.get("protocol")) in protocols:
         shown["protocols"] = {protocol: _without_folder(protocols[protocol])}

@@ -9,13 +9,19 @@ from pipeline.atomic import atomic_path
 from pipeline.config.params import Params
 from pipeline.config.report import Audio
 from pipeline.errors import UserError
-from pipeline.evaluation.cost import costs, is_fusion
+from pipeline.evaluation.cost import is_fusion
+from pipeline.evaluation.transfer_matrix import COLUMNS as TRANSFER_COLUMNS
+from pipeline.evaluation.transfer_matrix import NUMBERS as TRANSFER_NUMBERS
+from pipeline.evaluation.transfer_matrix import matrices_of
 from pipeline.graph.report_inputs import is_played
+from pipeline.report.cost import TEXT as COST_TEXT
 from pipeline.report.cost import TITLES as COST_TITLES
-from pipeline.report.cost import short_number
+from pipeline.report.cost import cost_table
+from pipeline.report.dimensions import TEXT as DIMENSIONS_TEXT
 from pipeline.report.marks import NOTES, short_note
 from pipeline.report.page.clips import LONGEST, clips
 from pipeline.report.page.corpora import corpora
+from pipeline.report.page.dimensions import dimensions
 from pipeline.report.page.experiments import Settings, experiment, mistakes_of
 from pipeline.report.page.headline import headlines
 from pipeline.report.page.projection import COLOURS, MOST, SHAPES, projection
@@ -23,6 +29,9 @@ from pipeline.report.page.provenance import provenance
 from pipeline.report.page.scored import Scored, by_group, scored
 from pipeline.report.page.tables import Row, read_table
 from pipeline.report.summary import OPTIONAL, score_cells
+from pipeline.report.votes import TEXT as VOTES_TEXT
+from pipeline.report.votes import TITLES as VOTES_TITLES
+from pipeline.report.votes import vote_rows
 from pipeline.storage.source import counted
 
 COMPARISON_NUMBERS = ("utterances", "p_mcnemar", "UA_difference", "low", "high", "p", "p_holm")
@@ -69,18 +78,21 @@ def context(params: Params, settings: Settings, commit: str) -> dict[str, Any]:
     Raises:
         UserError: nothing was scored yet, or a file of the project is missing or damaged.
     """
-    found = scored(params)
-    if not found:
+    found, numbers = scored(params), dimensions(params)
+    if not found and numbers is None:
         raise UserError(f"{paths.METRICS / 'details'}: nothing was scored yet; run `dvc repro evaluate` first")
-    used = corpora(params, list(dict.fromkeys(one.corpus for one in found)))
-    texts = {corpus.name: {row.key: row.text for row in corpus.rows} for corpus in used}
-    mistakes = {one.name: mistakes_of(one.name, params, texts.get(one.corpus, {})) for one in found}
+    own = [corpus for one in found for corpus in one.corpora]
+    used = corpora(params, list(dict.fromkeys([*own, *(numbers.corpora if numbers else [])])))
+    texts = {(corpus.name, row.key): row.text for corpus in used for row in corpus.rows}
+    mistakes = {one.name: mistakes_of(one, params, texts) for one in found}
     compared = read_table(paths.METRICS / "comparisons.csv", ("first", "second", "p_mcnemar"), COMPARISON_NUMBERS)
-    known = {one.name for one in found}
+    known = {one.name for one in found} | {*(numbers.names if numbers else [])}
     comparisons = [row for row in compared if {row["first"], row["second"]} <= known]
     pictures = [projection(params, corpus.name, corpus.rows) for corpus in used]
     return {
-        "measured": _measured(found),
+        "measured": _measured(found, len(numbers.names) if numbers else 0),
+        "dimensions": numbers,
+        "dimensions_text": DIMENSIONS_TEXT,
         "headlines": headlines(found, comparisons),
         "groups": by_group(found),
         "scores": _score_table(found, params.scoring.confidence),
@@ -88,18 +100,22 @@ def context(params: Params, settings: Settings, commit: str) -> dict[str, Any]:
         "comparisons": comparisons,
         "corpora": used,
         "experiments": [experiment(one, mistakes[one.name], settings) for one in found],
-        "missing": [name for name in (*params.experiments, *params.fusions) if name not in known],
+        "missing": [name for name in params.scored if name not in known],
         "clips": clips(params, found, mistakes),
         "silent": [corpus for corpus in used if not is_played(params, corpus.name)],
         "longest": LONGEST,
         "conditions": _conditions(found),
+        "matrices": matrices_of(read_table(paths.METRICS / "transfers.csv", TRANSFER_COLUMNS, TRANSFER_NUMBERS)),
         "projections": [picture for picture in pictures if picture is not None],
         "most_dots": MOST,
         "shapes": SHAPES,
         "colours": COLOURS,
         "costs": _cost_table(found),
+        "costs_text": COST_TEXT,
+        "votes": _vote_table(found),
+        "votes_text": VOTES_TEXT,
         "marks": {mark: (short_note(mark), NOTES[mark]) for mark in NOTES if any(mark in one.marks for one in found)},
-        "provenance": provenance(found, commit),
+        "provenance": provenance(found, commit, numbers.names if numbers else []),
     }
 
 
@@ -111,23 +127,28 @@ def _score_table(found: list[Scored], confidence: float) -> Table:
     """The columns of the summary, but for its notes."""
     interval = f"[{confidence:.0%} interval]"
     rows = [score_cells(one.name, one.details.model_dump(exclude_unset=True), one.card, interval) for one in found]
-    titles = [title for title in rows[0] if title not in OPTIONAL or any(row[title] for row in rows)]
+    titles = [title for title in (rows[0] if rows else []) if title not in OPTIONAL or any(row[title] for row in rows)]
     return titles, [[row[title] for title in titles] for row in rows]
+
+
+def _vote_table(found: list[Scored]) -> Table | None:
+    rows = vote_rows({one.name: one.details.model_dump(exclude_unset=True) for one in found})
+    return ([*VOTES_TITLES], rows) if rows else None
 
 
 def _cost_table(found: list[Scored]) -> Table | None:
     cards = {one.name: one.card for one in found}
     whole = {name: card for name, card in cards.items() if not is_fusion(card) or {*card["inputs"]} <= {*cards}}
-    figures = {name: cost.figures() for name, cost in costs(whole).items()}
-    rows = [[name, *map(short_number, row)] for name, row in figures.items() if any(each is not None for each in row)]
+    rows = cost_table(whole, {one.name: one.details.model_dump(exclude_unset=True) for one in found})
     return ([*COST_TITLES], rows) if rows else None
 
 
-def _measured(found: list[Scored]) -> str:
-    """How many experiments there are, and how many fusions of them."""
-    fusions = sum(one.is_fusion for one in found)
-    experiments = counted(len(found) - fusions, "experiment")
-    return f"{experiments} and {counted(fusions, 'fusion')}" if fusions else experiments
+def _measured(found: list[Scored], others: int) -> str:
+    """How many experiments there are, `others` with targets among them, and how many transfers and fusions of them."""
+    transfers, fusions = sum(one.is_transfer for one in found), sum(one.is_fusion for one in found)
+    counts = {"experiment": len(found) - transfers - fusions + others, "transfer": transfers, "fusion": fusions}
+    *first, last = [counted(count, what) for what, count in counts.items() if count]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _conditions(found: list[Scored]) -> dict[str, list[Row]]:

@@ -33,10 +33,11 @@ class Provenance:
     digests: Mapping[str, str]
 
 
-def provenance(found: Sequence[Scored], commit: str) -> Provenance:
-    """The versions of now, and the digests of the manifests and probabilities that were scored."""
-    files = [paths.manifest(corpus) for corpus in dict.fromkeys(one.corpus for one in found)]
+def provenance(found: Sequence[Scored], commit: str, others: Sequence[str] = ()) -> Provenance:
+    """The versions of now, and the digests of the manifests and predictions that were scored; `others` have targets."""
+    files = [paths.manifest(corpus) for corpus in dict.fromkeys(corpus for one in found for corpus in one.corpora)]
     files += [paths.predictions(one.name) / "probabilities.csv" for one in found]
+    files += [paths.predictions(name) / "values.csv" for name in others]
     versions = {"ser-pipeline": __version__, "Python": platform.python_version(), **_installed()}
     return Provenance(commit, versions, {file.as_posix(): _digest(file) for file in files})
 

@@ -11,11 +11,13 @@ from pipeline import paths
 from pipeline.config.params import Params
 from pipeline.corpora.left_out import bad_audio_count
 from pipeline.evaluation.cost import is_fusion
+from pipeline.experiments.joint_corpora import corpora_of
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.marks import NOTES, notes_of, words
 from pipeline.report.page.tables import read_json
 from pipeline.report.pictures.class_sets import class_set_titles, tested_classes
 from pipeline.report.pictures.forest import HOLLOW, SHAPE
+from pipeline.storage.qualified import Place, place_of
 
 INCOMPARABLE = ("dependent", "other_folds")
 """marks of scores that are no estimate for new speakers"""
@@ -73,6 +75,16 @@ class Validation(BaseModel):
     scores: Figures
 
 
+class Votes(BaseModel):
+    """How near probabilities are to the raters' votes (nats)."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    cross_entropy: float
+    KL: float
+    utterances: int
+
+
 class Details(BaseModel):
     """What metrics/details/NAME.json must have; it may have more."""
 
@@ -86,6 +98,7 @@ class Details(BaseModel):
     std_over_folds: Figures | None = None
     over_splits: OverSplits | None = None
     validation: Validation | None = None
+    votes: Votes | None = None
     classes: dict[str, ClassScore]
     confusion: list[list[int]]
 
@@ -111,9 +124,19 @@ class Scored:
     card: Mapping[str, Any]
 
     @property
-    def corpus(self) -> str:
-        """The corpus it was tested on."""
-        return str(self.card["corpus"])
+    def corpora(self) -> list[str]:
+        """The corpora it was tested on."""
+        return corpora_of(self.card)
+
+    def place(self, key: str) -> Place:
+        """The corpus of an utterance, and its key there."""
+        corpus, *others = self.corpora
+        return place_of(key) if others else (corpus, key)
+
+    @property
+    def is_transfer(self) -> bool:
+        """Whether its models come from an experiment on another corpus."""
+        return bool(self.card.get("transfer"))
 
     @property
     def is_fusion(self) -> bool:
@@ -172,24 +195,23 @@ def scored(params: Params) -> list[Scored]:
     Raises:
         UserError: a file is damaged, or predictions of what was scored are missing.
     """
-    names = [name for name in (*params.experiments, *params.fusions) if paths.details(name).exists()]
+    names = [name for name in params.scored if paths.details(name).exists()]
     predictions = {name: Predictions.read(paths.predictions(name)) for name in names}
     titles = class_set_titles(predictions)
     synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
     found = []
     for name, one in predictions.items():
-        card = {**one.card, **_beside(params, name, one.card["corpus"])}
+        card = {**one.card, **_beside(params, name, corpora_of(one.card))}
         details = read_json(paths.details(name), Details, "evaluate")
         found.append(Scored(name, details, one, notes_of(card, synthetic), titles[name], card))
     return found
 
 
-def _beside(params: Params, name: str, corpus: str) -> dict[str, Any]:
-    """What params.yaml and the corpus's report say of an experiment beside its card."""
-    entries = params.experiments | params.fusions
-    skips = corpus in params.corpora and params.corpora[corpus].on_bad_audio == "skip"
-    left_out = bad_audio_count(paths.corpus_report(corpus)) if skips else 0
-    return {"published": entries[name].published, "left_out": left_out}
+def _beside(params: Params, name: str, corpora: Sequence[str]) -> dict[str, Any]:
+    """What params.yaml and the corpora's reports say of an experiment beside its card."""
+    skipping = [c for c in corpora if c in params.corpora and params.corpora[c].on_bad_audio == "skip"]
+    left_out = sum(bad_audio_count(paths.corpus_report(corpus)) for corpus in skipping)
+    return {"published": params.scored[name].published, "left_out": left_out}
 
 
 def by_group(found: Sequence[Scored]) -> dict[str, list[Scored]]:

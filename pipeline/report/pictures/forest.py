@@ -29,6 +29,8 @@ LETTER = {
     "validation": "V",
     "listed": "L",
     "twins": "2",
+    "cross_corpus": "X",
+    "untested": "U",
 }
 """of the marks that a score can have"""
 NEW_SPEAKERS = "o"

@@ -9,8 +9,9 @@ import numpy as np
 
 from pipeline.atomic import atomic_path
 from pipeline.evaluation.cost import is_fusion
+from pipeline.evaluation.transfer_matrix import transfer_matrices
 from pipeline.experiments.predictions import Predictions
-from pipeline.report.marks import notes_of, words
+from pipeline.report.marks import notes_of, transfer_text, words
 from pipeline.report.pictures.class_sets import class_set_titles, recordings_of, tested_classes
 from pipeline.report.pictures.confusion import draw_confusion
 from pipeline.report.pictures.curves import choosing_measure, draw_curves, measures_of
@@ -18,6 +19,7 @@ from pipeline.report.pictures.forest import Score, draw_forest
 from pipeline.report.pictures.layers import draw_layers
 from pipeline.report.pictures.reliability import draw_reliability
 from pipeline.report.pictures.svg import svg
+from pipeline.report.pictures.transfer_matrix import draw_matrices
 
 
 def write_pictures(
@@ -28,7 +30,8 @@ def write_pictures(
     confidence: float,
     layers: Mapping[str, Sequence[Sequence[str]]],
 ) -> None:
-    """Write scores.svg; confusion/NAME.svg, calibration/NAME.svg; curves/NAME.svg of what has epochs; layers/NAME.svg.
+    """Write scores.svg; transfers.svg, where there is a matrix of corpora; confusion/NAME.svg, calibration/NAME.svg;
+    curves/NAME.svg of what has epochs; layers/NAME.svg.
 
     Args:
         out: the folder.
@@ -53,6 +56,10 @@ def write_pictures(
         if layers.get(name):
             chance = 100 / len(tested_classes(one))
             _write(out / "layers" / f"{name}.svg", svg(partial(draw_layers, name, about, layers[name], chance)))
+    if not predictions:
+        return
+    if matrices := transfer_matrices(predictions, results):
+        _write(out / "transfers.svg", svg(partial(draw_matrices, matrices)))
     titles = class_set_titles(predictions)
     scores = [_score(name, results[name], one, titles[name], marks[name]) for name, one in predictions.items()]
     _write(out / "scores.svg", svg(partial(draw_forest, scores, confidence)))
@@ -68,6 +75,8 @@ def tested_on(one: Predictions) -> str:
     splits = one.splits // one.trainings
     folds = f"{f'{splits} splits x ' * (splits > 1)}{_count(one.folds_of_a_split, 'fold')}"
     folds += f" x {one.trainings} seeds" * (one.trainings > 1)
+    if told := transfer_text(one.card):
+        return f"{recordings_of(one)}, {told}, {_count(one.splits, 'draw')}, {_test_utterances(one)}"
     return f"{recordings_of(one)}, {one.card['protocol']['scheme']}, {folds}, {_test_utterances(one)}"
 
 
@@ -79,11 +88,16 @@ def _test_utterances(one: Predictions) -> str:
     fewest, most = min(map(len, tested)), max(map(len, tested))
     if all(keys == tested[0] for keys in tested):
         return _count(most, "test utterance")
-    return f"{'' if fewest == most else f'{fewest} to '}{_count(most, 'test utterance')} of each split"
+    return f"{'' if fewest == most else f'{fewest} to '}{_count(most, 'test utterance')} of each {_time(one)}"
+
+
+def _time(one: Predictions) -> str:
+    """What is tested several times over."""
+    return "draw" if one.card.get("transfer") else "split"
 
 
 def _counting(one: Predictions) -> str:
-    times = [(one.splits // one.trainings, "splits"), (one.trainings, "seeds")]
+    times = [(one.splits // one.trainings, f"{_time(one)}s"), (one.trainings, "seeds")]
     several = " and ".join(f"{count} {what}" for count, what in times if count > 1)
     return f"counts: sums over the {several}" if several else ""
 

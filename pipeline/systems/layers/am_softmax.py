@@ -45,6 +45,10 @@ class AMSoftmaxLoss(nn.Module):
         self.cross_entropy = CrossEntropy(weight, label_smoothing)
 
     def forward(self, logits: Tensor, y: Tensor) -> Tensor:
-        """Mean loss of scaled cosines (batch, classes) and class numbers y (batch,)."""
-        loss: Tensor = self.cross_entropy(logits - self.offset * F.one_hot(y, logits.shape[1]), y)
+        """Mean loss of scaled cosines (batch, classes) and class numbers y (batch,).
+
+        Where y are shares (batch, classes), each class's margin counts by its share.
+        """
+        shares = y if y.ndim == 2 else F.one_hot(y, logits.shape[1])
+        loss: Tensor = self.cross_entropy(logits - self.offset * shares, y)
         return loss

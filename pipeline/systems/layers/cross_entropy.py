@@ -22,5 +22,5 @@ class CrossEntropy(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, logits: Tensor, y: Tensor) -> Tensor:
-        """Loss of logits (batch, classes) and class numbers y (batch,)."""
+        """Loss of logits (batch, classes) and class numbers y (batch,), or shares of classes y (batch, classes)."""
         return F.cross_entropy(logits, y, self.weight, reduction="none", label_smoothing=self.label_smoothing).mean()

@@ -72,6 +72,7 @@ class Column:
 
     def __init__(self, source: Fixed | Ragged, resident: bool, device: str = "cpu") -> None:
         arrays = source.arrays
+        self._count = len(arrays)
         self.ragged = isinstance(source, Ragged)
         self.lengths = torch.tensor([len(array) for array in arrays] if self.ragged else [], dtype=torch.int64)
         self._arrays: Sequence[NDArray[Any]] | None = None
@@ -82,6 +83,9 @@ class Column:
             self._starts = torch.cumsum(self.lengths, 0) - self.lengths
         else:
             self._values = torch.from_numpy(np.stack(list(arrays))).to(device)
+
+    def __len__(self) -> int:
+        return self._count
 
     def __iter__(self) -> Iterator[Tensor]:
         """Each utterance's own frames."""
@@ -111,19 +115,19 @@ class Column:
 
 
 class Batches(Dataset[Any]):
-    """Utterances and their labels; a batch is a dict of tensors and the labels.
+    """Utterances and their labels, or numbers; a batch is a dict of tensors and the labels.
 
     A fixed input becomes a tensor (batch, ...). A ragged one (frames, dims) is padded with zeros to
     (batch, longest, dims), and `NAME_valid` (batch, longest) is True on its real frames.
 
     Args:
         inputs: of the utterances.
-        y: class numbers, (N,).
+        y: class numbers, (N,), or numbers, (N, targets).
         budget: bytes to keep features in; the inputs stay on the disk when they take more.
         device: where features are kept.
     """
 
-    def __init__(self, inputs: Inputs, y: NDArray[np.int64], budget: int, device: str = "cpu") -> None:
+    def __init__(self, inputs: Inputs, y: NDArray[Any], budget: int, device: str = "cpu") -> None:
         self.y = torch.from_numpy(y)
         resident = sum(array.nbytes for source in inputs.values() for array in source.arrays) <= budget
         self.columns = {name: Column(source, resident, device) for name, source in inputs.items()}

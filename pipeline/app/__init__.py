@@ -1,0 +1,1 @@
+"""Trained models in a browser and over HTTP."""

@@ -1,0 +1,1 @@
+"""The web page: give a recording, see what trained models hear in it."""

@@ -1,0 +1,53 @@
+"""`ser run`: what `dvc repro` runs, with independent stages side by side."""
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.command import Command
+
+if TYPE_CHECKING:
+    from pipeline.graph.parallel_run import ParallelRun
+
+
+@click.command(cls=Command)
+@click.argument("targets", nargs=-1)
+@click.option("-j", "--jobs", type=click.IntRange(1), default=1, help="Stages at once. Default: 1.")
+@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run what does not wait for what failed.")
+def run(targets: tuple[str, ...], jobs: int, keep_going: bool) -> None:
+    """Run the stages that have changed, or those that TARGETS need, as `dvc repro` does; --jobs of them side by side.
+
+    DVC itself checks, runs and saves each stage, and dvc.lock is, to the byte, what `dvc repro` leaves. A line begins
+    with the stage that writes it. The cores (SER_WORKERS) are shared among the stages that run when one starts; memory
+    is not: on one GPU, so many trainings share what it has. After a failure, what runs is finished, and nothing else is
+    started.
+    """
+    from pipeline.errors import UserError
+    from pipeline.graph.dvc_graph import open_graph
+    from pipeline.graph.parallel_run import ParallelRun
+
+    begun = time.monotonic()
+    with open_graph(targets) as graph:
+        stages = ParallelRun(graph, jobs, keep_going, click.echo)
+        stages.run()
+    if stages.failed:
+        raise UserError("\n".join([*stages.failed, *_left_out(stages)]))
+    click.echo(_summary(stages, time.monotonic() - begun))
+
+
+def _left_out(stages: "ParallelRun") -> list[str]:
+    """How many stages were not looked at, or not started, after a failure."""
+    from pipeline.storage.source import counted
+
+    return [f"then {counted(stages.waiting, 'stage')} did not run"] if stages.waiting else []
+
+
+def _summary(stages: "ParallelRun", seconds: float) -> str:
+    from pipeline.storage.source import counted
+
+    if not stages.outcomes:
+        return f"{counted(len(stages.current), 'stage')} up to date"
+    together = sum(outcome.seconds for outcome in stages.outcomes)
+    ran = counted(len(stages.outcomes), "stage")
+    return f"{ran} ran in {seconds:.0f} s, {together:.0f} s in sum; {len(stages.current)} had nothing to do"

@@ -1,0 +1,32 @@
+"""Whether experiments with targets have a corpus with such numbers, and a system that predicts them."""
+
+from collections.abc import Iterator
+
+from pipeline.config.experiments import ExperimentParams
+from pipeline.config.params import Params
+from pipeline.corpora import READERS
+from pipeline.corpora.base import CorpusParams
+from pipeline.corpora.ratings import target_problem
+from pipeline.systems import systems
+from pipeline.systems.regression import takes_targets, target_systems
+
+
+def target_problems(params: Params, key: str, experiment: ExperimentParams) -> Iterator[str]:
+    """What does not fit, as `key: problem`; nothing of an experiment without targets or votes."""
+    if experiment.targets and experiment.system in systems() and not takes_targets(experiment.system):
+        yield f"{key}.system: {target_systems(experiment.system)}"
+    takers = [name for name, entry in systems().items() if entry.takes_votes]
+    if experiment.labels == "votes" and experiment.system in systems() and experiment.system not in takers:
+        yield f"{key}.labels: {experiment.system} takes no votes; those that do are {', '.join(takers)}"
+    for name in experiment.corpora:
+        corpus = params.corpora.get(name)
+        for target in experiment.targets if corpus and corpus.reader in READERS else ():
+            if corpus and (problem := target_problem(target, known_dimensions(corpus), name)):
+                yield f"{key}.targets: {problem}"
+
+
+def known_dimensions(corpus: CorpusParams) -> list[str]:
+    """The numbers that a corpus's recordings may have; of the folder reader, what its table may."""
+    if corpus.reader == "folder" and not corpus.table:
+        return []
+    return [*READERS[corpus.reader].literals.get("dimensions", ()), *corpus.dimensions]

@@ -1,0 +1,1 @@
+"""`ser fetch`: corpora as their hosts give them, downloaded, checked and unpacked."""

@@ -1,0 +1,1 @@
+"""Trained models as one ONNX graph, from the waveform to the probabilities; see `export.py`."""

@@ -1,0 +1,130 @@
+"""An experiment or a fusion trained again on all of its data, as one model that is to be used.
+
+What cross-validation chose is kept: a neural system is trained for the median of the epochs that the folds' networks
+were kept at, without a validation part. A system that chooses by inner folds does so anew. A fusion is fitted to what
+the branches gave of the whole corpus out of fold, as in stacked generalisation (Wolpert 1992, Neural Networks 5(2)).
+The scores stay those of the cross-validation: of a refitted model there is nothing left to test on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median_low
+from typing import Any
+
+import numpy as np
+
+from pipeline import paths
+from pipeline.atomic import atomic_path
+from pipeline.config.params import Params
+from pipeline.errors import UserError
+from pipeline.experiments.experiment import Experiment
+from pipeline.experiments.fusion import Fusion
+from pipeline.experiments.inputs import experiment_of
+from pipeline.experiments.model_card import ModelCard
+from pipeline.experiments.model_folder import CARD, digest, numbers_file, read_card, validated_card
+from pipeline.experiments.predictions import Predictions, write_json
+from pipeline.experiments.regressor_card import RegressorCard
+from pipeline.experiments.value_inputs import regression_of
+from pipeline.experiments.values import Values
+from pipeline.jobs.devices import torch_devices
+from pipeline.jobs.executors import single_thread
+from pipeline.strict import Strict
+
+Curves = Sequence[Mapping[str, float]]
+
+
+def refit(params: Params, name: str, folder: Path) -> None:
+    """Write the refitted models of an experiment or a fusion below a folder: `folder/NAME`, its branches beside it.
+
+    Raises:
+        UserError: what it was cross-validated on has changed since, or it cannot be refitted.
+    """
+    if (folder / name / CARD).is_file():
+        return
+    if name not in params.fusions:
+        _refit_experiment(params, name, folder / name)
+        return
+    settings = params.fusions[name]
+    branches = {branch: Predictions.read(paths.predictions(branch)) for branch in settings.of}
+    fitted = Fusion(name, settings, branches).refitted()
+    for branch in settings.of:
+        refit(params, branch, folder)
+    fitted.write(folder / name, {branch: folder / branch for branch in settings.of})
+
+
+def _refit_experiment(params: Params, name: str, folder: Path) -> None:
+    if name not in params.experiments:
+        raise UserError(f"{name}: is no experiment of params.yaml, so that it cannot be trained again")
+    experiment, known, curves = _cross_validated(params, name)
+    _check_unchanged(experiment, known)
+    experiment = replace(experiment, settings=_settings(experiment, curves, known.selected_on_validation))
+    with single_thread():
+        keys, truth = experiment.fitted_part(np.arange(len(experiment.rows)))
+        system = experiment.untrained().fit(experiment.view(keys), truth)
+    with atomic_path(numbers_file(folder, 0)) as temporary:
+        system.save(temporary)
+    own = {"folds": [system.classes_.tolist()]} if isinstance(known, ModelCard) else {}
+    weights = [digest(numbers_file(folder, 0).read_bytes())]
+    changed = {"params": experiment.params, "refitted": True, **own, "weights": weights}
+    write_json(folder / CARD, read_card(paths.models(name)) | changed)
+
+
+def _cross_validated(params: Params, name: str) -> tuple[Experiment, ModelCard | RegressorCard, Curves]:
+    """An experiment of classes or of numbers, the card of its models, and their curves."""
+    place, device = paths.models(name), torch_devices()[0]
+    card = read_card(place)
+    if params.experiments[name].targets:
+        known = validated_card(RegressorCard, card, place)
+        return regression_of(params, name, device), known, Values.read(paths.predictions(name)).curves
+    curves = Predictions.read(paths.predictions(name)).curves
+    return experiment_of(params, name, device), validated_card(ModelCard, card, place), curves
+
+
+def _check_unchanged(experiment: Experiment, card: ModelCard | RegressorCard) -> None:
+    """Refuse params or features that are others than those of the cross-validation, whose scores the export has."""
+    recipes = {
+        role: (recipe.extractor, recipe.version, recipe.params, recipe.weights)
+        for role, recipe in card.features.items()
+    }
+    headers = {role: file.header for role, file in experiment.clean.items()}
+    features = {
+        role: (header.extractor, header.version, dict(header.params), header.notes.get("weights", ""))
+        for role, header in headers.items()
+    }
+    columns = (
+        ("classes", experiment.classes, card.classes)
+        if isinstance(card, ModelCard)
+        else ("targets", experiment.classes, card.targets)
+    )
+    for what, ours, theirs in (
+        ("params", experiment.params, card.params),
+        columns,
+        ("seed", experiment.seed, card.seed),
+        ("features", features, recipes),
+    ):
+        if ours != theirs:
+            raise UserError(f"{experiment.name}: its {what} changed since it was trained; run `dvc repro` first")
+
+
+def _settings(experiment: Experiment, curves: Curves, selected: bool) -> Strict:
+    """The system's params for a training on all: as many epochs as were chosen, and nothing that waits for better."""
+    if not experiment.epochs:
+        return experiment.settings
+    epochs = chosen_epochs(curves, str(experiment.params["monitor"])) if selected else experiment.epochs
+    changed: dict[str, Any] = {"epochs": epochs, "patience": 0}
+    return experiment.settings.model_copy(update=changed)
+
+
+def chosen_epochs(curves: Curves, monitor: str) -> int:
+    """The median over folds of the epoch that was kept, the lower one of two.
+
+    Args:
+        curves: a row for each fold and epoch, in order; those of several networks are their mean.
+        monitor: the column that chose it: `valid_loss`, the lowest, or `valid_acc`, the highest; of equals the first.
+    """
+    sign = 1 if monitor == "valid_loss" else -1
+    folds: dict[float, list[float]] = {}
+    for row in curves:
+        folds.setdefault(row["fold"], []).append(sign * row[monitor])
+    return median_low(1 + int(np.argmin(values)) for values in folds.values())

@@ -1,0 +1,181 @@
+"""The regressor of the probe: ridge regression of pooled hidden states, whose penalty and layer inner folds choose."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, StrictInt, field_validator
+
+from pipeline.errors import DataError
+from pipeline.systems.arrays import Data
+from pipeline.systems.demands import Features
+from pipeline.systems.estimator import unreported
+from pipeline.systems.functionals import vectors
+from pipeline.systems.inner_folds import Split, inner_folds
+from pipeline.systems.layer_columns import (
+    NO_STATES,
+    Columns,
+    Layers,
+    check_layers,
+    columns_among,
+    every_layer,
+    layer_columns,
+    named_layers,
+    unmet_layers,
+)
+from pipeline.systems.normalisation import SystemParams
+from pipeline.systems.regression.agreement import concordance
+from pipeline.systems.regression.regressor import FloatArray, Values
+from pipeline.systems.regression.ridge import VectorRegressor, linear, ridge_path
+from pipeline.systems.view import View
+
+
+class ProbeRegressorParams(SystemParams):
+    """Params of the probe's regressor."""
+
+    layers: Literal["all", "each"] | StrictInt | list[StrictInt] = Field(
+        "all",
+        description="hidden states that are read: one, several side by side, or all; with each, the one that inner "
+        "folds choose",
+    )
+    alphas: tuple[float, ...] = Field(
+        (1.0, 10.0, 100.0, 1e3, 1e4, 1e5),
+        min_length=1,
+        strict=False,
+        description="strengths of the penalty, of squared weights per squared residual; inner folds choose one",
+    )
+    folds: int = Field(5, ge=2, description="inner folds, by speakers where they are known, in which is chosen")
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _each_once(cls, layers: Any) -> Any:
+        if layers in ("stacked", "weighted"):
+            raise ValueError(f"{layers} is for classes, and there are targets; take all or each")
+        check_layers(layers, ("all", "each"))
+        return layers
+
+    @field_validator("alphas")
+    @classmethod
+    def _ascending(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
+        if min(strengths) <= 0 or list(strengths) != sorted(set(strengths)):
+            raise ValueError(f"must ascend, above 0, each once; it is {list(strengths)}")
+        return strengths
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """Hidden states where their layers are chosen among, and the layers that are named; see `SystemParams`."""
+        yield from unmet_layers(features, self.layers)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The penalty that inner folds choose for some layers, and its score, the higher the better."""
+
+    score: float
+    alpha: float
+
+
+class ProbeRegressor(VectorRegressor):
+    """scikit-learn's ridge regression of standardised vectors; inner folds choose its penalty, and the layer.
+
+    Chosen is what has the highest mean, over folds and targets, of concordance (CCC), of equal ones the first. Where
+    there can be no folds it is the middle of the penalties, and of the layers.
+
+    Attributes:
+        layers_: the layers that are read; all, where they are not chosen.
+        alpha_: the penalty chosen.
+    """
+
+    name = "probe"
+    roles = ()
+    optional = ("ssl", "logmel", "mfcc", "opensmile", "prosody")
+    Params = ProbeRegressorParams
+
+    def fit(
+        self,
+        X: Data,
+        y: Values,
+        validation: tuple[Data, Values] | None = None,
+        on_epoch: Callable[[], None] = unreported,
+    ) -> Self:
+        """Choose and fit on utterances X with numbers y; a validation part is not needed and not used.
+
+        Raises:
+            ParamsError: a param is not what it must be.
+            ValueError: X or y cannot be taken, or a feature is undefined.
+            UserError: the features lack a layer that is asked for.
+        """
+        view, targets = self.training_data(X, y)
+        self.layers_ = every_layer(view)
+        table, candidates = self.table(view), self._candidates(view)
+        folds = inner_folds(np.zeros(len(targets), np.int64), view, self.settings().folds, self.seed)
+        chosen = {layers: self._choice(table[:, own], targets, folds) for layers, own in candidates.items()}
+        order = sorted(chosen)
+        best = max(chosen, key=lambda layers: chosen[layers].score) if folds else order[len(order) // 2]
+        self.layers_, self.alpha_ = best, chosen[best].alpha
+        ((weight, bias),) = ridge_path(self.keep_scale(table[:, candidates[best]]), targets, [self.alpha_])
+        self.keep({"layers": np.array(best, np.float64), "weight": weight, "bias": bias})
+        return self
+
+    def described(self, X: View) -> FloatArray:
+        """The vectors of the layers that are read and of the other features, (N, dims)."""
+        return np.ascontiguousarray(vectors(X)[:, layer_columns(X, self.layers_)])
+
+    def choices(self) -> Mapping[str, float]:
+        """The layer where each was tried, and the penalty with the ends of its grid."""
+        settings = self.settings()
+        layer = {"layer": float(self.layers_[0])} if settings.layers == "each" else {}
+        grid = {"alpha lowest": settings.alphas[0], "alpha highest": settings.alphas[-1]}
+        return layer | {"alpha": self.alpha_} | grid
+
+    def load(self, path: Path, X: Data, outputs: int) -> Self:
+        """Read numbers that `save` wrote; returns the fitted regressor.
+
+        Raises:
+            ValueError: they are not those of this system, for features as those of X and so many targets.
+            UserError: the features lack a layer.
+        """
+        from safetensors.numpy import load_file
+
+        layers = load_file(path)["layers"]
+        if layers.ndim != 1 or not (layers == layers.round()).all():
+            raise ValueError("layers are no numbers of layers")
+        self.layers_ = tuple(int(layer) for layer in layers)
+        return super().load(path, X, outputs)
+
+    def shapes(self, dims: int, outputs: int) -> dict[str, tuple[int | None, ...]]:
+        """Of weights, biases and the layers' numbers."""
+        return {**super().shapes(dims, outputs), "layers": (None,)}
+
+    def parameter_count(self) -> int:
+        """Number of fitted coefficients."""
+        return super().parameter_count() - len(self.numbers_["layers"])
+
+    def _candidates(self, X: View) -> dict[Layers, Columns]:
+        """What may be chosen: layers -> their columns in the table of all layers, those of other features too."""
+        wanted, every = self.settings().layers, every_layer(X)
+        if wanted != "all" and not every:
+            raise DataError(f"layers: {wanted} {NO_STATES}")
+        if wanted == "each":
+            return {(layer,): columns_among(X, every, (layer,)) for layer in every}
+        layers = named_layers(wanted) or every
+        return {layers: columns_among(X, every, layers)}
+
+    def _choice(self, table: FloatArray, targets: FloatArray, folds: Sequence[Split]) -> Choice:
+        """The penalty with the highest mean of CCC over folds and targets; the middle one without folds."""
+        grid = self.settings().alphas
+        if not folds:
+            return Choice(0.0, grid[len(grid) // 2])
+        mean = np.mean([_scores(table, targets, fold, grid) for fold in folds], axis=0)
+        return Choice(float(mean.max()), grid[int(mean.argmax())])
+
+
+def _scores(table: FloatArray, targets: FloatArray, fold: Split, grid: Sequence[float]) -> list[float]:
+    """Mean CCC over targets of what one fold leaves out, for each penalty."""
+    fitted, left_out = fold
+    mean, scale = table[fitted].mean(axis=0), table[fitted].std(axis=0)
+    scale[scale <= 1e-8] = 1
+    held = (table[left_out] - mean) / scale
+    path = ridge_path((table[fitted] - mean) / scale, targets[fitted], grid)
+    return [float(np.mean(concordance(linear(held, *numbers), targets[left_out]))) for numbers in path]

@@ -1,0 +1,92 @@
+"""A corpus that grows has only its new recordings decoded for its audio, and the files are those of a fresh run."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import tone
+from in_process import stage
+
+from pipeline import paths
+from pipeline.audio import audio_file
+from pipeline.audio.known_audio import FILE
+
+PARAMS = "corpora:\n  mine: {reader: folder, root: corpus, table: table.csv}\n"
+ROWS = ["a.wav,sad,,", "b.wav,happy,,", "talk.wav,sad,0,0.5", "talk.wav,happy,0.5,"]
+
+
+@pytest.fixture
+def decoded(tmp_path, monkeypatch):
+    """The names of the files that were decoded, in a project of two recordings and two parts of another."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    for name, seconds in (("a", 0.3), ("b", 0.4), ("talk", 1.2)):
+        add(tmp_path / f"corpus/{name}.wav", seconds)
+    write_table(tmp_path, ROWS)
+    names: list[str] = []
+    recording = audio_file.Recording
+
+    def counted(path):
+        names.append(path.name)
+        return recording(path)
+
+    monkeypatch.setattr(audio_file, "Recording", counted)
+    return names
+
+
+def add(path, seconds):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, tone(seconds, rate=22050) * np.linspace(0.2, 1, round(22050 * seconds)), 22050)
+
+
+def write_table(folder, rows):
+    (folder / "corpus/table.csv").write_text("\n".join(["path,emotion,start,end", *rows, ""]))
+
+
+def made(*rates):
+    assert stage("manifest", "mine").exit_code == 0
+    done = stage("audio", "mine", *rates)
+    assert done.exit_code == 0, done.output
+    return [paths.audio("mine", rate).read_bytes() for rate in rates]
+
+
+def test_only_what_is_new_is_decoded_and_the_bytes_are_the_same(decoded, tmp_path):
+    first = made("16k", "48k")
+    assert sorted(decoded) == ["a.wav", "b.wav", "talk.wav"]
+    decoded.clear()
+    assert made("16k", "48k") == first
+    assert decoded == []
+    add(tmp_path / "corpus/c.wav", 0.7)
+    write_table(tmp_path, ["c.wav,sad,,", ROWS[0], *ROWS[2:]])
+    grown = made("16k", "48k")
+    assert decoded == ["c.wav"]
+    paths.audio("mine", "16k").unlink()
+    assert made("16k", "48k") == grown
+    assert sorted(decoded) == ["a.wav", "c.wav", "c.wav", "talk.wav"]
+
+
+def test_another_part_of_a_file_and_other_bytes_are_decoded(decoded, tmp_path):
+    made("16k")
+    decoded.clear()
+    add(tmp_path / "corpus/a.wav", 0.35)
+    write_table(tmp_path, [*ROWS[:2], "talk.wav,sad,0,0.6", "talk.wav,happy,0.6,"])
+    made("16k")
+    assert sorted(decoded) == ["a.wav", "talk.wav"]
+
+
+@pytest.mark.parametrize("damage", ["audio", "sources", "code", "rate"])
+def test_what_cannot_be_trusted_is_decoded(decoded, monkeypatch, damage):
+    first = made("16k")
+    audio, sources = paths.audio("mine", "16k"), paths.audio_folder("mine") / FILE
+    if damage == "audio":
+        data = bytearray(audio.read_bytes())
+        data[-100] ^= 1
+        audio.write_bytes(data)
+    elif damage == "sources":
+        sources.write_text(json.dumps({**json.loads(sources.read_text()), "audio": ["other"]}))
+    elif damage == "code":
+        monkeypatch.setattr("stages.audio.code_digest", lambda _: "other")
+    decoded.clear()
+    assert made("16k", *(["48k"] if damage == "rate" else []))[:1] == first
+    assert len(decoded) == 3

@@ -1,0 +1,95 @@
+"""`ser bench scale`: the exponent of growth, what a process took, and training in a tenth of the memory."""
+
+import json
+import resource
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.bench import memory, scale
+from pipeline.bench.scale_project import STAGES, ScaleProject, Spent
+from pipeline.bench.timing import Skipped
+from pipeline.cli import main
+
+COUNTS = (1000, 3000, 10_000)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("start", [0.0, 3.0])
+def test_the_exponent_is_that_of_what_grows(exponent, start):
+    assert scale.growth(COUNTS, [start + 1e-4 * n**exponent for n in COUNTS]) == pytest.approx(exponent, abs=0.02)
+
+
+def test_what_does_not_grow_has_no_high_exponent():
+    assert scale.growth(COUNTS, [2.0, 2.0, 2.0]) <= 0.5
+
+
+def test_a_process_says_what_it_took_and_what_is_wrong(tmp_path):
+    project = ScaleProject.reopened(tmp_path, 0)
+    spent = project.python("-c", "x = bytearray(200_000_000); sum(range(10**6))")
+    assert 0 < spent.cpu <= spent.seconds * 4
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000  # from which Linux counts, as it forks
+    assert 200 < spent.peak < 500 + own
+    with pytest.raises(Skipped, match=r"fails: no such thing"):
+        project.python("-c", "raise SystemExit('no such thing')")
+
+
+def test_recordings_are_the_same_whatever_was_made_before(tmp_path):
+    one, other = (ScaleProject.reopened(tmp_path / name, 0) for name in ("one", "other"))
+    for project in (one, other):
+        (project.folder / "recordings").mkdir(parents=True)
+    one.add(5)
+    other.add(2)
+    other.add(3)
+    made = [sorted((p.folder / "recordings").iterdir()) for p in (one, other)]
+    assert [path.read_bytes() for path in made[0]] == [path.read_bytes() for path in made[1]]
+    assert len({path.read_bytes() for path in made[0]}) == 6
+
+
+def test_the_table_has_every_stage_beside_its_targets(monkeypatch, tmp_path):
+    monkeypatch.setattr(scale, "ScaleProject", lambda folder, count: count)
+    linear = lambda count, say: {name: Spent(9, 1 + count / 1e3, 2000) for name in STAGES}  # noqa: E731
+    monkeypatch.setattr(scale, "_measured", linear)
+    monkeypatch.setattr(scale, "adding", lambda *_: (_ for _ in ()).throw(Skipped("no disk here")))
+    monkeypatch.setattr(scale, "limited", lambda *_: [])
+    said = []
+    scale.run(10_000, False, tmp_path / "figures.json", said.append, lambda _: None)
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert [figure["met"] for figure in figures["figures"][:3]] == [None, True, False]
+    assert {figure["part"] for figure in figures["figures"]} == {*STAGES}
+    assert "adding: not run: no disk here" in said[0]
+
+
+def test_a_stage_that_fails_leaves_a_table_and_the_file(monkeypatch, tmp_path):
+    def fails(*_):
+        raise Skipped("-m stages.audio fails: no")
+
+    def wrong(*_):
+        assert json.loads((tmp_path / "figures.json").read_text())["skipped"]
+        raise AssertionError("another model")
+
+    monkeypatch.setattr(scale, "stages", fails)
+    monkeypatch.setattr(scale, "limited", lambda *_: [])
+    said = []
+    scale.run(2000, True, None, said.append, lambda _: None)
+    assert "stages: not run: -m stages.audio fails: no" in said[0]
+    assert "adding: not run: there is no project to add to" in said[0]
+    monkeypatch.setattr(scale, "limited", wrong)
+    with pytest.raises(AssertionError, match="another model"):
+        scale.run(2000, True, tmp_path / "figures.json", said.append, lambda _: None)
+
+
+@pytest.mark.parametrize("largest", ["1999", "many"])
+def test_too_few_recordings_are_refused(largest):
+    result = CliRunner().invoke(main, ["bench", "scale", "--to", largest])
+    assert result.exit_code == 2
+    assert "--to" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says, and limits, what a process takes")
+def test_features_of_ten_times_the_memory_are_trained_on(tmp_path):
+    """With the bytes of a model that had memory for all of them, which the part itself compares."""
+    figures = memory.limited(tmp_path / "memory", quick=True)
+    assert [figure.met for figure in figures] == [True, True]

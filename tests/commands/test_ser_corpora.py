@@ -1,0 +1,71 @@
+"""`ser corpora`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from in_process import ser
+
+from pipeline.corpora import READERS, find_reader
+
+
+@pytest.fixture
+def savee(tmp_path, monkeypatch):
+    """The folder of a whole SAVEE, of empty files, beside a working folder without a project."""
+    root = tmp_path / "data"
+    root.mkdir()
+    for key in find_reader("savee").expected(Path("none")):
+        (root / f"{key.removeprefix('savee-')}.wav").touch()
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    return root
+
+
+def test_all_readers_are_listed(savee):
+    listed = ser("corpora")
+    assert (listed.exit_code, listed.stderr) == (0, "")
+    rows = listed.stdout.splitlines()
+    assert [row.split()[0] for row in rows[1 : 1 + len(READERS)]] == [*READERS]
+    (row,) = (row for row in rows if row.startswith("emodb "))
+    assert "de         535         10        angry bored disgusted fearful" in row
+    values = json.loads(ser("corpora", "--format", "json").stdout)
+    assert [value["reader"] for value in values] == [*READERS]
+
+
+def test_a_reader_is_described(savee):
+    said = ser("corpora", "savee")
+    assert said.exit_code == 0
+    assert "  licence     research only, on registration\n" in said.stdout
+    assert "  source      http://kahlan.eps.surrey.ac.uk/savee/ (on request)\n" in said.stdout
+    assert "  citation    Haq and Jackson (2010)" in said.stdout
+
+
+def test_a_whole_corpus_is_complete(savee):
+    said = ser("corpora", "savee", str(savee))
+    assert said.exit_code == 0
+    assert said.stdout.startswith("savee: SAVEE, Surrey audio-visual expressed emotion: complete\n")
+    assert "  recordings  480 of 480\n  speakers    4 of 4\n" in said.stdout
+
+
+def test_what_is_missing_and_unexpected_is_said(savee):
+    (savee / "DC_a01.wav").unlink()
+    (savee / "notes.wav").touch()
+    said = ser("corpora", "savee", str(savee))
+    assert said.exit_code == 1
+    assert "expressed emotion: not as published\n" in said.stdout
+    assert "  missing     1 (DC_a01)\n  unexpected  1 (notes.wav)\n" in said.stdout
+    (value,) = json.loads(ser("corpora", "savee", str(savee), "--format", "json").stdout)
+    assert (value["missing"], value["unexpected"], value["complete"]) == (["DC_a01"], ["notes.wav"], False)
+    assert value["labels"]["angry"] == 59
+
+
+def test_the_corpora_of_a_project_are_checked(savee):
+    Path("params.yaml").write_text(
+        f"corpora:\n  mine: {{reader: savee, root: {savee}}}\n  gone: {{reader: emodb, root: nowhere}}\n", "utf-8"
+    )
+    assert ser("corpora", "mine").stdout.startswith("mine: SAVEE, Surrey audio-visual expressed emotion: complete\n")
+    said = ser("corpora", "--project")
+    assert said.exit_code == 1
+    assert "gone: cannot be read\n  error       corpus folder 'nowhere' does not exist\n" in said.stdout
+    values = json.loads(ser("corpora", "--project", "--format", "json").stdout)
+    assert {value["corpus"]: value["complete"] for value in values} == {"mine": True, "gone": False}

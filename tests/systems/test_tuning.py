@@ -1,0 +1,83 @@
+"""Tuning goes on from trained weights, and changes nothing but the part that is asked for."""
+
+import pytest
+import torch
+from every_system import files_of, tiny_params, write_every_role
+from feature_files import corpus
+
+from pipeline.errors import DataError, UserError
+from pipeline.experiments.experiment import groups_of
+from pipeline.systems import systems
+from pipeline.systems.mlp import MLP
+from pipeline.systems.view import View
+
+ROWS = corpus(speakers=4)
+LABELS = [row.emotion for row in ROWS]
+NEURAL = [name for name, entry in systems().items() if entry.neural]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return write_every_role(tmp_path_factory.mktemp("features"), [row.key for row in ROWS])
+
+
+def viewed(name, files):
+    sources = {role: [file] for role, file in files_of(name, files).items()}
+    return View([row.key for row in ROWS], sources, groups_of(ROWS))
+
+
+def tensors(model):
+    return {name: value.clone() for name, value in model.nets_[0].module_.state_dict().items()}
+
+
+def changed(before, after):
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+@pytest.mark.parametrize("name", NEURAL)
+def test_only_the_part_that_is_tuned_changes(name, files, tmp_path):
+    X, system = viewed(name, files), systems()[name].load()
+    trained = system(**tiny_params(name)).fit(X, LABELS)
+    trained.save(tmp_path / "model")
+    for part in (*systems()[name].parts, "all"):
+        model = system(**tiny_params(name)).load(tmp_path / "model", X, trained.classes_.tolist())
+        before, network = tensors(model), model.nets_[0].module_
+        modules = model.parts["head"] + (model.parts[part] if part not in ("head", "all") else ())
+        names = tuple("layers.1" if module == "layers.-1" else module for module in modules)
+        moved = changed(before, tensors(model.tune(X[:8], LABELS[:8], part)))
+        assert any(name.startswith(names) for name in moved)
+        assert not any("standardize" in name for name in moved)
+        assert part == "all" or all(name.startswith(names) for name in moved)
+        assert all(p.requires_grad for n, p in network.named_parameters() if "frontend" not in n)
+        model.save(tmp_path / part)
+        loaded = system(**tiny_params(name)).load(tmp_path / part, X, model.classes_.tolist())
+        assert not changed(tensors(model), tensors(loaded))
+
+
+def test_a_seed_tunes_to_the_same_weights_and_the_curve_is_of_the_tuning(files, tmp_path):
+    X = viewed("mlp", files)
+    MLP(epochs=3, patience=0).fit(X, LABELS).save(tmp_path / "model")
+
+    def tuned(seed):
+        model = MLP(epochs=2, patience=0, seed=seed).load(tmp_path / "model", X, sorted({*LABELS}))
+        return model.tune(X[:8], LABELS[:8])
+
+    assert len(tuned(1).history_) == 2
+    assert not changed(tensors(tuned(1)), tensors(tuned(1)))
+    assert changed(tensors(tuned(1)), tensors(tuned(2)))
+
+
+def test_what_cannot_be_tuned_is_named(files):
+    X = viewed("mlp", files)
+    model = MLP(epochs=1, patience=0).fit(X, LABELS)
+    with pytest.raises(UserError, match="fusion is no part of this network; it has head, all"):
+        model.tune(X, LABELS, "fusion")
+    with pytest.raises(DataError, match="'bored' is tuned on but not trained on"):
+        model.tune(X, ["bored"] * len(X))
+
+
+def test_balanced_weights_do_without_the_classes_that_a_share_lacks(files):
+    X = viewed("mlp", files)
+    model = MLP(epochs=1, patience=0, class_weights="balanced").fit(X, LABELS)
+    some = [i for i, label in enumerate(LABELS) if label != "sad"]
+    assert model.tune(X[some], [LABELS[i] for i in some]).classes_.tolist() == sorted({*LABELS})
