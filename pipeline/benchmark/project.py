@@ -10,6 +10,7 @@ from pipeline.benchmark.entries import MARK
 from pipeline.config.document import read_text
 from pipeline.config.params import FILE
 from pipeline.errors import ParamsError, UserError
+from pipeline.graph.stage_commands import end_commands
 
 STANDARD_ERROR = 2
 PATIENCE = 5.0
@@ -60,11 +61,15 @@ def reproduce() -> None:
 
 
 def _end(dvc: "subprocess.Popen[bytes]") -> None:
-    """End the stage that runs, which DVC waits for, and so DVC; neither leaves a lock behind."""
+    """End the stage that runs or is about to, which DVC waits for, and so DVC; neither leaves a lock behind."""
     import psutil
 
     with suppress(psutil.NoSuchProcess):
-        for process in psutil.Process(dvc.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                process.terminate()
+        end_commands(psutil.Process(dvc.pid), lambda seconds: _ends_within(dvc, seconds))
     dvc.wait()
+
+
+def _ends_within(dvc: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        dvc.wait(seconds)
+    return dvc.returncode is not None

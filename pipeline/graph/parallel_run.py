@@ -141,10 +141,12 @@ def _start_method() -> BaseContext:
 @contextmanager
 def _workers(jobs: int) -> Iterator[tuple[WorkerPool, Running]]:
     """Open processes for stages, and a table of those that run: their commands are ended when the block is."""
+    import psutil
+
     pool = WorkerPool(jobs, _start_method(), initializer=interrupts.follow_parent)
     running: Running = {}
     try:
         yield pool, running
     finally:
-        end_commands(running)
+        end_commands(psutil.Process(), lambda seconds: not wait(running, seconds).not_done)
         pool.shutdown(cancel_futures=True)

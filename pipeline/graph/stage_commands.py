@@ -1,10 +1,9 @@
-"""The commands of stages that DVC runs in processes of ours: ended, so that DVC sees it and gives up its locks."""
+"""The commands of stages that DVC runs: ended, so that DVC sees it and gives up its locks."""
 
 import time
-from collections.abc import Collection, Iterator
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import psutil
@@ -17,24 +16,29 @@ TRACKER = f"{WORKERS}resource_tracker "
 """of them the one that ends when the others have, and complains where it is killed"""
 
 
-def end_commands(running: Collection[Future[Any]]) -> None:
-    """End the commands of all processes that do these tasks, and wait for them and for what DVC has to do then.
+def end_commands(runner: "psutil.Process", ends_within: Callable[[float], bool]) -> None:
+    """End the commands below a process, also those that it still starts, till it has done what it has to do then.
 
-    A second Ctrl-C kills them, and DVC too.
+    Each is ended before what it has started, as a shell would go on with its next command otherwise. A second Ctrl-C
+    kills them, and DVC too.
+
+    Args:
+        runner: DVC, or a process whose workers are DVC.
+        ends_within: wait at most so many seconds for it, and say whether it is done.
     """
     import psutil
 
-    ended: set[psutil.Process] = set()
+    ended: list[psutil.Process] = []
     try:
-        while wait(running, PATIENCE).not_done:
-            for command in {*_commands()} - ended:
+        while not ends_within(PATIENCE):
+            for command in [each for each in _commands(runner) if each not in ended]:
                 with suppress(psutil.NoSuchProcess):
                     command.terminate()
-                ended.add(command)
+                ended.append(command)
         while any(map(_lives, ended)):  # without its shell, which DVC waited for
             time.sleep(PATIENCE)
     except KeyboardInterrupt:
-        for process in {*ended, *psutil.Process().children(recursive=True)}:
+        for process in [*ended, *_below(runner)]:
             with suppress(psutil.NoSuchProcess):
                 if not any(argument.startswith(TRACKER) for argument in process.cmdline()):
                     process.kill()
@@ -50,11 +54,19 @@ def _lives(process: "psutil.Process") -> bool:
         return False
 
 
-def _commands() -> "Iterator[psutil.Process]":
-    """What runs below this process, but for workers."""
+def _commands(runner: "psutil.Process") -> "Iterator[psutil.Process]":
+    """What runs below a process but for workers, each before what it has started."""
     import psutil
 
-    for process in psutil.Process().children(recursive=True):
+    for process in _below(runner):
         with suppress(psutil.NoSuchProcess):
             if not any(argument.startswith(WORKERS) for argument in process.cmdline()):
                 yield process
+
+
+def _below(runner: "psutil.Process") -> "list[psutil.Process]":
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        return runner.children(recursive=True)
+    return []
