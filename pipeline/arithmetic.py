@@ -3,8 +3,10 @@
 NumPy, SciPy, torch, oneDNN, MKL and numba choose their code by the processor, and each sums in an order of its own.
 They read the variables below when they are loaded, so `hold` comes before that; workers inherit them. The path is that
 of AVX2 (Intel since 2013, AMD since 2017), but MKL's: its AVX2 path is another on AMD's processors, and `COMPATIBLE` is
-the one that it has for all. That path approximates square roots by an instruction that each maker rounds otherwise:
-`exact_sqrt`, and optimizers that are fused, do without it.
+the one that it has for all. That path begins square roots and decadic logarithms with an approximation that each
+maker rounds otherwise (`APPROXIMATED`): `exact_sqrt`, `exact_log10` and fused optimizers do without it. oneDNN's path
+of AVX2 has convolutions that sum in blocks which fit the processor's caches; that of AVX has so only where a
+convolution is unusual, and torch does those without oneDNN: `hold_network`.
 """
 
 import os
@@ -15,7 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+APPROXIMATED = ("sqrt", "log10", "log2", "log", "tan", "asin", "acos", "atan")
+"""torch's functions of tensors whose last bits are the processor maker's; `log` in double precision only"""
+
+WIDEST = 7
+"""taps of a convolution of several channels for which oneDNN has a kernel in any case"""
 
 KEY = "arithmetic"
 """of params.yaml, at its top"""
@@ -23,7 +31,7 @@ PORTABLE = "portable"
 
 VARIABLES = {
     "ATEN_CPU_CAPABILITY": "avx2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX",
     "MKL_CBWR": "COMPATIBLE",
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512F AVX512CD AVX512_SKX AVX512_ICL AVX512_SPR",  # of 2.4, and before
@@ -50,7 +58,7 @@ def is_portable() -> bool:
 
 def identity() -> tuple[str, ...]:
     """What results' identities say of the arithmetic: nothing of the processor's own."""
-    return ("arithmetic: portable, 1",) if is_portable() else ()
+    return ("arithmetic: portable, 2",) if is_portable() else ()
 
 
 def hold(params: Path) -> None:
@@ -121,11 +129,53 @@ def _has_avx2() -> bool:
     return "avx2" in flags.split()
 
 
+def hold_network(network: "nn.Module") -> None:
+    """Where arithmetic is portable, have torch do the unusual convolutions of a network without oneDNN from now on.
+
+    Their gradients need not be held: oneDNN computes them alike everywhere.
+    """
+    if is_portable():
+        for layer in filter(_is_unusual, network.modules()):
+            layer.register_forward_pre_hook(_leave_onednn)
+            layer.register_forward_hook(_take_onednn, always_call=True)
+
+
+def _is_unusual(layer: "nn.Module") -> bool:
+    """Whether oneDNN has no kernel of its own for a convolution, and makes a matrix product of it."""
+    from torch import nn
+
+    if not isinstance(layer, nn.Conv1d | nn.Conv2d):
+        return False
+    if layer.groups > 1 or isinstance(layer.padding, str):
+        return True
+    wide = max(layer.kernel_size) > WIDEST and (layer.in_channels > 1 or any(layer.padding))
+    return wide or any(pad >= kernel for kernel, pad in zip(layer.kernel_size, layer.padding, strict=True))
+
+
+def _leave_onednn(*_: object) -> None:
+    import torch
+
+    torch.backends.mkldnn.set_flags(False)
+
+
+def _take_onednn(*_: object) -> None:
+    import torch
+
+    torch.backends.mkldnn.set_flags(True)
+
+
 def exact_sqrt(values: "Tensor") -> "Tensor":
     """Square roots of a tensor; as IEEE 754 rounds them where arithmetic is portable, and not by MKL."""
+    return _by_numpy("sqrt", values) if is_portable() else values.sqrt()
+
+
+def exact_log10(values: "Tensor") -> "Tensor":
+    """Decadic logarithms, in the place of a tensor; the C library's where arithmetic is portable, and not MKL's."""
+    return values.copy_(_by_numpy("log10", values)) if is_portable() else values.log10_()
+
+
+def _by_numpy(function: str, values: "Tensor") -> "Tensor":
     import numpy as np
     import torch
 
-    if not is_portable():
-        return values.sqrt()
-    return torch.from_numpy(np.sqrt(values.detach().cpu().numpy())).to(values.device)
+    return torch.from_numpy(getattr(np, function)(values.detach().cpu().numpy())).to(values.device)

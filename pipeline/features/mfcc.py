@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from pipeline.arithmetic import exact_log10
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Streams
 from pipeline.features.spectrum import (
@@ -153,7 +154,7 @@ def frame_energy(wave: Signal, params: MFCCParams, device: str = "cpu") -> "Tens
 
 def _energy(sums: "Tensor") -> "Tensor":
     """10 log10 of sums of squares (dB)."""
-    return sums.clamp_(min=AMIN).log10_().mul_(10).float()
+    return exact_log10(sums.clamp_(min=AMIN)).mul_(10).float()
 
 
 def _squared_sums_of(wave: Signal, params: MFCCParams, device: str) -> "Iterator[Tensor]":

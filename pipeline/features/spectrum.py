@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.arithmetic import exact_log10
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, FeatureParams
 from pipeline.features.mel_filters import mel_filters
@@ -271,7 +272,7 @@ def decibels(power: "Tensor", top_db: float | None) -> "Tensor":
 
     It takes the place of `power`, as that of a long utterance cannot be held twice.
     """
-    values = power.clamp_(min=AMIN).log10_().mul_(10)
+    values = exact_log10(power.clamp_(min=AMIN)).mul_(10)
     return values if top_db is None else values.clamp_(min=values.max() - top_db)
 
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.arithmetic import hold_network
 from pipeline.errors import DataError, ParamsError, UserError
 from pipeline.jobs.devices import torch_devices
 from pipeline.storage.identity import canonical_json
@@ -99,6 +100,7 @@ class NetworkEstimator(Estimator):
             with torch.random.fork_rng(devices=[]), repeatable(self.device):
                 torch.manual_seed(seed)
                 one = network()
+                hold_network(one)
                 self._standardize(one, train)
                 net = self.loop(one, criterion, seed, train, held_out, on_epoch)
                 net.fit(train, None)
@@ -160,6 +162,7 @@ class NetworkEstimator(Estimator):
         for number in range(settings.seeds):
             with filled_by(weights, self.holds_pretrained):
                 one = network()
+            hold_network(one)
             own = {name.partition(".")[2]: w for name, w in weights.items() if name.startswith(f"{number}.")}
             _check_belongs(one, own, frozen, path)
             one.load_state_dict(own, strict=False)

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.arithmetic import hold_network
 from pipeline.audio.samples import Signal
 from pipeline.errors import ParamsError, UserError
 from pipeline.features.base import Extractor, FeatureParams, Streams
@@ -314,6 +315,7 @@ class SSL(Extractor[SSLParams]):
 
         model = self.params.model
         backbone = load_backbone(model, self.params.seed)
+        hold_network(backbone)
         if backbone.config.model_type == "whisper":
             from pipeline.features.ssl.whisper import WhisperEncoder, log_mel_of
 

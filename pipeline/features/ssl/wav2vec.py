@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.arithmetic import is_portable
 from pipeline.audio.samples import Signal, Wave, slices
 from pipeline.errors import UserError
 from pipeline.features.ssl.batches import Piece
@@ -214,11 +215,12 @@ class Wav2vecEncoder:
     def _flat(self) -> Tensor | None:
         """The positional convolution's weight (out, in, 1, kernel), channels last; None where it is best left alone.
 
-        On a CPU the convolution of so many small groups is about twice as fast in this layout.
+        On a CPU the convolution of so many small groups is about twice as fast in this layout, by oneDNN, which
+        portable arithmetic does without here.
         """
         encoder: Any = self.backbone.encoder
         conv = getattr(encoder.pos_conv_embed, "conv", None)
-        if conv is None or conv.weight.device.type != "cpu":
+        if conv is None or conv.weight.device.type != "cpu" or is_portable():
             return None
         weight: Tensor = conv.weight[:, :, None].contiguous(memory_format=torch.channels_last)
         return weight

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
+from pipeline.arithmetic import exact_log10
 from pipeline.audio.samples import Signal
 from pipeline.errors import UserError
 from pipeline.features.ssl.batches import Piece
@@ -67,7 +68,7 @@ class LogMel:
         window = torch.hann_window(self.n_fft, device=batch.device)
         spectrum = torch.stft(batch, self.n_fft, self.hop_length, window=window, return_complex=True)[..., :-1]
         mels = self.filters.to(batch.device) @ spectrum.abs().square()
-        logs = mels.clamp(min=1e-10).log10()
+        logs = exact_log10(mels.clamp(min=1e-10))
         return (torch.maximum(logs, logs.amax(dim=(1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
 
 
