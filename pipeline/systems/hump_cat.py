@@ -142,9 +142,23 @@ class StateEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode (batch, frames, dims), at least 10 frames of at least 18."""
-        image = F.relu(self.norm(self.convolution(x[:, None])))
+        image = F.relu(self.norm(self._convolved(x)))
         tokens: Tensor = self.project(image.transpose(1, 2).flatten(2))
         return tokens
+
+    def _convolved(self, x: Tensor) -> Tensor:
+        """`self.convolution` of (batch, frames, dims): (batch, CHANNELS, frames, dims).
+
+        Its step over the dims becomes channels, dim 3 i + c the i-th of channel c: the same sums, and gradients that
+        take a quarter of the time.
+        """
+        step = STRIDE[1]
+        used = (x.shape[2] - KERNEL[1]) // step * step + KERNEL[1]
+        image, weight = (
+            values.unflatten(2, (-1, step)).permute(0, 3, 1, 2)
+            for values in (x[:, :, :used], self.convolution.weight[:, 0])
+        )
+        return F.conv2d(image, weight, stride=(STRIDE[0], 1))
 
 
 class FrameEncoder(nn.Module):
