@@ -11,8 +11,12 @@ from typing import Any
 
 from pipeline.errors import ParamsError, UserError, nearest
 
-DERIVED = re.compile(rb"^class\b.*\(", re.MULTILINE)
+DERIVED = re.compile(rb"\nclass\b.*\(")
 """the start of a class with a base; only modules that have one are parsed"""
+CLASS = re.compile(rb"\nclass\s+([^\s(:\[]+)")
+"""the start of a class, and its name"""
+NAME = re.compile(rb"""name\b[^=\n]*=[ \t]*["']([^"'\n]*)["']""")
+"""what may be a class's `name = "..."`, and the name"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Entry:
 class Registry(Mapping[str, Entry]):
     """Name -> entry, sorted by name, of the classes below `base` with a literal `name = "..."` of their own.
 
-    The folder is read at first use.
+    The folder is read at first use. To look one name up, only the modules that assign it are parsed, with those of its
+    class's ancestors; to list the names, or to find none, all of them are.
 
     Args:
         folder: the package's folder; modules of its subfolders count too.
@@ -49,7 +54,8 @@ class Registry(Mapping[str, Entry]):
         skipped: subfolders that have none.
 
     Raises:
-        UserError: at first use; a module is not Python, or two classes have one name. The message names the files.
+        UserError: at use; a module that is parsed is not Python, or two classes have the name. The message names the
+            files.
     """
 
     def __init__(self, folder: Path, package: str, base: str, what: str, skipped: Collection[str] = ()) -> None:
@@ -71,14 +77,65 @@ class Registry(Mapping[str, Entry]):
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
-        classes = [(path, node) for path in self._paths() for node in _classes(path)]
-        nodes = {node.name: node for _, node in classes}
+        return dict(sorted(self._found(self._texts).items()))
+
+    @cached_property
+    def _named(self) -> dict[str, Entry | None]:
+        """The names looked up so far -> entry; None where no class assigns it in the usual way."""
+        return {}
+
+    @cached_property
+    def _texts(self) -> dict[Path, bytes]:
+        """The modules that have a class with a base, in the order of paths, each after an empty line."""
+        texts = {path: b"\n" + path.read_bytes() for path in self._paths()}
+        return {path: text for path, text in texts.items() if DERIVED.search(text)}
+
+    @cached_property
+    def _assigning(self) -> dict[bytes, list[Path]]:
+        """A name -> the modules that assign it, maybe in no class."""
+        return self._having(NAME)
+
+    @cached_property
+    def _homes(self) -> dict[bytes, list[Path]]:
+        """The name of a class -> the modules that may have one of that name."""
+        return self._having(CLASS)
+
+    def _having(self, pattern: re.Pattern[bytes]) -> dict[bytes, list[Path]]:
+        having: dict[bytes, list[Path]] = {}
+        for path, text in self._texts.items():
+            for name in dict.fromkeys(pattern.findall(text)):
+                having.setdefault(name, []).append(path)
+        return having
+
+    @cached_property
+    def _parsed(self) -> dict[Path, list[ast.ClassDef]]:
+        """The classes of the modules parsed so far."""
+        return {}
+
+    def _classes(self, path: Path) -> list[ast.ClassDef]:
+        if path not in self._parsed:
+            self._parsed[path] = _classes(path, self._texts[path][1:])
+        return self._parsed[path]
+
+    def _nodes(self, paths: Collection[Path]) -> dict[str, ast.ClassDef]:
+        """The classes of modules and all that their bases could be, by name."""
+        seen, ahead = set(paths), list(paths)
+        while ahead:
+            bases = {base for node in self._classes(ahead.pop()) for base in _bases(node)}
+            homes = {path for base in bases for path in self._homes.get(base.encode(), ())} - seen
+            seen |= homes
+            ahead += homes
+        return {node.name: node for path in self._texts if path in seen for node in self._classes(path)}
+
+    def _found(self, paths: Collection[Path], only: str = "") -> dict[str, Entry]:
+        """The entries that stand in some modules, or the one of that name."""
+        nodes = self._nodes(paths)
         owners: dict[str, tuple[Path, str]] = {}
         entries: dict[str, Entry] = {}
-        for path, node in classes:
+        for path, node in ((home, node) for home in paths for node in self._classes(home)):
             ancestors = _ancestors(node, nodes)
             name = _literals(node).get("name")
-            if not isinstance(name, str) or self._base not in ancestors:
+            if not isinstance(name, str) or self._base not in ancestors or only not in ("", name):
                 continue
             if name in owners:
                 first, other = owners[name]
@@ -87,7 +144,7 @@ class Registry(Mapping[str, Entry]):
                 )
             owners[name] = path, node.name
             entries[name] = Entry(self._module(path), node.name, _inherited(node, ancestors, nodes), ancestors)
-        return dict(sorted(entries.items()))
+        return entries
 
     def _paths(self) -> list[Path]:
         """The modules of the folder, without those of skipped subfolders and hidden ones, which editors leave."""
@@ -103,7 +160,11 @@ class Registry(Mapping[str, Entry]):
         return ".".join([self._package, *inner.parts])
 
     def __getitem__(self, name: str) -> Entry:
-        return self._entries[name]
+        if not isinstance(name, str):  # as a key of params.yaml may be
+            raise KeyError(name)
+        if name not in self._named:
+            self._named[name] = self._found(self._assigning.get(name.encode(errors="replace"), ()), name).get(name)
+        return self._named[name] or self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -112,15 +173,12 @@ class Registry(Mapping[str, Entry]):
         return len(self._entries)
 
 
-def _classes(path: Path) -> list[ast.ClassDef]:
-    """The classes at the top of a module; none where no class has a base.
+def _classes(path: Path, text: bytes) -> list[ast.ClassDef]:
+    """The classes at the top of a module.
 
     Raises:
         UserError: it is not Python.
     """
-    text = path.read_bytes()
-    if not DERIVED.search(text):
-        return []
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:  # ValueError: null bytes

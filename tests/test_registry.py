@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.corpora import READERS
 from pipeline.errors import ParamsError, UserError
+from pipeline.features import EXTRACTORS
 from pipeline.registry import Registry
+from pipeline.systems import REGISTRY as SYSTEMS
+from pipeline.systems.regression import REGISTRY as REGRESSORS
 
 
 @pytest.fixture
@@ -134,3 +138,35 @@ def test_a_module_that_is_no_python(entries, text, place):
         list(entries(good=one("x"), bad=text))
     assert re.search(rf"bad\.py{place}.*: not a Python module \(.+\); mend or remove the file$", str(caught.value))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_one_name_parses_what_may_have_it_and_its_bases_alone(entries):
+    broken = one("y", symbol="Other").encode() + b"y = = 2\n"
+    found = entries(a=one("x", "Framed"), b="class Framed(Extractor):\n    size = 3\n", other=broken)
+    assert found["x"].literals == {"name": "x", "size": 3}
+    assert found.find("x").symbol == "One"
+    with pytest.raises(UserError, match=r"other\.py, line 3: not a Python module"):
+        list(found)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['name = (\n        "x"\n    )', 'name = "\\x78"', 'name = other = "x"', 'name = "" "x"', 'name: str = r"x"'],
+)
+def test_a_name_may_be_spelt_in_any_way(entries, body):
+    found = entries(a=f"class One(Extractor):\n    {body}\n", b=one("y", symbol="Two"))
+    assert found["x"].symbol == "One"
+    assert "y" in found
+
+
+def test_two_of_one_name_are_told_when_it_is_looked_up(entries):
+    found = entries(one=one("x", symbol="A"), two=one("x", symbol="B"), three=one("z", symbol="C"))
+    assert found["z"].symbol == "C"
+    with pytest.raises(UserError, match=r"two\.py: class B has the name 'x' of A in one\.py; rename one$"):
+        found.find("x")
+
+
+def test_a_look_up_finds_what_listing_does():
+    for listed in (EXTRACTORS, READERS, SYSTEMS, REGRESSORS):
+        for name, entry in dict(listed).items():
+            assert Registry(listed._folder, listed._package, listed._base, "", listed._skipped)[name] == entry

@@ -9,7 +9,7 @@ from pipeline.config.protocols import GroupedKFold, LeaveOneCorpusOut, Stratifie
 from pipeline.config.targets import target_problems
 from pipeline.corpora import READERS
 from pipeline.errors import nearest
-from pipeline.systems import find_system, systems
+from pipeline.systems import REGISTRY, find_system
 
 Names = Mapping[str, Collection[str]]
 """section -> the names of its entries, those that are wrong in themselves too"""
@@ -96,8 +96,8 @@ def _experiment(params: Params, names: Names, name: str) -> Iterator[str]:
     if twice := next((source for source in sources if sources.count(source) > 1), None):
         yield f"{key}.copies: names two of corpus {twice!r}; one entry of copies can have all of them"
     yield from _several(params, key, experiment)
-    if experiment.system not in systems():
-        yield _missing(f"{key}.system", experiment.system, systems(), "the systems")
+    if experiment.system not in REGISTRY:
+        yield _missing(f"{key}.system", experiment.system, REGISTRY, "the systems")
     else:
         yield from _roles(params, names, key, experiment)
     yield from target_problems(params, key, experiment)
@@ -159,7 +159,7 @@ def _transfer(params: Params, names: Names, name: str) -> Iterator[str]:
         yield f"{key}.source: {transfer.source!r} predicts numbers, and a transfer is of classes; take another"
     if transfer.corpus in source.corpora:
         yield f"{key}.corpus: {transfer.corpus!r} is what {transfer.source!r} was trained on; take another"
-    if source.system in systems() and transfer.tune != "all" and transfer.tune not in find_system(source.system).parts:
+    if source.system in REGISTRY and transfer.tune != "all" and transfer.tune not in find_system(source.system).parts:
         yield f"{key}.tune: {_untuned(source.system, transfer.tune)}"
 
 

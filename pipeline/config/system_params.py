@@ -8,7 +8,7 @@ from pipeline.config.protocols import has_validation
 from pipeline.config.transfers import TransferParams
 from pipeline.errors import ParamsError
 from pipeline.strict import validate
-from pipeline.systems import find_system, systems
+from pipeline.systems import REGISTRY, find_system
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.regression import find_regressor, takes_targets
 
@@ -64,7 +64,7 @@ def system_params_problems(params: Params) -> list[str]:
     """What is wrong with the own params of all experiments whose system there is, as `key: problem`."""
     problems = []
     for name, experiment in params.experiments.items():
-        if experiment.system not in systems() or (experiment.targets and not takes_targets(experiment.system)):
+        if experiment.system not in REGISTRY or (experiment.targets and not takes_targets(experiment.system)):
             continue
         try:
             own = system_params(name, experiment)
@@ -79,7 +79,7 @@ def _transfer_problems(params: Params, wrong: Collection[str]) -> list[str]:
     problems = []
     for name, transfer in params.transfers.items():
         source = params.experiments.get(transfer.source)
-        if source is None or transfer.source in wrong or source.system not in systems():
+        if source is None or transfer.source in wrong or source.system not in REGISTRY:
             continue
         try:
             transfer_params(name, transfer, source)

@@ -7,16 +7,17 @@ from pipeline.config.params import Params
 from pipeline.corpora import READERS
 from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.ratings import target_problem
-from pipeline.systems import systems
+from pipeline.systems import REGISTRY, find_system, systems
 from pipeline.systems.regression import takes_targets, target_systems
 
 
 def target_problems(params: Params, key: str, experiment: ExperimentParams) -> Iterator[str]:
     """What does not fit, as `key: problem`; nothing of an experiment without targets or votes."""
-    if experiment.targets and experiment.system in systems() and not takes_targets(experiment.system):
+    if experiment.targets and experiment.system in REGISTRY and not takes_targets(experiment.system):
         yield f"{key}.system: {target_systems(experiment.system)}"
-    takers = [name for name, entry in systems().items() if entry.takes_votes]
-    if experiment.labels == "votes" and experiment.system in systems() and experiment.system not in takers:
+    by_votes = experiment.labels == "votes" and experiment.system in REGISTRY
+    if by_votes and not find_system(experiment.system).takes_votes:
+        takers = [name for name, entry in systems().items() if entry.takes_votes]
         yield f"{key}.labels: {experiment.system} takes no votes; those that do are {', '.join(takers)}"
     for name in experiment.corpora:
         corpus = params.corpora.get(name)

@@ -7,7 +7,7 @@ from pipeline.config.params import Params
 from pipeline.config.system_params import system_params
 from pipeline.errors import ParamsError
 from pipeline.features.ssl.loading import known_block_count
-from pipeline.systems import find_system, systems
+from pipeline.systems import REGISTRY, find_system
 from pipeline.systems.demands import Feature
 from pipeline.systems.regression import takes_targets
 
@@ -19,9 +19,9 @@ def unmet_demands(params: Params) -> list[str]:
 
 def _unmet(params: Params, name: str, experiment: ExperimentParams) -> Iterator[str]:
     features = experiment.inputs
-    if experiment.targets and experiment.system in systems() and not takes_targets(experiment.system):
+    if experiment.targets and experiment.system in REGISTRY and not takes_targets(experiment.system):
         return
-    if experiment.system not in systems() or not {*features.values()} <= {*params._features}:
+    if experiment.system not in REGISTRY or not {*features.values()} <= {*params._features}:
         return
     if not {*find_system(experiment.system).roles} <= {*features}:
         return
