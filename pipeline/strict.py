@@ -11,9 +11,12 @@ from pipeline.errors import ParamsError, nearest
 
 
 class Strict(BaseModel):
-    """A validated, immutable set of params; unknown keys are refused, and so is text or true where a number is due."""
+    """A validated, immutable set of params; unknown keys are refused, and so is text or true where a number is due.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    Its validator is built when it is first used: most are only a part of another's, or of nothing that is asked for.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 M = TypeVar("M", bound=Strict)
