@@ -10,7 +10,7 @@ from pipeline.config.strict_yaml import parse
 from pipeline.errors import ParamsError
 from pipeline.graph import dvc_yaml
 from pipeline.graph.stage import OWN_KEYS, Stage
-from pipeline.graph.stages import graph_stages
+from pipeline.graph.stages import graph_stages, work_stages
 
 WHOLE = ("code", "evaluate")
 """stages that hold the whole graph, and not only themselves, against params.yaml: the first and the last"""
@@ -30,7 +30,7 @@ def params_for(stage: str, path: Path = FILE) -> Params:
         raise ParamsError("\n".join(located(problems, text, path)))
     graph = dvc_yaml.read()
     if graph.text:
-        stages = graph_stages(params, data or {})
+        stages = (graph_stages if stage in WHOLE else work_stages)(params, data or {})
         changes = dvc_yaml.difference(stages, graph)
         moved = _moved(stages, graph)
         stale = [*changes.added, *changes.dropped, *(name for name in changes.changed if name not in moved)]

@@ -31,11 +31,16 @@ def graph_stages(params: Params, data: Mapping[str, Any]) -> list[Stage]:
         params: what params.yaml asks for.
         data: what it holds as plain data: DVC can depend on keys only that are written there.
     """
-    needs = wanted(params)
-    computed = given_key(data, "arithmetic")
-    stages = [replace(each, params=[*computed, *each.params]) for each in _Graph(params, data, needs).stages()]
+    stages = work_stages(params, data)
     files = list(dict.fromkeys(dep for stage in stages for dep in stage.deps if dep.startswith(code_path(""))))
     return [code_stage(files), *stages] if stages else []
+
+
+def work_stages(params: Params, data: Mapping[str, Any]) -> list[Stage]:
+    """The same without the first, `code`, for which an installed package's files are all read."""
+    computed = given_key(data, "arithmetic")
+    stages = _Graph(params, data, wanted(params)).stages()
+    return [replace(each, params=[*computed, *each.params]) for each in stages]
 
 
 def code_stage(files: list[str]) -> Stage:

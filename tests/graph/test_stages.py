@@ -7,7 +7,7 @@ import yaml
 from conftest import REPOSITORY
 
 from pipeline.config.document import validated
-from pipeline.graph.stages import graph_stages, name_clashes
+from pipeline.graph.stages import graph_stages, name_clashes, work_stages
 
 BASE = """
 corpora:
@@ -241,6 +241,18 @@ keep: {spoken: [cepstra]}
     names = [stage.name for stage in graph_stages(params, data)]
     assert "demo-spoken" in names
     assert "demo-unread" not in names
+
+
+def test_stages_that_work_need_no_digest_of_the_package(monkeypatch):
+    def read(*_):
+        raise AssertionError("the package's files are read")
+
+    data = {"corpora": {"a": {"reader": "folder", "root": "x"}}, "features": {"c": {"extractor": "mfcc"}}}
+    data["keep"] = {"a": ["c"]}
+    params, _ = validated(data)
+    whole = graph_stages(params, data)
+    monkeypatch.setattr("pipeline.graph.code.package_digest", read)
+    assert work_stages(params, data) == whole[1:]
 
 
 def test_names_that_meet_in_one_stage_are_said():
