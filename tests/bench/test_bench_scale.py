@@ -7,9 +7,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from pipeline.bench import memory, scale
+from pipeline.bench import growth, memory, scale
 from pipeline.bench.scale_project import STAGES, ScaleProject, Spent
-from pipeline.bench.timing import Skipped
+from pipeline.bench.timing import Figure, Skipped
 from pipeline.cli import main
 
 COUNTS = (1000, 3000, 10_000)
@@ -18,11 +18,26 @@ COUNTS = (1000, 3000, 10_000)
 @pytest.mark.parametrize("exponent", [1.0, 1.5, 2.0])
 @pytest.mark.parametrize("start", [0.0, 3.0])
 def test_the_exponent_is_that_of_what_grows(exponent, start):
-    assert scale.growth(COUNTS, [start + 1e-4 * n**exponent for n in COUNTS]) == pytest.approx(exponent, abs=0.02)
+    assert growth.exponent(COUNTS, [start + 1e-4 * n**exponent for n in COUNTS]) == pytest.approx(exponent, abs=0.02)
 
 
 def test_what_does_not_grow_has_no_high_exponent():
-    assert scale.growth(COUNTS, [2.0, 2.0, 2.0]) <= 0.5
+    assert growth.exponent(COUNTS, [2.0, 2.0, 2.0]) <= 0.5
+
+
+def test_of_what_hardly_grows_the_exponent_is_the_least_that_noise_allows():
+    noisy = [250 * factor for factor in (1.0, 0.99, 1.01)]
+    assert growth.exponent(COUNTS, noisy) > 1.1
+    assert growth.exponent(COUNTS, noisy, 0.02) <= 0.5
+
+
+@pytest.mark.parametrize("start", [0.0, 0.1])
+def test_noise_hides_no_square(start):
+    assert growth.exponent(COUNTS, [start + (n / 1e4) ** 2 for n in COUNTS], 0.02) > 1.5
+
+
+def test_the_line_has_what_there_is_at_first_and_what_each_recording_adds():
+    assert growth.line(COUNTS, [250 + 0.01 * n for n in COUNTS]) == pytest.approx((250, 0.01))
 
 
 def test_a_process_says_what_it_took_and_what_is_wrong(tmp_path):
@@ -49,16 +64,71 @@ def test_recordings_are_the_same_whatever_was_made_before(tmp_path):
 
 def test_the_table_has_every_stage_beside_its_targets(monkeypatch, tmp_path):
     monkeypatch.setattr(scale, "ScaleProject", lambda folder, count: count)
-    linear = lambda count, say: {name: Spent(9, 1 + count / 1e3, 2000) for name in STAGES}  # noqa: E731
+    linear = lambda count, say: {name: Spent(9, 1 + count / 1e3, 1400 + count / 50) for name in STAGES}  # noqa: E731
     monkeypatch.setattr(scale, "_measured", linear)
     monkeypatch.setattr(scale, "adding", lambda *_: (_ for _ in ()).throw(Skipped("no disk here")))
     monkeypatch.setattr(scale, "limited", lambda *_: [])
     said = []
-    scale.run(10_000, False, tmp_path / "figures.json", said.append, lambda _: None)
+    assert not scale.run(10_000, False, tmp_path / "figures.json", said.append, lambda _: None)
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert [figure["met"] for figure in figures["figures"][:3]] == [None, True, False]
+    assert [figure["met"] for figure in figures["figures"][:5]] == [None, True, False, True, False]
+    assert figures["figures"][3]["note"] == "1400 MB and 20 MB for each 1000 recordings"
+    assert figures["figures"][4]["value"] == pytest.approx(3400)
     assert {figure["part"] for figure in figures["figures"]} == {*STAGES}
     assert "adding: not run: no disk here" in said[0]
+    assert "missed: manifest, largest memory of a process" in said[1]
+    assert said[1].endswith("not run: adding")
+
+
+class Made:
+    """A project whose commands take what is written here (s), and one with more recordings more."""
+
+    added = 0.0
+
+    def __init__(self, folder, count):
+        self.folder, self.runs = folder, iter([12.0, 2.0] if count == scale.ADDED else [6.0, self.added])
+
+    @classmethod
+    def reopened(cls, folder, count):
+        return cls(folder, count)
+
+    def dvc(self, *_):
+        return Spent(100, next(self.runs), 100)
+
+    def add(self, count):
+        assert count == scale.ADDED
+
+
+@pytest.mark.parametrize(("added", "met"), [(15.0, True), (18.0, False)])
+def test_adding_is_held_against_a_project_of_these_alone_and_hashing(monkeypatch, tmp_path, added, met):
+    """Not against what DVC takes with nothing to do besides, whose start is in the former."""
+    monkeypatch.setattr(Made, "added", added)
+    monkeypatch.setattr(scale, "ScaleProject", Made)
+    monkeypatch.setattr(scale, "seconds", lambda *_: 3.0)
+    (figure,) = scale.adding(tmp_path, 10_000, lambda _: None)
+    assert figure.value == pytest.approx(added / 15)
+    assert figure.met is met
+    assert "alone 12, hashing 3; nothing to do 6, alone 2" in figure.note
+
+
+@pytest.mark.parametrize(("options", "peak", "code"), [([], 90, 0), ([], 2000, 1), (["--quick"], 2000, 0)])
+def test_a_missed_target_is_the_exit_code_but_for_quick_figures(monkeypatch, options, peak, code):
+    figure = Figure("memory", "of a process", peak, "MB", below=1500)
+    for part in ("stages", "adding", "limited"):
+        monkeypatch.setattr(scale, part, lambda *_: [figure])
+    result = CliRunner().invoke(main, ["bench", "scale", *options])
+    assert result.exit_code == code
+    assert ("All met." in result.stdout) == (not options and not code)
+
+
+@pytest.mark.parametrize("options", [[], ["--quick"]])
+def test_a_part_that_is_not_run_is_the_exit_code(monkeypatch, options):
+    for part in ("stages", "adding"):
+        monkeypatch.setattr(scale, part, lambda *_: [])
+    monkeypatch.setattr(scale, "limited", lambda *_: (_ for _ in ()).throw(Skipped("no such system")))
+    result = CliRunner().invoke(main, ["bench", "scale", *options])
+    assert result.exit_code == 1
+    assert "memory: not run: no such system" in result.stdout
 
 
 def test_a_stage_that_fails_leaves_a_table_and_the_file(monkeypatch, tmp_path):
