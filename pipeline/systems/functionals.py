@@ -180,7 +180,8 @@ def vectors(X: View) -> FloatArray:
     Raises:
         DataError: a feature is undefined for an utterance.
     """
-    return np.hstack([_of_role(X, role) for role in X.roles])
+    found = [_of_role(X, role) for role in X.roles]
+    return found[0] if len(found) == 1 else np.hstack(found)
 
 
 class Functionals(TransformerMixin, BaseEstimator):

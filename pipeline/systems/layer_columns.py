@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.features.ssl.streams import layer_number, layer_stream
 from pipeline.systems.demands import Features
-from pipeline.systems.functionals import vectors
+from pipeline.systems.functionals import FloatArray, vectors
 from pipeline.systems.state_demands import unkept_layers
 from pipeline.systems.view import View
 
@@ -67,6 +67,13 @@ def columns_among(X: View, every: Layers, layers: Layers) -> Columns:
     """Where the columns of some layers, and of the other features, are among those of all."""
     places = np.argsort(layer_columns(X, every))
     return np.asarray(places[layer_columns(X, layers)])
+
+
+def chosen_columns(table: FloatArray, columns: Columns) -> FloatArray:
+    """Columns of a table (N, dims), row by row in memory; the table itself where they are all of it, in its order."""
+    if np.array_equal(columns, np.arange(table.shape[1])):
+        return table
+    return np.ascontiguousarray(table[:, columns])
 
 
 def layer_columns(X: View, layers: Layers) -> Columns:

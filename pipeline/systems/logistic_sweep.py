@@ -132,8 +132,9 @@ def logistic_sweep(
     for precision, patience in ((np.float32, PATIENCE), (np.float64, STEPS)):
         left = slope > tolerance
         if left.any() and (precision is np.float64 or fits.scale.min() >= NARROW):
-            descent = Descent(standardised(table, centre, width, precision), codes, outputs, tolerance)
-            found[left], slope[left] = descent.run(fits[left], found[left], patience)
+            rows = standardised(table, centre, width, precision)
+            found[left], slope[left] = Descent(rows, codes, outputs, tolerance).run(fits[left], found[left], patience)
+            del rows  # before there are those of the next precision
     found[..., :-1][np.repeat(np.isinf(fits.scale)[:, None], len(outputs), axis=1)] = 0
     whole = np.einsum("qc,pqd->pcd", outputs, found)
     each = [(weights[:, :-1], weights[:, -1]) for weights in whole]
@@ -242,7 +243,8 @@ class Descent:
         self.rows, self.tolerance, self.outputs = rows, tolerance, outputs.astype(rows.dtype)
         self.truth = np.eye(outputs.shape[1], dtype=rows.dtype)[:, codes]
         self.axes, self.rest = principal_axes(rows)
-        self.squares = np.square(rows @ self.axes)
+        along = rows @ self.axes
+        self.squares = np.square(along, out=along)
 
     def run(self, fits: Fits, start: FloatArray, patience: int) -> tuple[FloatArray, FloatArray]:
         """Go on from the unknowns `start`: where the gradient's largest number was smallest, and that number, (P,).
@@ -370,8 +372,9 @@ def principal_axes(rows: Rows) -> tuple[Rows, float]:
         axes = np.linalg.qr(rows.T @ (rows @ axes))[0]
     along = rows @ axes
     variances, turned = np.linalg.eigh((along.T @ along).astype(np.float64) / len(rows))
+    place = along if along.dtype == np.float64 else None
     whole = (
-        np.square(along, dtype=np.float64).sum() / len(rows)
+        np.square(along, out=place, dtype=np.float64).sum() / len(rows)
         if count == dims
         else float(np.vdot(rows, rows)) / len(rows)
     )

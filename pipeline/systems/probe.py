@@ -25,6 +25,7 @@ from pipeline.systems.layer_columns import (
     Columns,
     Layers,
     check_layers,
+    chosen_columns,
     columns_among,
     every_layer,
     layer_columns,
@@ -223,7 +224,7 @@ class Probe(Classical):
 
     def described(self, X: View) -> FloatArray:
         """The vectors of the layers that are read and of the other features, (N, dims)."""
-        return np.ascontiguousarray(vectors(X)[:, layer_columns(X, self.layers_)])
+        return chosen_columns(vectors(X), layer_columns(X, self.layers_))
 
     def variants(self, X: Data) -> Mapping[str, FloatArray]:
         """Where each layer was tried: the probabilities (N, classes) by that layer, under its number."""
@@ -333,10 +334,12 @@ class Probe(Classical):
         return Choice(float(mean.max()), self.settings().c[best], factor, log_softmax(factor * own, axis=1))
 
     def _fitted(self, table: FloatArray, codes: Codes, columns: Columns, choice: Choice, X: View) -> Fitted:
-        own, head = table[:, columns], self._head(layer_width(X))
-        mean, scale = standard(own)
+        z, head = table[:, columns], self._head(layer_width(X))
+        mean, scale = standard(z)
+        z -= mean  # in place: a large table fills the memory
+        z /= scale
         before = [c for c in self.settings().c if c < choice.strength] if head.goes_on else []
-        *_, numbers = head.path((own - mean) / scale, codes, [*before, choice.strength])
+        *_, numbers = head.path(z, codes, [*before, choice.strength])
         if head.calibrated:
             numbers = {name: choice.factor * value for name, value in numbers.items()}
         return Fitted(columns, mean, scale, {name: np.ascontiguousarray(value) for name, value in numbers.items()})

@@ -65,8 +65,11 @@ class FoldByFold(ABC):
 
     def _of_fold(self, table: FloatArray, codes: Codes, fold: Split, strengths: Sequence[float]) -> list[FloatArray]:
         fitted, left_out = fold
-        mean, scale = standard(table[fitted])
-        z, held = (table[fitted] - mean) / scale, (table[left_out] - mean) / scale
+        z, held = table[fitted], table[left_out]
+        mean, scale = standard(z)
+        for rows in (z, held):  # in place: a large table fills the memory
+            rows -= mean
+            rows /= scale
         return [scores(held, numbers) for numbers in self.path(z, codes[fitted], strengths)]
 
 

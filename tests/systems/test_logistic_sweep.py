@@ -1,5 +1,7 @@
 """Many fits to a large table at once are scikit-learn's, one by one."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -9,6 +11,7 @@ from pipeline.systems import logistic_sweep as sweep
 from pipeline.systems.logistic import logistic_path, softmax, standard
 from pipeline.systems.pooled import Pooled
 from pipeline.systems.probe import Probe
+from pipeline.systems.probe_heads import Linear
 from pipeline.systems.view import View
 
 STRENGTHS = (0.001, 0.1)
@@ -160,3 +163,39 @@ def test_strengths_that_single_precision_cannot_solve_are_fitted_all_the_same(st
     (found,) = sweep.logistic_sweep(x, codes, [np.arange(400)], (1.0, strength), False)
     for (weight, bias), least in zip(found.fits, (0.95, 1), strict=True):
         assert np.mean(((x - mean) / scale @ weight.T + bias).argmax(axis=1) == codes) >= least
+
+
+def most_tables(task, table):
+    """The memory that a task takes at most, in tables."""
+    tracemalloc.start()
+    try:
+        task()
+        return tracemalloc.get_traced_memory()[1] / table.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_sweep_in_double_precision_takes_two_tables_and_a_half(monkeypatch):
+    """Its rows, their squares along the axes, and what lies between."""
+    monkeypatch.setattr(sweep, "NARROW", np.inf)
+    x, codes = table(4, 200, 5000)
+    parts = [np.arange(len(x))]
+    assert most_tables(lambda: sweep.logistic_sweep(x, codes, parts, STRENGTHS, True), x) < 2.8
+
+
+def test_a_large_probe_takes_its_vectors_a_table_and_what_is_fitted_to(monkeypatch):
+    """The vectors that are known, the table, its standardised rows; and what a sweep takes."""
+    monkeypatch.setattr(sweep, "LARGE", 1)
+    vectors, codes = table(4, 200, 5000)
+    keys = [f"{i:04d}" for i in range(len(codes))]
+    X = View(keys, {"mfcc": [Arrays({"values": vectors[:, None]}, keys)]})
+    probe = Probe(c=STRENGTHS, folds=2)
+    probe.fit(X[:100], codes[:100].astype(str))  # imports what it needs
+    assert most_tables(lambda: probe.fit(X, codes.astype(str)), vectors) < 5.7
+
+
+def test_what_is_fitted_to_inner_folds_leaves_the_table_as_it_was():
+    x, codes = table(4)
+    before = x.copy()
+    Linear(balanced=True).held_out(x, codes, [(np.arange(500), np.arange(500, 600))], STRENGTHS)
+    np.testing.assert_array_equal(x, before)

@@ -19,6 +19,7 @@ from pipeline.systems.layer_columns import (
     Columns,
     Layers,
     check_layers,
+    chosen_columns,
     columns_among,
     every_layer,
     layer_columns,
@@ -120,7 +121,7 @@ class ProbeRegressor(VectorRegressor):
 
     def described(self, X: View) -> FloatArray:
         """The vectors of the layers that are read and of the other features, (N, dims)."""
-        return np.ascontiguousarray(vectors(X)[:, layer_columns(X, self.layers_)])
+        return chosen_columns(vectors(X), layer_columns(X, self.layers_))
 
     def choices(self) -> Mapping[str, float]:
         """The layer where each was tried, and the penalty with the ends of its grid."""
