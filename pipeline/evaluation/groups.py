@@ -49,9 +49,7 @@ def group_scores(found: Predictions, rows: Sequence[Row], params: ScoringParams,
     y, predicted = found.labels(tested), found.probabilities(tested).argmax(axis=1)
     groups: Groups = {}
     for grouping in GROUPINGS:
-        values = np.array([_value(grouping, row) for row in about])
-        members = {value: np.flatnonzero(values == value) for value in _told_apart(grouping, about)}
-        if members:
+        if members := _members(grouping, about):
             groups[grouping] = {
                 value: _figures(y[where], predicted[where], [about[i] for i in where], params, seed)
                 for value, where in members.items()
@@ -66,13 +64,18 @@ def _value(grouping: str, row: Row) -> str:
     return row.dataset if grouping == "corpus" else str(getattr(row, grouping))
 
 
-def _told_apart(grouping: str, about: Sequence[Row]) -> list[str]:
-    """The known values of a grouping, in the order of the alphabet; none where all utterances have the same."""
-    keys: dict[str, set[str]] = {}
-    for row in about:
-        keys.setdefault(_value(grouping, row), set()).add(row.key)
+def _members(grouping: str, about: Sequence[Row]) -> dict[str, NDArray[np.int64]]:
+    """The places of each known value, values in the order of the alphabet; none where all utterances have the same."""
+    places: dict[str, list[int]] = {}
+    for i, row in enumerate(about):
+        places.setdefault(_value(grouping, row), []).append(i)
     smallest = SMALLEST if grouping == "text" else 1
-    return sorted(value for value in keys if value and len(keys[value]) >= smallest) if len(keys) > 1 else []
+    told_apart = sorted(value for value in places if value) if len(places) > 1 else []
+    return {
+        value: np.array(places[value], np.int64)
+        for value in told_apart
+        if len({about[i].key for i in places[value]}) >= smallest
+    }
 
 
 def _figures(

@@ -1,6 +1,7 @@
 """Scores of speakers, genders, languages and texts."""
 
 import csv
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 from toy_predictions import FAST, ROWS, predictions, run, without_validation
 
+from pipeline.evaluation import groups
 from pipeline.evaluation.groups import group_scores
 from pipeline.evaluation.scores import intervals
 from pipeline.experiments.predictions import Predictions
@@ -107,3 +109,18 @@ def test_a_text_that_would_break_the_table_does_not():
     section = groups_section({"toy": row})
     assert r"one \| two\\nxxx" in section
     assert max(map(len, section.splitlines()[-2:])) < 80
+
+
+def test_groups_of_many_speakers_are_found_in_one_look(monkeypatch):
+    """A look at all utterances for each of their speakers would take a hundred times as long."""
+    count = 40_000
+    rows = [replace(ROWS[0], key=f"u{i}", speaker=f"s{i}") for i in range(count)]
+    found = Predictions(["angry", "sad"], card={})
+    keys, emotions, speakers = ([getattr(row, name) for row in rows] for name in ("key", "emotion", "speaker"))
+    found.add(0, "test", keys, emotions, speakers, np.full((count, 2), 0.5))
+    monkeypatch.setattr(groups, "_figures", lambda y, *_: {"n": len(y), "UA": 1.0})
+    start = time.process_time()
+    table = group_scores(found, rows, FAST, 0)["groups"]["speaker"]
+    assert time.process_time() - start < 2.5
+    assert {figures["n"] for figures in table.values()} == {1}
+    assert [*table] == sorted({row.speaker for row in rows})
