@@ -43,7 +43,10 @@ def fold_probabilities(model, path):
         ("again", 1e-5),
         ("picture", 1e-5),
         ("nested", 1e-5),
-        ("stacked", 1e-4),  # it was fused from probabilities of six digits, whose rounding it enlarges
+        (
+            "stacked",
+            1e-3,
+        ),  # it was fused from probabilities of six digits, whose rounding logits enlarge a hundred times
     ],
 )
 def test_each_folds_model_gives_the_pipelines_own_probabilities_of_what_it_was_tested_on(trained, name, nearness):
