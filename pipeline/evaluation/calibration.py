@@ -67,7 +67,7 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float:
 def log_loss(y: Labels, probabilities: Probabilities) -> float:
     """Mean of -log of the true class's probability (nats), as scikit-learn's, which takes 0 for 2.2e-16.
 
-    Rows (N, classes) are divided by their sums: files hold six digits of a probability.
+    Rows (N, classes) are divided by their sums: files hold nine digits of a probability.
     """
     from sklearn import metrics
 

@@ -64,6 +64,14 @@ def read_numbers(path: Path) -> list[dict[str, float]]:
     return [{name: float(value) for name, value in zip(header, row, strict=True) if value} for row in table]
 
 
+def predicted_number(value: float) -> str:
+    """A probability or a target's number as it is written: the digits that tell every float32.
+
+    A fusion takes logarithms of what it reads, which enlarge what is rounded; its models in use get all digits.
+    """
+    return f"{value:.9g}"
+
+
 def numbered(rows: Iterable[Mapping[str, float]], names: Sequence[str]) -> Iterator[list[str]]:
     """The fold and the numbers of these names of each row."""
     return ([str(int(row["fold"])), *(_number(row.get(name)) for name in names)] for row in rows)

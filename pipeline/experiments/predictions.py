@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
-from pipeline.experiments.parts import Parts, numbered, read_numbers
+from pipeline.experiments.parts import Parts, numbered, predicted_number, read_numbers
 from pipeline.systems import CURVE
 
 COLUMNS = ("fold", "part", "key", "emotion", "speaker")
@@ -127,7 +127,7 @@ class Predictions(Parts):
         """Write the folder."""
         header = [*COLUMNS, *(f"p_{name}" for name in self.classes)]
         body = zip(self.fold, self.part, self.keys, self.emotions, self.speakers, self.rows, strict=True)
-        table = ([*map(str, start), *(f"{p:.6g}" for p in row)] for *start, row in body)
+        table = ([*map(str, start), *map(predicted_number, row)] for *start, row in body)
         write_csv(folder / "probabilities.csv", header, table)
         write_csv(folder / "curves.csv", ["fold", *CURVE], numbered(self.curves, CURVE))
         if self.layers:
@@ -141,7 +141,7 @@ class Predictions(Parts):
     def _layer_rows(self) -> Iterator[list[str]]:
         for part in self.layers:
             for key, row in zip(part.keys, part.rows, strict=True):
-                yield [str(part.fold), str(part.layer), str(int(part.chosen)), key, *(f"{p:.6g}" for p in row)]
+                yield [str(part.fold), str(part.layer), str(int(part.chosen)), key, *map(predicted_number, row)]
 
     @classmethod
     def read(cls, folder: Path) -> "Predictions":

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.experiments.parts import Parts, numbered, read_numbers
+from pipeline.experiments.parts import Parts, numbered, predicted_number, read_numbers
 from pipeline.experiments.predictions import write_csv, write_json
 from pipeline.systems.regression import VALUE_CURVE
 
@@ -84,7 +84,7 @@ class Values(Parts):
         table = (
             [
                 *map(str, start),
-                *(cell for a, b in zip(true, guess, strict=True) for cell in (repr(float(a)), f"{b:.6g}")),
+                *(cell for a, b in zip(true, guess, strict=True) for cell in (repr(float(a)), predicted_number(b))),
             ]
             for *start, true, guess in body
         )
