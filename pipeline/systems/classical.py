@@ -21,12 +21,12 @@ from pipeline.systems.view import View
 class Classical(VectorEstimator, System):
     """A classifier over a `View` whose fitted model is a few arrays; scikit-learn fits it, and nothing is pickled.
 
-    Subclasses set `name`, `roles` and `Params`, and give `train`, `shapes` and `probabilities`.
+    Subclasses set `name`, `roles` and `Params`, and give `learn`, `shapes` and `probabilities`.
     """
 
     @abstractmethod
-    def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:
-        """Fit to standardised vectors z (N, dims) of the utterances X, of the classes `codes` (N,)."""
+    def learn(self, X: View, codes: NDArray[np.int64]) -> None:
+        """Set `numbers_` to what is learned of utterances X, of the classes `codes` (N,); `fit` has checked both."""
 
     @abstractmethod
     def probabilities(self, z: FloatArray) -> FloatArray:
@@ -45,12 +45,11 @@ class Classical(VectorEstimator, System):
             ParamsError: a param is not what it must be.
             ValueError: X or y cannot be taken, a feature is undefined, or there is one class only.
         """
-        X, labels = self.training_data(X, y)
+        view, labels = self.training_data(X, y)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(f"the training part has one class only, {str(self.classes_[0])!r}; choose another protocol")
-        z = self.keep_scale(self.table(X))
-        self.keep(self.train(z, codes.astype(np.int64), X))
+        self.learn(view, codes.astype(np.int64))
         return self
 
     def predict_proba(self, X: Data) -> FloatArray:

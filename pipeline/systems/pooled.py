@@ -67,14 +67,15 @@ class Pooled(Classical):
         self.keep(self._fitted(self.keep_scale(self.table(view))[rows], codes, None, weights))
         return self
 
-    def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:
+    def learn(self, X: View, codes: NDArray[np.int64]) -> None:
         """Weights (classes, dims) and biases (classes,)."""
-        settings = self.settings()
+        z, settings = self.keep_scale(self.table(X)), self.settings()
         if is_large(z):
             (whole,) = logistic_sweep(z, codes, [np.arange(len(z))], [settings.c], settings.balanced)
             ((weight, bias),) = whole.fits
-            return {"weight": weight, "bias": bias}
-        return self._fitted(z, codes, "balanced" if settings.balanced else None, None)
+            self.keep({"weight": weight, "bias": bias})
+        else:
+            self.keep(self._fitted(z, codes, "balanced" if settings.balanced else None, None))
 
     def _fitted(
         self, z: FloatArray, codes: NDArray[np.int64], weight: str | None, utterances: FloatArray | None

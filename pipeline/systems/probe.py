@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from pydantic import Field, StrictInt, field_validator, model_validator
 
 from pipeline.errors import DataError
-from pipeline.systems.arrays import Data, Labels
+from pipeline.systems.arrays import Data
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
 from pipeline.systems.demands import Features
 from pipeline.systems.discriminant import sharpness
-from pipeline.systems.estimator import unreported
 from pipeline.systems.functionals import vectors
 from pipeline.systems.inner_folds import Split, inner_folds
 from pipeline.systems.layer_columns import (
@@ -38,7 +37,6 @@ from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.probe_fits import Choice, Fitted, FittedLayers
 from pipeline.systems.probe_heads import Discriminant, Head, Linear, Perceptron, Weighted, scores
 from pipeline.systems.self_training import corpora_of, expected_shares, pseudo_labels, unlabelled
-from pipeline.systems.soft_labels import SoftLabels
 from pipeline.systems.stacked_layers import joined, shares_of
 from pipeline.systems.view import View
 
@@ -142,43 +140,30 @@ class Probe(Classical):
     Params = ProbeParams
     chooses = True
 
-    def fit(
-        self,
-        X: Data,
-        y: Labels | SoftLabels,
-        validation: tuple[Data, Labels] | None = None,
-        on_epoch: Callable[[], None] = unreported,
-    ) -> Self:
-        """Choose and fit on utterances X with labels y; a validation part is not needed and not used.
+    def learn(self, X: View, codes: Codes) -> None:
+        """Choose a strength and layers, and fit to these.
 
         Raises:
-            ParamsError: a param is not what it must be.
-            ValueError: X or y cannot be taken, a feature is undefined, or there is one class only.
             UserError: the features lack a layer that is asked for.
         """
-        view, labels = self.training_data(X, y)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise DataError(f"the training part has one class only, {str(self.classes_[0])!r}; choose another protocol")
-        self.layers_ = every_layer(view)
+        self.layers_ = every_layer(X)
         self.c_: float | tuple[float, ...]
-        table, codes = self.table(view), codes.astype(np.int64)
-        candidates = self._candidates(view)
-        chosen, truth = self._chosen(table, codes, candidates, view)
+        table, candidates = self.table(X), self._candidates(X)
+        chosen, truth = self._chosen(table, codes, candidates, X)
         shares = self._shares(chosen, truth)
 
         def fitted_to(table: FloatArray, codes: Codes) -> FittedLayers:
-            return {layers: self._fitted(table, codes, candidates[layers], chosen[layers], view) for layers in chosen}
+            return {layers: self._fitted(table, codes, candidates[layers], chosen[layers], X) for layers in chosen}
 
-        fitted = self._self_trained(fitted_to, table, codes, shares, view)
+        fitted = self._self_trained(fitted_to, table, codes, shares, X)
         self.variants_ = {layers: one for layers, one in fitted.items() if layers} if len(fitted) > 1 else {}
         if self.settings().layers == "stacked":
-            return self._stack(shares, chosen, fitted)
-        (best,) = shares
-        self.layers_, self.c_, own = best, chosen[best].strength, fitted[best]
-        layers = np.array(best, np.float64)
-        self.numbers_: Numbers = {"mean": own.mean, "scale": own.scale, "layers": layers, **own.numbers}
-        return self
+            self._stack(shares, chosen, fitted)
+        else:
+            (best,) = shares
+            self.layers_, self.c_, own = best, chosen[best].strength, fitted[best]
+            layers = np.array(best, np.float64)
+            self.numbers_: Numbers = {"mean": own.mean, "scale": own.scale, "layers": layers, **own.numbers}
 
     def _shares(self, chosen: Mapping[Layers, Choice], truth: Codes) -> dict[Layers, float]:
         """What the scores of each candidate that is read count: of stacked layers of each, or else of the best."""
@@ -208,7 +193,7 @@ class Probe(Classical):
             fitted = fitted_to(np.vstack([table, rest[taken]]), np.concatenate([codes, labels[taken]]))
         return fitted
 
-    def _stack(self, shares: Mapping[Layers, float], chosen: Mapping[Layers, Choice], fitted: FittedLayers) -> Self:
+    def _stack(self, shares: Mapping[Layers, float], chosen: Mapping[Layers, Choice], fitted: FittedLayers) -> None:
         """Join the classifiers of each layer, and that of other features, as their shares say."""
         own, parts = [fitted[layers] for layers in shares], np.array([*shares.values()])
         weights, biases = ([one.numbers[name] for one in own] for name in ("weight", "bias"))
@@ -220,7 +205,6 @@ class Probe(Classical):
         self.c_ = tuple(choice.strength for choice in chosen.values())
         self.numbers_ = {"mean": mean, "scale": scale, "layers": layers, "shares": parts}
         self.numbers_ |= {"weight": weight, "bias": bias}
-        return self
 
     def described(self, X: View) -> FloatArray:
         """The vectors of the layers that are read and of the other features, (N, dims)."""
@@ -263,10 +247,6 @@ class Probe(Classical):
             raise ValueError("layers are no numbers of layers")
         self.layers_, self.variants_ = tuple(int(layer) for layer in layers), {}
         return super().load(path, X, classes)
-
-    def train(self, z: FloatArray, codes: Codes, X: View) -> Numbers:
-        """Not called: `fit` fits what it has chosen."""
-        raise NotImplementedError
 
     def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:
         """Of the head's arrays and the layers' numbers."""

@@ -37,11 +37,12 @@ class SVM(Classical):
     optional = ("logmel", "mfcc", "opensmile", "prosody", "ssl")
     Params = SVMParams
 
-    def train(self, z: FloatArray, codes: NDArray[np.int64], X: View) -> Numbers:
+    def learn(self, X: View, codes: NDArray[np.int64]) -> None:
         """Support vectors (S, dims), coefficients (classes, S), biases (classes,), and the factor."""
+        z = self.keep_scale(self.table(X))
         numbers = self._machines(z, codes)
         scores, held_out = self._out_of_fold(z, codes, X)
-        return {**numbers, "factor": np.array([best_factor(scores, held_out)])}
+        self.keep({**numbers, "factor": np.array([best_factor(scores, held_out)])})
 
     def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:
         """Of support vectors, as many as there are, coefficients, biases and the factor."""
