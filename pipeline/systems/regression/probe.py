@@ -1,6 +1,6 @@
 """The regressor of the probe: ridge regression of pooled hidden states, whose penalty and layer inner folds choose."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -11,7 +11,6 @@ from pydantic import Field, StrictInt, field_validator
 from pipeline.errors import DataError
 from pipeline.systems.arrays import Data
 from pipeline.systems.demands import Features
-from pipeline.systems.estimator import unreported
 from pipeline.systems.functionals import vectors
 from pipeline.systems.inner_folds import Split, inner_folds
 from pipeline.systems.layer_columns import (
@@ -28,7 +27,7 @@ from pipeline.systems.layer_columns import (
 )
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.regression.agreement import concordance
-from pipeline.systems.regression.regressor import FloatArray, Values
+from pipeline.systems.regression.regressor import FloatArray
 from pipeline.systems.regression.ridge import VectorRegressor, linear, ridge_path
 from pipeline.systems.view import View
 
@@ -93,31 +92,21 @@ class ProbeRegressor(VectorRegressor):
     optional = ("ssl", "logmel", "mfcc", "opensmile", "prosody")
     Params = ProbeRegressorParams
 
-    def fit(
-        self,
-        X: Data,
-        y: Values,
-        validation: tuple[Data, Values] | None = None,
-        on_epoch: Callable[[], None] = unreported,
-    ) -> Self:
-        """Choose and fit on utterances X with numbers y; a validation part is not needed and not used.
+    def learn(self, X: View, targets: FloatArray) -> None:
+        """Choose a penalty and layers, and fit to these.
 
         Raises:
-            ParamsError: a param is not what it must be.
-            ValueError: X or y cannot be taken, or a feature is undefined.
             UserError: the features lack a layer that is asked for.
         """
-        view, targets = self.training_data(X, y)
-        self.layers_ = every_layer(view)
-        table, candidates = self.table(view), self._candidates(view)
-        folds = inner_folds(np.zeros(len(targets), np.int64), view, self.settings().folds, self.seed)
+        self.layers_ = every_layer(X)
+        table, candidates = self.table(X), self._candidates(X)
+        folds = inner_folds(np.zeros(len(targets), np.int64), X, self.settings().folds, self.seed)
         chosen = {layers: self._choice(table[:, own], targets, folds) for layers, own in candidates.items()}
         order = sorted(chosen)
         best = max(chosen, key=lambda layers: chosen[layers].score) if folds else order[len(order) // 2]
         self.layers_, self.alpha_ = best, chosen[best].alpha
         ((weight, bias),) = ridge_path(self.keep_scale(table[:, candidates[best]]), targets, [self.alpha_])
         self.keep({"layers": np.array(best, np.float64), "weight": weight, "bias": bias})
-        return self
 
     def described(self, X: View) -> FloatArray:
         """The vectors of the layers that are read and of the other features, (N, dims)."""

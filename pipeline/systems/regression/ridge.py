@@ -1,5 +1,6 @@
 """Ridge regression (Hoerl & Kennard 1970) of one vector an utterance; its model is a few arrays."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
@@ -11,10 +12,32 @@ from pipeline.systems.estimator import unreported
 from pipeline.systems.logistic import spanned
 from pipeline.systems.regression.regressor import FloatArray, Regressor, Values
 from pipeline.systems.vector_estimator import VectorEstimator
+from pipeline.systems.view import View
 
 
 class VectorRegressor(VectorEstimator, Regressor):
-    """A linear regressor of standardised vectors; subclasses give `fit`."""
+    """A linear regressor of standardised vectors; subclasses give `learn`."""
+
+    @abstractmethod
+    def learn(self, X: View, targets: FloatArray) -> None:
+        """Set `numbers_` to what is learned of utterances X with numbers (N, targets); `fit` has checked both."""
+
+    def fit(
+        self,
+        X: Data,
+        y: Values,
+        validation: tuple[Data, Values] | None = None,
+        on_epoch: Callable[[], None] = unreported,
+    ) -> Self:
+        """Fit on utterances X with numbers y; a validation part is not needed and not used.
+
+        Raises:
+            ParamsError: a param is not what it must be.
+            ValueError: X or y cannot be taken, or a feature is undefined.
+        """
+        view, targets = self.training_data(X, y)
+        self.learn(view, targets)
+        return self
 
     def values(self, X: Data) -> FloatArray:
         """Numbers (N, targets).
@@ -42,23 +65,10 @@ class VectorRegressor(VectorEstimator, Regressor):
 class RidgeRegressor(VectorRegressor):
     """Ridge regression with a penalty that is given; subclasses set `name`, `roles` and `Params`, which has alpha."""
 
-    def fit(
-        self,
-        X: Data,
-        y: Values,
-        validation: tuple[Data, Values] | None = None,
-        on_epoch: Callable[[], None] = unreported,
-    ) -> Self:
-        """Fit on utterances X with numbers y; a validation part is not needed and not used.
-
-        Raises:
-            ParamsError: a param is not what it must be.
-            ValueError: X or y cannot be taken, or a feature is undefined.
-        """
-        view, targets = self.training_data(X, y)
-        ((weight, bias),) = ridge_path(self.keep_scale(self.table(view)), targets, [self.settings().alpha])
+    def learn(self, X: View, targets: FloatArray) -> None:
+        """Weights (targets, dims) and biases (targets,)."""
+        ((weight, bias),) = ridge_path(self.keep_scale(self.table(X)), targets, [self.settings().alpha])
         self.keep({"weight": weight, "bias": bias})
-        return self
 
 
 def linear(z: FloatArray, weight: FloatArray, bias: FloatArray) -> FloatArray:
