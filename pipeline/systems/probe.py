@@ -12,26 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, StrictInt, field_validator, model_validator
 
-from pipeline.errors import DataError
 from pipeline.systems.arrays import Data
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
 from pipeline.systems.demands import Features
 from pipeline.systems.discriminant import sharpness
-from pipeline.systems.functionals import vectors
 from pipeline.systems.inner_folds import Split, inner_folds
 from pipeline.systems.layer_columns import (
-    NO_STATES,
     Columns,
     Layers,
     check_layers,
-    chosen_columns,
     columns_among,
     every_layer,
-    layer_columns,
     layer_width,
-    named_layers,
     unmet_layers,
 )
+from pipeline.systems.layer_reader import LayerReader, check_strengths
 from pipeline.systems.logistic import standard
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.probe_fits import Choice, Fitted, FittedLayers
@@ -82,8 +77,7 @@ class ProbeParams(SystemParams):
     @field_validator("c")
     @classmethod
     def _ascending(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
-        if min(strengths) <= 0 or list(strengths) != sorted(set(strengths)):
-            raise ValueError(f"must ascend, above 0, each once; it is {list(strengths)}")
+        check_strengths(strengths)
         return strengths
 
     @field_validator("self_training")
@@ -103,17 +97,12 @@ class ProbeParams(SystemParams):
             )
         return self
 
-    @property
-    def named(self) -> Layers | None:
-        """The layers that are named by their numbers; None for all."""
-        return named_layers(self.layers)
-
     def unmet(self, features: Features) -> Iterator[str]:
         """Hidden states where their layers are chosen among, and the layers that are named; see `SystemParams`."""
         yield from unmet_layers(features, self.layers)
 
 
-class Probe(Classical):
+class Probe(LayerReader, Classical):
     """scikit-learn's logistic regression of standardised vectors; inner folds choose its strength, and the layer.
 
     Or what `pipeline.systems.probe_heads` has in its place.
@@ -148,7 +137,7 @@ class Probe(Classical):
         """
         self.layers_ = every_layer(X)
         self.c_: float | tuple[float, ...]
-        table, candidates = self.table(X), self._candidates(X)
+        table, candidates = self.table(X), self.candidates(X)
         chosen, truth = self._chosen(table, codes, candidates, X)
         shares = self._shares(chosen, truth)
 
@@ -206,10 +195,6 @@ class Probe(Classical):
         self.numbers_ = {"mean": mean, "scale": scale, "layers": layers, "shares": parts}
         self.numbers_ |= {"weight": weight, "bias": bias}
 
-    def described(self, X: View) -> FloatArray:
-        """The vectors of the layers that are read and of the other features, (N, dims)."""
-        return chosen_columns(vectors(X), layer_columns(X, self.layers_))
-
     def variants(self, X: Data) -> Mapping[str, FloatArray]:
         """Where each layer was tried: the probabilities (N, classes) by that layer, under its number."""
         if not self.variants_:
@@ -240,22 +225,13 @@ class Probe(Classical):
             ValueError: they are not those of this system, for features as those of X and these classes.
             UserError: the features lack a layer.
         """
-        from safetensors.numpy import load_file
-
-        layers = load_file(path)["layers"]
-        if layers.ndim != 1 or not (layers == layers.round()).all():
-            raise ValueError("layers are no numbers of layers")
-        self.layers_, self.variants_ = tuple(int(layer) for layer in layers), {}
+        self.variants_ = {}
         return super().load(path, X, classes)
 
     def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:
         """Of the head's arrays and the layers' numbers."""
         shares = {"shares": (None,)} if self.settings().layers == "stacked" else {}
         return {**self._head(0).shapes(dims, classes), "layers": (None,), **shares}
-
-    def parameter_count(self) -> int:
-        """Number of fitted coefficients."""
-        return super().parameter_count() - len(self.numbers_["layers"])  # the shares count, as they are fitted
 
     def probabilities(self, z: FloatArray) -> FloatArray:
         """Softmax of the head's scores."""
@@ -270,19 +246,14 @@ class Probe(Classical):
             return Perceptron(settings.hidden, settings.balanced, self.seed)
         return Discriminant(settings.balanced) if settings.classifier == "lda" else Linear(settings.balanced)
 
-    def _candidates(self, X: View) -> dict[Layers, Columns]:
-        """What may be chosen: layers -> their columns in the table of all layers, those of other features too."""
-        wanted, every = self.settings().layers, every_layer(X)
-        if wanted != "all" and not every:
-            raise DataError(f"layers: {wanted} {NO_STATES}")
-        if wanted == "each":
-            return {(layer,): columns_among(X, every, (layer,)) for layer in every}
-        if wanted == "stacked":
-            others = columns_among(X, every, ())
-            own = {(layer,): np.setdiff1d(columns_among(X, every, (layer,)), others) for layer in every}
-            return own | ({(): others} if len(others) else {})
-        layers = self.settings().named or every
-        return {layers: columns_among(X, every, layers)}
+    def candidates(self, X: View) -> dict[Layers, Columns]:
+        """What may be chosen; of stacked layers each by itself, and what other features there are."""
+        every = every_layer(X)
+        if self.settings().layers != "stacked" or not every:
+            return super().candidates(X)
+        others = columns_among(X, every, ())
+        own = {(layer,): np.setdiff1d(columns_among(X, every, (layer,)), others) for layer in every}
+        return own | ({(): others} if len(others) else {})
 
     def _chosen(
         self, table: FloatArray, codes: Codes, candidates: Mapping[Layers, Columns], X: View

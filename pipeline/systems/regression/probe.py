@@ -2,29 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, StrictInt, field_validator
 
-from pipeline.errors import DataError
-from pipeline.systems.arrays import Data
 from pipeline.systems.demands import Features
-from pipeline.systems.functionals import vectors
 from pipeline.systems.inner_folds import Split, inner_folds
-from pipeline.systems.layer_columns import (
-    NO_STATES,
-    Columns,
-    Layers,
-    check_layers,
-    chosen_columns,
-    columns_among,
-    every_layer,
-    layer_columns,
-    named_layers,
-    unmet_layers,
-)
+from pipeline.systems.layer_columns import check_layers, every_layer, unmet_layers
+from pipeline.systems.layer_reader import LayerReader, check_strengths
 from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.regression.agreement import concordance
 from pipeline.systems.regression.regressor import FloatArray
@@ -59,8 +45,7 @@ class ProbeRegressorParams(SystemParams):
     @field_validator("alphas")
     @classmethod
     def _ascending(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
-        if min(strengths) <= 0 or list(strengths) != sorted(set(strengths)):
-            raise ValueError(f"must ascend, above 0, each once; it is {list(strengths)}")
+        check_strengths(strengths)
         return strengths
 
     def unmet(self, features: Features) -> Iterator[str]:
@@ -76,7 +61,7 @@ class Choice:
     alpha: float
 
 
-class ProbeRegressor(VectorRegressor):
+class ProbeRegressor(LayerReader, VectorRegressor):
     """scikit-learn's ridge regression of standardised vectors; inner folds choose its penalty, and the layer.
 
     Chosen is what has the highest mean, over folds and targets, of concordance (CCC), of equal ones the first. Where
@@ -99,7 +84,7 @@ class ProbeRegressor(VectorRegressor):
             UserError: the features lack a layer that is asked for.
         """
         self.layers_ = every_layer(X)
-        table, candidates = self.table(X), self._candidates(X)
+        table, candidates = self.table(X), self.candidates(X)
         folds = inner_folds(np.zeros(len(targets), np.int64), X, self.settings().folds, self.seed)
         chosen = {layers: self._choice(table[:, own], targets, folds) for layers, own in candidates.items()}
         order = sorted(chosen)
@@ -108,10 +93,6 @@ class ProbeRegressor(VectorRegressor):
         ((weight, bias),) = ridge_path(self.keep_scale(table[:, candidates[best]]), targets, [self.alpha_])
         self.keep({"layers": np.array(best, np.float64), "weight": weight, "bias": bias})
 
-    def described(self, X: View) -> FloatArray:
-        """The vectors of the layers that are read and of the other features, (N, dims)."""
-        return chosen_columns(vectors(X), layer_columns(X, self.layers_))
-
     def choices(self) -> Mapping[str, float]:
         """The layer where each was tried, and the penalty with the ends of its grid."""
         settings = self.settings()
@@ -119,38 +100,9 @@ class ProbeRegressor(VectorRegressor):
         grid = {"alpha lowest": settings.alphas[0], "alpha highest": settings.alphas[-1]}
         return layer | {"alpha": self.alpha_} | grid
 
-    def load(self, path: Path, X: Data, outputs: int) -> Self:
-        """Read numbers that `save` wrote; returns the fitted regressor.
-
-        Raises:
-            ValueError: they are not those of this system, for features as those of X and so many targets.
-            UserError: the features lack a layer.
-        """
-        from safetensors.numpy import load_file
-
-        layers = load_file(path)["layers"]
-        if layers.ndim != 1 or not (layers == layers.round()).all():
-            raise ValueError("layers are no numbers of layers")
-        self.layers_ = tuple(int(layer) for layer in layers)
-        return super().load(path, X, outputs)
-
     def shapes(self, dims: int, outputs: int) -> dict[str, tuple[int | None, ...]]:
         """Of weights, biases and the layers' numbers."""
         return {**super().shapes(dims, outputs), "layers": (None,)}
-
-    def parameter_count(self) -> int:
-        """Number of fitted coefficients."""
-        return super().parameter_count() - len(self.numbers_["layers"])
-
-    def _candidates(self, X: View) -> dict[Layers, Columns]:
-        """What may be chosen: layers -> their columns in the table of all layers, those of other features too."""
-        wanted, every = self.settings().layers, every_layer(X)
-        if wanted != "all" and not every:
-            raise DataError(f"layers: {wanted} {NO_STATES}")
-        if wanted == "each":
-            return {(layer,): columns_among(X, every, (layer,)) for layer in every}
-        layers = named_layers(wanted) or every
-        return {layers: columns_among(X, every, layers)}
 
     def _choice(self, table: FloatArray, targets: FloatArray, folds: Sequence[Split]) -> Choice:
         """The penalty with the highest mean of CCC over folds and targets; the middle one without folds."""
