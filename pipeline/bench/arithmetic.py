@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from pipeline.arithmetic import VARIABLES
-from pipeline.bench.timing import Figure, table, write_json
+from pipeline.bench.timing import Figure, all_met, table, write_json
 from pipeline.errors import UserError
 
 FORCED: dict[str, dict[str, str]] = {
@@ -93,8 +93,8 @@ def moved(name: str, usual: Run, other: Run, portable: bool) -> Figure:
     others = usual.moved(other) if other.digests else sorted(usual.digests)
     note = f"of {len(other.digests)}{': ' if others else ''}{', '.join(others)}"
     note += f"; then: {other.failed}" if other.failed else ""
-    part = "portable" if portable else "native"
-    return Figure(part, f"moved, {name}", len(others), "operations", below=1 if portable else None, note=note)
+    part, below = ("portable", 1) if portable else ("native", None)
+    return Figure(part, f"moved, {name}", len(others), "operations", below=below, note=note, check=portable)
 
 
 def price(natives: Sequence[Run], portables: Sequence[Run]) -> list[Figure]:
@@ -116,8 +116,11 @@ def price(natives: Sequence[Run], portables: Sequence[Run]) -> list[Figure]:
 
 def measure(
     quick: bool, emulate: bool, report: Path | None, echo: Callable[[str], None], say: Callable[[str], None]
-) -> None:
+) -> bool:
     """Run the operations under each instruction set, print the table, and write it to `report`.
+
+    Returns:
+        Whether all that was asked for was run, no portable byte moved and, but for quick figures, the price is met.
 
     Raises:
         UserError: the operations failed.
@@ -133,11 +136,12 @@ def measure(
         figures.append(moved(name, portables[0], operations("portable", forced), True))
     skipped = {} if emulate else {"emulated": "give --emulated (an hour)"}
     if emulate and not shutil.which(EMULATOR):
-        emulate, skipped = False, {"emulated": f"{EMULATOR} is not installed (package qemu-user)"}
-    for processor in EMULATED if emulate else ():
+        skipped = {"emulated": f"{EMULATOR} is not installed (package qemu-user)"}
+    for processor in EMULATED if emulate and not skipped else ():
         say(f"measuring {processor}, emulated ...")
         figures.append(moved(processor, portables[0], operations("portable", emulated=processor), True))
     figures = [*sorted(figures, key=lambda figure: figure.part), *price(natives, portables)]
     echo(table(figures, skipped))
     if report is not None:
         write_json(report, figures, skipped, benchmark="arithmetic", quick=quick)
+    return all_met(figures, skipped if emulate else {}, quick, echo)

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.bench.growth import exponent, line
 from pipeline.bench.memory import limited
 from pipeline.bench.scale_project import CORPUS, STAGES, ScaleProject, Spent
-from pipeline.bench.timing import Figure, Skipped, seconds, table, write_json
+from pipeline.bench.timing import Figure, Skipped, all_met, seconds, table, write_json
 
 SHARES = (0.1, 0.3, 1.0)
 """sizes that are measured, of the largest"""
@@ -123,9 +123,4 @@ def run(largest: int, quick: bool, json: Path | None, echo: Echo, say: Echo) -> 
             if json is not None:
                 write_json(json, figures, skipped, benchmark="scale", quick=quick)
     echo(table(figures, skipped))
-    missed = [f"{figure.part}, {figure.name}" for figure in figures if figure.met is False]
-    if quick:
-        echo("These are quick figures: too small to compare with the targets.")
-        return not skipped
-    echo("; ".join([*(f"missed: {name}" for name in missed), *(f"not run: {part}" for part in skipped)]) or "All met.")
-    return not missed and not skipped
+    return all_met(figures, skipped, quick, echo)

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.bench.extraction import RATE, synthetic_speech
-from pipeline.bench.timing import Figure, clocked, seconds, table, write_json
+from pipeline.bench.timing import Figure, all_met, clocked, seconds, table, write_json
 from pipeline.errors import UserError
 from pipeline.features import find_extractor
 from pipeline.serving.loaded import LoadedModel
@@ -105,8 +105,11 @@ def run(
     report: Path | None,
     echo: Callable[[str], None],
     say: Callable[[str], None],
-) -> None:
+) -> bool:
     """Measure these exports, print the table, and write it to `report`.
+
+    Returns:
+        Whether every answer is right and, but for quick figures, every target is met.
 
     Raises:
         UserError: one is no export, the server does not start, or there are no recordings.
@@ -130,11 +133,10 @@ def run(
     sent = "synthetic speech" if recordings is None else str(recordings)
     echo(f"Clips of {CLIP:g} s of synthetic speech; {CLIENTS} clients send {len(various)} recordings of {sent}.")
     echo("The server and its clients share this machine's cores.")
-    if quick:
-        echo("These are quick figures: too small to compare with the targets.")
     if report is not None:
         facts = {"benchmark": "serve", "quick": quick, "seconds": crowd_seconds, "recordings": sent}
         write_json(report, figures, {}, **facts)
+    return all_met(figures, {}, quick, echo)
 
 
 def _written(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
@@ -357,9 +359,8 @@ def _crowded(part: str, tallies: Sequence[Tally], before: float, after: float, l
     what, listed = f"{CLIENTS} clients for {lasted:g} s", ", ".join(f"{count} {name}" for name, count in errors.items())
     yield from _latencies(part, what, [time for tally in tallies for time in tally.times] or [float("nan")], "ms")
     wrong = sum(tally.wrong for tally in tallies)
-    yield Figure(
-        part, f"{what}: answers beside the offline ones", wrong, "answers", below=1, note=f"of {right + wrong}"
-    )
+    name, note = f"{what}: answers beside the offline ones", f"of {right + wrong}"
+    yield Figure(part, name, wrong, "answers", below=1, note=note, check=True)
     yield Figure(part, f"{what}: refused or broken", errors.total(), "requests", below=1, note=listed)
     growth = 100 * (after - before) / before
     yield Figure(part, f"{what}: growth of memory", growth, "%", below=5, note=f"{before:.0f} MB, then {after:.0f} MB")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.bench import extraction, graph
-from pipeline.bench.timing import Figure, Skipped, check_parts, interleaved, table, write_json
+from pipeline.bench.timing import Figure, Skipped, all_met, check_parts, interleaved, table, write_json
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
 from pipeline.storage.header import Header, Outline
@@ -122,8 +122,11 @@ PARTS: dict[str, Callable[[Path, bool], list[Figure]]] = {
 
 def run(
     only: Sequence[str], quick: bool, json: Path | None, echo: Callable[[str], None], say: Callable[[str], None]
-) -> None:
+) -> bool:
     """Measure these parts (default: all), print the table, and write it to `json`.
+
+    Returns:
+        Whether every part could be run and, but for the speed of quick figures, every target is met.
 
     Raises:
         ParamsError: a part is unknown; the message lists those there are.
@@ -141,7 +144,6 @@ def run(
             except Skipped as why:
                 skipped[part] = str(why)
     echo(table(figures, skipped))
-    if quick:
-        echo("These are quick figures: too small to compare with the targets.")
     if json is not None:
         write_json(json, figures, skipped, benchmark="store", quick=quick)
+    return all_met(figures, skipped, quick, echo)

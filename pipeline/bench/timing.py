@@ -34,7 +34,7 @@ class Figure:
     """what is usual, where it is no target"""
     note: str = ""
     check: bool = False
-    """whether its target is about right values, and not about speed"""
+    """whether its target is about right values, and not about speed: quick figures are held to it too"""
 
     @property
     def target(self) -> str:
@@ -140,6 +140,17 @@ def table(figures: Sequence[Figure], skipped: Mapping[str, str]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join([*map(str.ljust, row, widths), row[5]]).rstrip() for row in rows]
     return "\n".join([*lines, *(f"{part}: not run: {why}" for part, why in skipped.items())])
+
+
+def all_met(figures: Sequence[Figure], skipped: Mapping[str, str], quick: bool, echo: Callable[[str], None]) -> bool:
+    """Whether every target is met, and every part was run; says what is not. Speed is no matter of quick figures."""
+    if quick:
+        echo("These are quick figures: too small to compare with the targets.")
+    missed = [figure for figure in figures if figure.met is False and (figure.check or not quick)]
+    said = [*(f"missed: {figure.part}, {figure.name}" for figure in missed), *(f"not run: {part}" for part in skipped)]
+    if said or not quick:
+        echo("; ".join(said) or "All met.")
+    return not said
 
 
 def write_json(path: Path, figures: Sequence[Figure], skipped: Mapping[str, str], **facts: Any) -> None:

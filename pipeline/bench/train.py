@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.bench.epochs import epochs
 from pipeline.bench.extraction import QUICK_ENCODER, corpus, make, run
 from pipeline.bench.probe import probe
-from pipeline.bench.timing import Figure, check_parts, table, write_json
+from pipeline.bench.timing import Figure, all_met, check_parts, table, write_json
 
 TRAINED = 3
 """blocks that train, the last ones"""
@@ -113,8 +113,11 @@ PARTS: dict[str, Callable[[Path, bool], list[Figure]]] = {
 
 def measure(
     only: Sequence[str], quick: bool, json: Path | None, echo: Callable[[str], None], say: Callable[[str], None]
-) -> None:
+) -> bool:
     """Measure these parts (default: all), print the table, and write it to `json`.
+
+    Returns:
+        Whether, but for the speed of quick figures, every target is met.
 
     Raises:
         ParamsError: a part is unknown; the message lists those there are.
@@ -126,7 +129,6 @@ def measure(
         with tempfile.TemporaryDirectory(prefix="ser-bench-", ignore_cleanup_errors=True) as folder:
             figures += PARTS[part](Path(folder), quick)
     echo(table(figures, {}))
-    if quick:
-        echo("These are quick figures: too small to compare with the targets.")
     if json is not None:
         write_json(json, figures, {}, benchmark="train", quick=quick)
+    return all_met(figures, {}, quick, echo)

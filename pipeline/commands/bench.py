@@ -11,7 +11,16 @@ from pipeline.commands.options import FiniteRange
 
 @click.group()
 def bench() -> None:
-    """Measure speed, on data made for it; the figures stand beside their targets."""
+    """Measure speed, on data made for it; the figures stand beside their targets.
+
+    Exit code 1 where a part could not be run, a value is wrong or, but for --quick and for a GPU, a target is missed.
+    """
+
+
+def _exit_unless(good: bool) -> None:
+    """Leave with exit code 1 where what was measured is not as it should be."""
+    if not good:
+        click.get_current_context().exit(1)
 
 
 @bench.command("store", cls=Command)
@@ -27,7 +36,7 @@ def bench_store(quick: bool, only: tuple[str, ...], report: Path | None) -> None
 
     if report is not None:
         paths.check_writable("--json", report)
-    store.run(only, quick, report, click.echo, lambda text: click.echo(text, err=True))
+    _exit_unless(store.run(only, quick, report, click.echo, lambda text: click.echo(text, err=True)))
 
 
 @bench.command("train", cls=Command)
@@ -44,7 +53,7 @@ def bench_train(quick: bool, only: tuple[str, ...], report: Path | None) -> None
 
     if report is not None:
         paths.check_writable("--json", report)
-    train.measure(only, quick, report, click.echo, lambda text: click.echo(text, err=True))
+    _exit_unless(train.measure(only, quick, report, click.echo, lambda text: click.echo(text, err=True)))
 
 
 @bench.command("features", cls=Command)
@@ -62,7 +71,7 @@ def bench_features(inputs: tuple[Path, ...], quick: bool, only: tuple[str, ...],
 
     if report is not None:
         paths.check_writable("--json", report)
-    features.run(inputs, only, quick, report, click.echo, lambda text: click.echo(text, err=True))
+    _exit_unless(features.run(inputs, only, quick, report, click.echo, lambda text: click.echo(text, err=True)))
 
 
 @bench.command("ssl", cls=Command)
@@ -78,26 +87,24 @@ def bench_ssl(inputs: tuple[Path, ...], quick: bool, report: Path | None) -> Non
 
     if report is not None:
         paths.check_writable("--json", report)
-    features.run(inputs, ("ssl",), quick, report, click.echo, lambda text: click.echo(text, err=True))
+    _exit_unless(features.run(inputs, ("ssl",), quick, report, click.echo, lambda text: click.echo(text, err=True)))
 
 
 @bench.command("gpu", cls=Command)
 @click.option("--device", default="cuda", show_default=True, help="Torch device; cpu with --quick to try the command.")
 @click.option("--quick", is_flag=True, help="Toys instead of encoders of the real shapes: only to see that it runs.")
 @click.option("--json", "report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures here.")
-@click.pass_context
-def bench_gpu(ctx: click.Context, device: str, quick: bool, report: Path | None) -> None:
+def bench_gpu(device: str, quick: bool, report: Path | None) -> None:
     """A GPU beside the CPU: the same values, hidden states per second, log-Mel and MFCC, training, memory.
 
     Needs no network and no data, and takes less than 8 minutes; a part that fails or takes too long leaves the others
-    to go on. Exit code 1 where a value is wrong or a part could not be run.
+    to go on.
     """
     from pipeline.bench.gpu.run import run
 
     if report is not None:
         paths.check_writable("--json", report)
-    if not run(device, quick, report, click.echo, lambda text: click.echo(text, err=True)):
-        ctx.exit(1)
+    _exit_unless(run(device, quick, report, click.echo, lambda text: click.echo(text, err=True)))
 
 
 @bench.command("serve", cls=Command)
@@ -127,7 +134,9 @@ def bench_serve(
     if report is not None:
         paths.check_writable("--json", report)
     duration = 3 if quick else seconds
-    serve.run(models, duration, quick, recordings, report, click.echo, lambda text: click.echo(text, err=True))
+    _exit_unless(
+        serve.run(models, duration, quick, recordings, report, click.echo, lambda text: click.echo(text, err=True))
+    )
 
 
 @bench.command("arithmetic", cls=Command)
@@ -143,7 +152,7 @@ def bench_arithmetic(quick: bool, emulated: bool, report: Path | None) -> None:
 
     if report is not None:
         paths.check_writable("--json", report)
-    arithmetic.measure(quick, emulated, report, click.echo, lambda text: click.echo(text, err=True))
+    _exit_unless(arithmetic.measure(quick, emulated, report, click.echo, lambda text: click.echo(text, err=True)))
 
 
 @bench.command("scale", cls=Command)
@@ -157,17 +166,15 @@ def bench_arithmetic(quick: bool, emulated: bool, report: Path | None) -> None:
 )
 @click.option("--quick", is_flag=True, help="2000 recordings at most, and little memory: only to see that it runs.")
 @click.option("--json", "report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures here.")
-@click.pass_context
-def bench_scale(ctx: click.Context, largest: int, quick: bool, report: Path | None) -> None:
+def bench_scale(largest: int, quick: bool, report: Path | None) -> None:
     """Many recordings: time, memory and growth of each stage, DVC with nothing to do, 100 more, short memory.
 
     On synthetic recordings of 0.3 s. Takes about 6 minutes on 2 free cores, and with `--to 100000` an hour and 8 GB of
-    the temporary folder. Exit code 1 where a part could not be run or, but for --quick, a target is missed.
+    the temporary folder.
     """
     from pipeline.bench import scale
 
     if report is not None:
         paths.check_writable("--json", report)
     count = 2000 if quick else largest
-    if not scale.run(count, quick, report, click.echo, lambda text: click.echo(text, err=True)):
-        ctx.exit(1)
+    _exit_unless(scale.run(count, quick, report, click.echo, lambda text: click.echo(text, err=True)))

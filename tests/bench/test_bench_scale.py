@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from pipeline.bench import growth, memory, scale
 from pipeline.bench.scale_project import STAGES, ScaleProject, Spent
-from pipeline.bench.timing import Figure, Skipped
+from pipeline.bench.timing import Skipped
 from pipeline.cli import main
 
 COUNTS = (1000, 3000, 10_000)
@@ -109,26 +109,6 @@ def test_adding_is_held_against_a_project_of_these_alone_and_hashing(monkeypatch
     assert figure.value == pytest.approx(added / 15)
     assert figure.met is met
     assert "alone 12, hashing 3; nothing to do 6, alone 2" in figure.note
-
-
-@pytest.mark.parametrize(("options", "peak", "code"), [([], 90, 0), ([], 2000, 1), (["--quick"], 2000, 0)])
-def test_a_missed_target_is_the_exit_code_but_for_quick_figures(monkeypatch, options, peak, code):
-    figure = Figure("memory", "of a process", peak, "MB", below=1500)
-    for part in ("stages", "adding", "limited"):
-        monkeypatch.setattr(scale, part, lambda *_: [figure])
-    result = CliRunner().invoke(main, ["bench", "scale", *options])
-    assert result.exit_code == code
-    assert ("All met." in result.stdout) == (not options and not code)
-
-
-@pytest.mark.parametrize("options", [[], ["--quick"]])
-def test_a_part_that_is_not_run_is_the_exit_code(monkeypatch, options):
-    for part in ("stages", "adding"):
-        monkeypatch.setattr(scale, part, lambda *_: [])
-    monkeypatch.setattr(scale, "limited", lambda *_: (_ for _ in ()).throw(Skipped("no such system")))
-    result = CliRunner().invoke(main, ["bench", "scale", *options])
-    assert result.exit_code == 1
-    assert "memory: not run: no such system" in result.stdout
 
 
 def test_a_stage_that_fails_leaves_a_table_and_the_file(monkeypatch, tmp_path):
