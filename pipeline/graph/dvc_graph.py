@@ -38,6 +38,11 @@ class DvcGraph:
         with dvc_errors(), lock_repo(self._repo):
             return [name for name in self.order if name in names and self._stages[name].changed()]
 
+    def target(self, name: str) -> str:
+        """What DVC takes for a stage and nothing else: with its file, as a stage may have the name of a file."""
+        stage = self._stages[name]
+        return f"{stage.relpath}:{stage.name}" if _lock_file(stage) else name
+
     def sort_lock(self) -> None:
         """Put new stages of dvc.lock into the order in which `dvc repro` adds them, whichever was done first."""
         from dvc.repo import lock_repo

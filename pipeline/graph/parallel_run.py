@@ -106,7 +106,7 @@ class ParallelRun:
         while self._changed and len(running) < self._jobs:
             name = self._changed.pop(0)
             self._say(f"{self._place()} {name} starts")
-            running[pool.submit(run_stage, name, share)] = name
+            running[pool.submit(run_stage, name, self._graph.target(name), share)] = name
 
     def _end(self, name: str, future: Future[Outcome]) -> None:
         try:

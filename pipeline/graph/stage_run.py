@@ -27,11 +27,16 @@ class Outcome:
     error: str = ""
 
 
-def run_stage(stage: str, cores: int) -> Outcome:
+def run_stage(stage: str, target: str, cores: int) -> Outcome:
     """Have DVC reproduce one stage alone, on so many cores; each line that it writes begins with the stage's name.
 
     It is `dvc repro --single-item --wait-for-lock`: DVC holds the repository's lock for all that it does itself, and
     gives it up while the command runs.
+
+    Args:
+        stage: its name.
+        target: what DVC takes for it.
+        cores: how many.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -40,7 +45,7 @@ def run_stage(stage: str, cores: int) -> Outcome:
     with prefixed_lines(f"{stage} | "), _environment(cores), Repo(_wait_for_lock=True) as repo:
         repo.scm_context.quiet = True  # what to add to git is the same for all stages
         try:
-            repo.reproduce(targets=[stage], single_item=True)
+            repo.reproduce(targets=[target], single_item=True)
         except DvcException as failure:
             error = reasons(failure.__cause__ or failure)  # without "failed to reproduce"
     return Outcome(stage, time.monotonic() - begun, error)

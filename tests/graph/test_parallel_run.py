@@ -58,6 +58,16 @@ def test_only_what_has_changed_and_what_a_target_needs_runs(small):
     assert "did you mean 'quick'" in run(small, "quik", ok=False)
 
 
+def test_stages_may_have_the_names_of_files(tmp_path):
+    stages = {
+        name: {"cmd": f"echo 1 > {name}.txt", "outs": [f"{name}.txt"]} for name in ("x.dvc", "dvc.yaml", "x.lock")
+    }
+    stages["each"] = {"foreach": ["a"], "do": {"cmd": "echo ${item} > ${item}.txt", "outs": ["${item}.txt"]}}
+    folder = project(tmp_path, stages)
+    assert ran(run(folder, "-j", "2")) == {"x.dvc", "dvc.yaml", "x.lock", "each@a"}
+    assert run(folder) == "4 stages up to date\n"
+
+
 def test_after_a_failure_what_runs_is_finished_and_nothing_is_started(tmp_path):
     bad = {
         "bad": {"cmd": "sleep 2; exit 3", "outs": ["bad.txt"]},
