@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError, nearest
-from pipeline.graph import dvc_lock
+from pipeline.graph import dvc_lock, ignore_files
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -24,6 +24,7 @@ class DvcGraph:
         self._repo = repo
         self._stages = {stage.addressing: stage for stage in stages}
         self._locked = {file: dvc_lock.stage_names(file) for file in map(_lock_file, stages) if file}
+        self._ignored = {file: ignore_files.lines(file) for file in ignore_files.ignored_lines(stages)}
         self.order = [*self._stages]
         self.upstream = upstream
 
@@ -43,14 +44,16 @@ class DvcGraph:
         stage = self._stages[name]
         return f"{stage.relpath}:{stage.name}" if _lock_file(stage) else name
 
-    def sort_lock(self) -> None:
-        """Put new stages of dvc.lock into the order in which `dvc repro` adds them, whichever was done first."""
+    def sort_files(self) -> None:
+        """Put what is new in dvc.lock and .gitignore into the order of `dvc repro`, whichever stage was done first."""
         from dvc.repo import lock_repo
 
         with dvc_errors(), lock_repo(self._repo):
             for file, known in self._locked.items():
                 order = [stage.name for stage in self._stages.values() if _lock_file(stage) == file]
                 dvc_lock.sort(file, known, order)
+            for file, lines in ignore_files.ignored_lines(self._stages.values()).items():
+                ignore_files.sort(file, self._ignored[file], lines)
 
 
 @contextmanager

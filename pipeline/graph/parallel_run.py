@@ -79,7 +79,7 @@ class ParallelRun:
                     self._look()
                     self._start(pool, running)
         finally:
-            self._graph.sort_lock()
+            self._graph.sort_files()
 
     def _look(self) -> None:
         """Have DVC look at the stages whose upstream stages are done, then at those behind what has nothing to do."""

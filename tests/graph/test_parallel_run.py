@@ -39,17 +39,30 @@ def small(tmp_path):
     return project(tmp_path, GRAPH)
 
 
+def _left(folder):
+    """What DVC leaves of the graph above."""
+    return [folder / "dvc.lock", folder / ".gitignore", *folder.glob("*.txt")]
+
+
 def test_dvc_lock_and_outputs_are_those_of_dvc_repro(small):
     sh(small, "dvc", "repro")
-    straight = {path.name: path.read_bytes() for path in [small / "dvc.lock", *small.glob("*.txt")]}
+    straight = {path.name: path.read_bytes() for path in _left(small)}
     sh(small, "rm", "-r", ".dvc/cache", *straight)
     said = run(small, "-j", "2")
     assert said.index("quick is done") < said.index("slow is done"), said  # though DVC has it second
-    assert {path.name: path.read_bytes() for path in [small / "dvc.lock", *small.glob("*.txt")]} == straight
+    assert {path.name: path.read_bytes() for path in _left(small)} == straight
     assert re.search(r"^quick \| hello\n", said, re.MULTILINE)
     assert re.search(r"^quick \| oh\n", said, re.MULTILINE)
     assert run(small, "-j", "2") == "4 stages up to date\n"
     assert "up to date" in sh(small, "dvc", "status")
+
+
+def test_lines_of_gitignore_that_were_there_stay_where_they_are(small):
+    (small / ".gitignore").write_bytes(b"# mine\r\n\n/first.txt\n*.pyc")
+    said = run(small, "-j", "2")
+    assert said.index("quick is done") < said.index("slow is done"), said
+    kept = b"# mine\r\n\n/first.txt\n*.pyc\n"
+    assert (small / ".gitignore").read_bytes() == kept + b"/slow.txt\n/q.txt\n/last.txt\n"
 
 
 def test_only_what_has_changed_and_what_a_target_needs_runs(small):
