@@ -131,13 +131,25 @@ def check_log(path: Path, log: str) -> None:
         raise UserError(f"{path}: is cut short, {fewer[1]} of {fewer[2]} samples are there; mend or remove the file")
 
 
-def _check_known(path: Path, head: bytes) -> None:
+def absence(path: Path) -> str:
+    """Why a file has nothing of its recording, as far as its beginning tells; "" where it has something."""
+    with path.open("rb") as file:
+        return _absence(file.read(HEAD))
+
+
+def _absence(head: bytes) -> str:
     if not head:
-        raise UserError(f"{path}: is empty; mend or remove the file")
+        return "is empty; mend or remove the file"
     if head.startswith(LFS):
-        raise UserError(f"{path}: is a Git LFS pointer, not the recording; run `git lfs pull` in its repository")
+        return "is a Git LFS pointer, not the recording; run `git lfs pull` in its repository"
     if len(head) < HEAD and ANNEX in head and head.lstrip(b"./").startswith((b"annex", b"git/annex")):
-        raise UserError(f"{path}: is a git-annex pointer, not the recording; run `git annex get` in its repository")
+        return "is a git-annex pointer, not the recording; run `git annex get` in its repository"
+    return ""
+
+
+def _check_known(path: Path, head: bytes) -> None:
+    if why := _absence(head):
+        raise UserError(f"{path}: {why}")
     for at, mark, what in (*FOREIGN, *((0, mark, "AAC audio") for mark in ADTS)):
         if head[at : at + len(mark)] == mark:
             raise UserError(f"{path}: is {what}, which cannot be read; {advice(path.suffix)}")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pipeline.audio.containers import absence
 from pipeline.audio.suffixes import unread_suffix
 from pipeline.corpora import find_reader
 from pipeline.corpora.base import CorpusParams, CorpusReader, Published, Utterance, audio_files, corpus_files, is_audio
@@ -33,6 +34,8 @@ class Coverage:
         lacking: how many are not there.
         unexpected: audio files that no rule of the reader takes, or that are not the corpus's.
         surplus: recordings above the published number, where names are not known.
+        hollow: audio files by name that have no recording: empty ones, and pointers of Git LFS or git-annex.
+        hollow_reason: what the first of them is, and what to do.
         copies: files equal to one that is there, and of its name.
         unread: suffix -> files that are sound or film and are not read.
         others: suffix -> files that are neither, as documents and tables.
@@ -50,6 +53,8 @@ class Coverage:
     lacking: int
     unexpected: tuple[str, ...]
     surplus: int
+    hollow: tuple[str, ...]
+    hollow_reason: str
     copies: int
     unread: Mapping[str, int]
     others: Mapping[str, int]
@@ -63,7 +68,7 @@ class Coverage:
     @property
     def is_complete(self) -> bool:
         """Whether nothing is missing, and nothing unexpected."""
-        return not (self.lacking or self.unexpected or self.surplus or self.missing_speakers)
+        return not (self.lacking or self.unexpected or self.surplus or self.hollow or self.missing_speakers)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ class _Held:
 
 
 def coverage(params: CorpusParams) -> Coverage:
-    """Hold a folder against what is published of its corpus; only files of one name are decoded.
+    """Hold a folder against what is published of its corpus; of files only the beginning is read, and those of one
+    name are decoded.
 
     Raises:
         UserError: the folder is missing or has no audio, a table is missing or damaged, or two files of one name
@@ -86,7 +92,8 @@ def coverage(params: CorpusParams) -> Coverage:
     reader = find_reader(params.reader)
     files = corpus_files(params.root)
     held = _held(reader, params)
-    of_each_key = one_of_each_key(params.root, held.utterances)
+    hollow = {u.wav: why for u in held.utterances if (why := absence(params.root / u.wav))}
+    of_each_key = one_of_each_key(params.root, [u for u in held.utterances if u.wav not in hollow])
     utterances = of_each_key.utterances
     label_of = dict(zip((utterance.key for utterance in held.utterances), held.labels, strict=True))
     counts = Counter(label_of[utterance.key] for utterance in utterances)
@@ -103,6 +110,8 @@ def coverage(params: CorpusParams) -> Coverage:
         lacking=gaps.lacking,
         unexpected=tuple(sorted([*held.strays, *gaps.beyond])),
         surplus=gaps.surplus,
+        hollow=tuple(sorted(hollow)),
+        hollow_reason=hollow[min(hollow)] if hollow else "",
         copies=of_each_key.copies,
         unread=unread_suffixes(files),
         others=_suffixes(name for name in files if _is_document(name)),

@@ -4,7 +4,7 @@ Recordings are `MSP-PODCAST_PODCAST_TURN` (`MSP-PODCAST_0001_0008`), in the rele
 is in `Labels/labels_consensus.csv`, in older releases `labels_concensus.csv`: emotion, activation, valence and
 dominance (1 to 7), speaker, gender and part; texts are in `Transcripts`, where that is there. X is no agreement, and
 counts as `other`. Test1, Test2 and Test3 are all of the test part; recordings of no row, as those of Test3 whose labels
-are hidden, are left out. A session is a podcast.
+are hidden (`MSP-PODCAST_test3_0001`), are left out. A session is a podcast.
 """
 
 import re
@@ -18,7 +18,7 @@ from pipeline.corpora.table import read_text
 from pipeline.errors import UserError
 from pipeline.storage.source import counted
 
-NAME = re.compile(r"MSP-PODCAST_(\d+)_(\d+)(?:_\d+)*")
+NAME = re.compile(r"MSP-PODCAST_(\d+|test\d)_(\d+)(?:_\d+)*")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 RULE = "an MSP-Podcast file name (podcast and turn, as MSP-PODCAST_0001_0008)"
 
@@ -137,7 +137,7 @@ def _utterance(wav: str, match: re.Match[str], row: Row) -> Utterance:
         speaker=_known(row.get("SpkrID", "")),
         gender=_known(row.get("Gender", "")).lower(),
         language="en",
-        session=match[1],
+        session=match[1] if match[1].isdecimal() else "",
         dimensions=_dimensions(row),
         part=PARTS.get(part, "test" if part.startswith("test") else ""),
     )

@@ -214,16 +214,31 @@ def _own(root: Path, files: Sequence[str], attempts: Sequence[_Attempt]) -> Reco
         if attempt.error:
             raise UserError(attempt.error)
         return _recognition(attempt, files)
-    nearest = max(attempts, key=lambda attempt: len(attempt.utterances))
-    if nearest.utterances:
-        raise UserError(
-            f"{nearest.error}; {len(nearest.utterances)} other files are of {nearest.reader.title}: mend or move this "
-            "one, give a folder with one corpus, or use the `folder` reader with a `table`"
-        )
+    nearest = max(attempts, key=lambda attempt: _known(attempt, files))
+    if known := _known(nearest, files):
+        raise UserError(_stopped(root, files, nearest, known))
     for attempt in attempts:
         if any((root / name).is_file() for name in HEADERS.get(attempt.reader.name, ())):
             raise UserError(attempt.error)
     raise UserError(_unknown(root, files, tables))
+
+
+def _stopped(root: Path, files: Sequence[str], nearest: _Attempt, known: int) -> str:
+    """What kept the reader of most files from the folder: one of the files, or what lies beside them."""
+    title = nearest.reader.title
+    if not any(str(root / wav) in nearest.error for wav in files):
+        return f"{nearest.error}; {known} files are of {title}"
+    return (
+        f"{nearest.error}; {known} other files are of {title}: mend or move this one, give a folder with one corpus, "
+        "or use the `folder` reader with a `table`"
+    )
+
+
+def _known(attempt: _Attempt, files: Sequence[str]) -> int:
+    """How many files are of a reader's corpus: those read before one stopped it, or by their names, if most are."""
+    others = [wav for wav in files if str(attempt.params.root / wav) not in attempt.error]
+    named = sum(attempt.reader.named(wav) is not None for wav in others)
+    return max(len(attempt.utterances), named if 2 * named > len(files) else 0)
 
 
 def _by_folders(root: Path, files: Sequence[str], tables: Sequence[str]) -> Recognition:

@@ -104,6 +104,7 @@ def coverage_lines(name: str, coverage: Coverage, reader: CorpusReader) -> list[
         "labels": ", ".join(f"{label} {count}" for label, count in _labels(coverage).items()),
         "missing": _missing(coverage),
         "unexpected": _unexpected(coverage),
+        "hollow": _hollow(coverage),
         "copies": f"{counted(coverage.copies, 'file')} equal to one of its name" if coverage.copies else "",
         "not read": left_out_line(coverage.unread).removeprefix("left out: ") if coverage.unread else "",
         "others": ", ".join(f"{count} {suffix}" for suffix, count in coverage.others.items()),
@@ -144,6 +145,12 @@ def _missing(coverage: Coverage) -> str:
 def _unexpected(coverage: Coverage) -> str:
     files = [f"{len(coverage.unexpected)} ({_shown(coverage.unexpected)})"] if coverage.unexpected else []
     return "; ".join([*files, *([f"{coverage.surplus} more than are published"] if coverage.surplus else [])])
+
+
+def _hollow(coverage: Coverage) -> str:
+    names = coverage.hollow
+    what = f"{counted(len(names), 'file')} with no recording ({_shown(names)}); the first {coverage.hollow_reason}"
+    return what if names else ""
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What of a corpus is there. Recordings are empty files; those of one name have the same bytes."""
+"""What of a corpus is there. Recordings are files of one byte; those of one name have the same bytes."""
 
 from pathlib import Path
 
@@ -8,17 +8,18 @@ from pipeline.corpora import find_reader
 from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.coverage import coverage
 from pipeline.errors import UserError
+from pipeline.report.coverage import coverage_lines
 from pipeline.strict import validate
 
 
 @pytest.fixture
 def covered(tmp_path):
-    """Make empty files of these names in a folder, and hold it against a corpus."""
+    """Make files of these names in a folder, and hold it against a corpus."""
 
     def covered(reader, *names, texts=None):
         for name in names:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).touch()
+            (tmp_path / name).write_bytes(b"r")
         for name, text in (texts or {}).items():
             (tmp_path / name).write_text(text, encoding="utf-8")
         return coverage(validate(CorpusParams, {"reader": reader, "root": tmp_path}))
@@ -69,6 +70,20 @@ def test_more_than_are_published_are_unexpected(covered):
     one = covered("aesdd", *(f"a{number:02d} ({actor}){take}.wav" for number in range(1, 26) for actor in range(1, 7)
                              for take in ("", "b", "c", "d", "e")))  # fmt: skip
     assert (one.recordings, one.surplus, one.is_complete) == (750, 145, False)
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+
+
+def test_what_has_no_recording_is_not_there(covered):
+    names = waves("savee")
+    one = covered("savee", *names, texts={names[0]: POINTER, names[1]: ""})
+    assert (one.recordings, one.lacking, one.hollow) == (478, 2, (names[0], names[1]))
+    assert "git lfs pull" in one.hollow_reason
+    assert not one.is_complete
+    assert "2 files with no recording (DC_a01.wav, DC_a02.wav); the first is a Git LFS" in "\n".join(
+        coverage_lines("savee", one, find_reader("savee"))
+    )
 
 
 def test_every_unexpected_file_is_named(covered):

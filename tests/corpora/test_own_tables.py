@@ -103,9 +103,10 @@ def test_msp_podcast_has_its_dimensions(build):
 
 
 def test_msp_podcast_without_labels_of_some_says_so(build, tmp_path):
-    waves = [*PODCAST, "Audios/MSP-PODCAST_9999_0001.wav"]
+    waves = [*PODCAST, "Audios/MSP-PODCAST_9999_0001.wav", "Audios/MSP-PODCAST_test3_0001.wav"]
     assert len(build("msp_podcast", *waves, texts={"Labels/labels_consensus.csv": CONSENSUS})) == 3
-    assert notes("msp_podcast", tmp_path / "corpus") == ["left out: 1 recording that the table of labels has no row of"]
+    said = "left out: 2 recordings that the table of labels has no row of"
+    assert notes("msp_podcast", tmp_path / "corpus") == [said]
 
 
 # ShEMO

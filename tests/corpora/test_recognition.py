@@ -96,7 +96,7 @@ def test_meld_is_known_with_its_table(known):
 
 def test_iemocap_beside_another_corpus_is_not_known(known):
     waves, texts = turns(1, "neu", "sad")
-    with pytest.raises(UserError, match="no reader knows this folder"):
+    with pytest.raises(UserError, match=r"-01-18\.wav: not a file of IEMOCAP.*; 2 other files are of"):
         known(*waves, "ravdess/Actor_18/03-01-05-01-02-01-18.wav", texts=texts)
 
 
@@ -116,13 +116,21 @@ def test_what_a_reader_leaves_out_is_counted(known):
     )
 
 
-@pytest.mark.parametrize("stray", ["Actor_20/notes.wav", "Actor_20/03-01-09-01-02-01-20.wav"])
+STRAYS = ["Actor_20/notes.wav", "Actor_20/03-01-09-01-02-01-20.wav", "Actor_01/03-01-02-01-02-02-01 (1).wav", "a.wav"]
+
+
+@pytest.mark.parametrize("stray", STRAYS)
 def test_one_file_that_is_not_the_corpuss_is_named(known, stray):
     with pytest.raises(UserError) as caught:
         known("Actor_01/03-01-02-01-02-02-01.wav", "Actor_18/03-01-05-01-02-01-18.wav", stray)
     assert f"{stray}: " in str(caught.value)
     assert "; 2 other files are of RAVDESS" in str(caught.value)
     assert "`folder` reader with a `table`" in str(caught.value)
+
+
+def test_what_a_corpus_lacks_beside_its_recordings_is_said(known):
+    with pytest.raises(UserError, match=r"MELD's tables are not there .*; 2 files are of MELD"):
+        known("train_splits/dia0_utt0.wav", "train_splits/dia0_utt1.wav")
 
 
 def test_what_is_there_is_described(known):
