@@ -56,6 +56,10 @@ class Recognition:
     """ISO 639-1, sorted; none when they are unknown"""
     emotions: dict[str, int]
     """canonical label -> recordings, in the order of `EMOTIONS`"""
+    anonymous: int = 0
+    """recordings of unknown speakers"""
+    parts: tuple[str, ...] = ()
+    """the corpus's own, of train, validation and test, sorted, with "" where a recording is in none"""
     dimensions: tuple[str, ...] = ()
     """what there are numbers on, as valence"""
     table: str = ""
@@ -168,6 +172,8 @@ def _recognition(attempt: _Attempt, files: Sequence[str], notes: Iterable[str] =
         title=attempt.reader.title,
         recordings=len(utterances),
         speakers=_names(utterance.speaker for utterance in utterances),
+        anonymous=sum(not utterance.speaker for utterance in utterances),
+        parts=_parts(utterances),
         sessions=_names(utterance.session for utterance in utterances),
         languages=_names(utterance.language for utterance in utterances),
         emotions={emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]},
@@ -196,6 +202,11 @@ def _left_out(attempt: _Attempt, utterances: Sequence[Utterance], files: Sequenc
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({name for name in names if name}))
+
+
+def _parts(utterances: Iterable[Utterance]) -> tuple[str, ...]:
+    parts = {utterance.part for utterance in utterances}
+    return tuple(sorted(parts)) if any(parts) else ()
 
 
 def _own(root: Path, files: Sequence[str], attempts: Sequence[_Attempt]) -> Recognition:

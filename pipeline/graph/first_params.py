@@ -72,8 +72,15 @@ class Model:
 def protocol_for(found: Recognition) -> Protocol:
     """The protocol that says most of new speakers, of those that a corpus can serve."""
     count = len(found.speakers)
-    if count < 3:
-        reason = f"{count} speakers are too few to hold out" if count else "nobody knows who speaks"
+    if count < 3 or found.anonymous:
+        reason = _why_no_speakers(found)
+        if {"train", "test"} <= {*found.parts}:
+            missing = {"missing": "leave_out"} if "" in found.parts else {}
+            return Protocol(
+                "own_parts",
+                {"scheme": "predefined", **missing},
+                f"the corpus's own training and test parts, as {reason}",
+            )
         return Protocol(
             "random",
             {"scheme": "stratified_split", "validation": 0, "test": 0.2},
@@ -90,6 +97,14 @@ def protocol_for(found: Recognition) -> Protocol:
         {"scheme": "grouped_kfold", "folds": FOLDS, "validation_speakers": 0},
         f"{count} speakers in {FOLDS} folds, each tested by a model that never heard them",
     )
+
+
+def _why_no_speakers(found: Recognition) -> str:
+    if not found.speakers:
+        return "nobody knows who speaks"
+    if found.anonymous:
+        return f"nobody knows who speaks in {found.anonymous} of {found.recordings} recordings"
+    return f"{len(found.speakers)} speakers are too few to hold out"
 
 
 def first_params(corpora: list[Corpus], model: Model | None = None) -> str:

@@ -1,4 +1,4 @@
-"""`ser init` on recordings without emotions: a project that predicts numbers."""
+"""`ser init` on recordings without emotions, and on some whose speakers are unknown."""
 
 import numpy as np
 import pytest
@@ -39,3 +39,39 @@ def test_a_benchmark_of_them_says_that_it_needs_emotions(rated):
     result = ser("benchmark", "--corpus", "mine=recordings")
     assert result.exit_code == 1
     assert "no recording of corpus mine has an emotion; give" in result.stderr.splitlines()[-1]
+
+
+PODCAST = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set"
+
+
+def test_a_corpus_with_parts_of_its_own_is_tested_on_them_where_some_speaker_is_unknown(tmp_path, monkeypatch):
+    """As MSP-Podcast is, many of whose speakers are `Unknown`."""
+    (tmp_path / "msp/Audios").mkdir(parents=True)
+    lines = [PODCAST]
+    for number in range(12):
+        name, part = f"MSP-PODCAST_{number:04d}_0001.wav", ("Train", "Development", "Test1")[number % 3]
+        noise = np.random.default_rng(number).uniform(-0.3, 0.3, 8000)
+        soundfile.write(tmp_path / "msp/Audios" / name, noise, 16000)
+        lines.append(f"{name},{'AH'[number // 3 % 2]},4,4,4,{'Unknown' if number == 5 else number},Male,{part}")
+    (tmp_path / "msp/labels_consensus.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    result = ser("init", "--corpus", "msp=msp")
+    assert result.exit_code == 0, result.stderr
+    why = "the corpus's own training and test parts, as nobody knows who speaks in 1 of 12 recordings"
+    assert f"  protocol own_parts: {why}" in result.stdout
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text("utf-8"))
+    assert params["protocols"] == {"own_parts": {"scheme": "predefined"}}
+
+
+def test_without_parts_some_unknown_speaker_makes_the_split_random(rated, tmp_path):
+    table = rated / "labels.csv"
+    lines = "path,speaker,emotion\n" + "".join(
+        f"u{n}.wav,{'' if n == 5 else f's{n % 4}'},{'sad' if n % 2 else 'happy'}\n" for n in range(20)
+    )
+    for number in range(4, 20):
+        noise = np.random.default_rng(number).uniform(-0.3, 0.3, 8000)
+        soundfile.write(rated / f"u{number}.wav", noise, 16000)
+    table.write_text(lines, encoding="utf-8")
+    result = ser("init", "--corpus", "mine=recordings")
+    assert result.exit_code == 0, result.stderr
+    assert "random split, as nobody knows who speaks in 1 of 20 recordings" in result.stdout

@@ -156,7 +156,7 @@ def test_emotion_folders(known):
     said = known("Anger/1.wav", "happy/deep/2.wav", "happy/3.wav")
     assert said == Recognition(
         reader="folder", title="Your own recordings", recordings=3, speakers=(), sessions=(), languages=(),
-        emotions={"angry": 1, "happy": 2},
+        emotions={"angry": 1, "happy": 2}, anonymous=3,
     )  # fmt: skip
     assert said.params == {"reader": "folder"}
 
