@@ -130,6 +130,8 @@ def _held(reader: CorpusReader, params: CorpusParams) -> _Held:
         utterances = [*reader.read(params.root, params)]
         notes = tuple(reader.notes(params.root, params))
     except UserError as error:
+        if not any(map(is_audio, corpus_files(params.root))):
+            raise
         utterances, strays = _by_names(reader, params.root)
         if not utterances or not any(str(params.root / wav) in str(error) for wav in strays):
             raise

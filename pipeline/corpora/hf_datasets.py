@@ -1,11 +1,12 @@
 """Folders of Hugging Face's `datasets` library, in the layout `audiofolder`.
 
-As the library's documentation has it ("Create an audio dataset"): a file `metadata.csv` or `metadata.jsonl` names each
-recording in `file_name`, relative to itself, beside any other columns. Without one, the last folder that a file is in
-is its label, and one before it is a split's. Folders that are named as a split (train, validation, test, and the
-library's other words for them) say the part. Columns called as here (emotion, speaker, gender, language, text, session,
-part, start, end) are taken, and others where `columns: {emotion: label, speaker: speaker_id}` says so. Numbers are in
-columns called valence, arousal, dominance, or as the corpus's `dimensions`; a row with one needs no emotion.
+As the library's documentation has it ("Create an audio dataset"): a file `metadata.csv`, `metadata.jsonl` or
+`metadata.parquet` names each recording in `file_name`, relative to itself, beside any other columns. Without one, the
+last folder that a file is in is its label, and one before it is a split's. Folders that are named as a split (train,
+validation, test, and the library's other words for them) say the part. Columns called as here (emotion, speaker,
+gender, language, text, session, part, start, end) are taken, and others where `columns: {emotion: label}` says so.
+Numbers are in columns called valence, arousal, dominance, or as the corpus's `dimensions`; a row with one needs no
+emotion.
 
 What `save_to_disk` writes, or a hub's Parquet files, have recordings inside: `ser unpack` writes them in this layout.
 """
@@ -18,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.audio.segments import bounds_problem
+from pipeline.corpora.arrow import parquet_rows
 from pipeline.corpora.base import COLUMNS, CorpusParams, CorpusReader, Utterance, audio_files, corpus_files
 from pipeline.corpora.fold_lists import SPELLINGS
 from pipeline.corpora.listed_files import Names, inner_file, mistake
@@ -25,7 +27,7 @@ from pipeline.corpora.ratings import DIMENSIONS, RatingColumns, number_columns
 from pipeline.corpora.table import bounds, key, read_text
 from pipeline.errors import UserError, nearest
 
-METADATA = ("metadata.csv", "metadata.jsonl")
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 FILE_NAME = "file_name"
 SPLITS = {**SPELLINGS, "eval": "test", "evaluation": "test"}
 """names of splits' folders -> the part; the library tests on what it finds as `evaluation`"""
@@ -106,7 +108,7 @@ def _listed(root: Path, tables: Iterable[str], params: CorpusParams) -> Iterator
 
 def _rated_rows(path: Path, params: CorpusParams) -> tuple[list[tuple[int, Values]], RatingColumns]:
     """The line of each row, and what of it is known here; and which of that are numbers."""
-    given = [*(_csv_rows(path) if path.suffix == ".csv" else _json_rows(path))]
+    given = [*_rows(path)]
     wanted = {name: params.columns.get(name, name) for name in (*DIMENSIONS, *params.dimensions)}
     numbers = number_columns([row for _, row in given], wanted)
     rows = [(number, _known(path, number, row, params.columns, numbers)) for number, row in given]
@@ -128,6 +130,13 @@ def _known(
             cure = "it names the recording" if theirs == FILE_NAME else cure
             raise UserError(f"{path}, line {number}: has no {theirs!r}{nearest(theirs, row)}; it has {own}; {cure}")
     return {ours: _text(path, number, row[theirs]) for theirs, ours in names.items() if theirs in row}
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a metadata file, each with its line, as if the columns' names were on the first of a Parquet file."""
+    if path.suffix == ".parquet":
+        return enumerate(parquet_rows(path), 2)
+    return _csv_rows(path) if path.suffix == ".csv" else _json_rows(path)
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -156,8 +165,8 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _text(path: Path, number: int, value: Any) -> str:
     """A value as text: whole numbers may name a speaker or a class."""
-    if value is None or isinstance(value, str):
-        return (value or "").strip()
+    if value is None or isinstance(value, str) or value != value:  # a table of pandas has NaN for nothing
+        return (value or "").strip() if value is None or isinstance(value, str) else ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise UserError(f"{path}, line {number}: {str(value)[:40]!r} should be text or a number; mend it")

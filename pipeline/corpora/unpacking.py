@@ -172,7 +172,7 @@ def _recording(root: Path, out: Path, shard: Shard, where: str, count: int, row:
     audio = value if isinstance(value, dict) else {"path": value}
     path, data = str(audio.get("path") or ""), audio.get("bytes")
     if not data:
-        data = _file(root, path, where)
+        data = _file(root, shard.path.parent, path, where)
     stem = _safe(PurePosixPath(path.replace("\\", "/")).stem)
     name = f"{shard.split}/{count:06d}{f'-{stem}' if stem else ''}{_suffix(path, data, where)}"
     (out / name).parent.mkdir(exist_ok=True)
@@ -180,9 +180,11 @@ def _recording(root: Path, out: Path, shard: Shard, where: str, count: int, row:
     return name
 
 
-def _file(root: Path, path: str, where: str) -> bytes:
-    """The bytes of a file that a row names, below the dataset's folder."""
+def _file(root: Path, beside: Path, path: str, where: str) -> bytes:
+    """The bytes of a file below the dataset's folder that a row names, relative to the row's file or to the folder."""
     names = Names()
+    if path and (beside / path).is_file() and not PurePosixPath(path).is_absolute():
+        path = (beside / path).relative_to(root).as_posix()
     try:
         if not path:
             raise ValueError("has no recording; remove the row")

@@ -123,14 +123,14 @@ FEATURES = {
 }
 
 
-def packed_rows(tmp_path):
+def packed_rows(tmp_path, file="wavs/c.wav"):
     """Three rows: a recording with a path, one without, and one that is a file of the folder."""
     rows = []
     for seed, path in enumerate(["/home/ann/../x y.wav", None]):
         record(tmp_path / "r.flac", seed)
         rows.append({"bytes": (tmp_path / "r.flac").read_bytes(), "path": path and path.replace("wav", "flac")})
     record(tmp_path / "packed/wavs/c.wav", 2)
-    audio = [*rows, {"bytes": None, "path": "wavs/c.wav"}]
+    audio = [*rows, {"bytes": None, "path": file}]
     return {"audio": audio, "label": [0, 1, -1], "speaker": ["1", "2", None], "vector": [[0.5], [], None]}
 
 
@@ -183,6 +183,38 @@ def test_what_is_packed_is_unpacked_and_read(saved, tmp_path):
         ("angry", "1", "train", 1.0),
         ("happy", "2", "train", 1.0),
         ("sad", "", "train", 1.0),
+    ]
+
+
+def test_paths_may_be_relative_to_the_file_that_has_them(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    save(tmp_path / "packed/wavs", pyarrow.table(packed_rows(tmp_path, "c.wav")))
+    result = unpack(tmp_path / "packed", tmp_path / "out")
+    assert (result.exit_code, (tmp_path / "out/wavs/000002-c.wav").is_file()) == (0, True), result.stderr
+
+
+def test_corpora_says_that_what_is_packed_is_to_be_unpacked(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    save(tmp_path / "packed/train", pyarrow.table({"label": [0]}))
+    result = CliRunner().invoke(main, ["corpora", "hf_datasets", str(tmp_path / "packed")])
+    assert result.exit_code == 1
+    assert "has the recordings inside; `ser unpack " in result.stderr
+
+
+def test_metadata_may_be_parquet(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    for name in "abc":
+        record(tmp_path / f"data/train/{name}.wav", ord(name))
+    table = {"file_name": ["a.wav", "b.wav", "c.wav"], "emotion": ["sad", "happy", None], "valence": [1.5, None, 2.0]}
+    parquet.write_table(pyarrow.table(table), tmp_path / "data/train/metadata.parquet")
+    settings = validate(CorpusParams, {"reader": "hf_datasets", "root": tmp_path / "data"})
+    rows = listing.read("mine", settings).rows
+    assert [(row.emotion, dict(row.dimensions), row.part) for row in rows] == [
+        ("sad", {"valence": 1.5}, "train"),
+        ("happy", {}, "train"),
+        ("", {"valence": 2.0}, "train"),
     ]
 
 
