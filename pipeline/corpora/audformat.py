@@ -28,7 +28,7 @@ from pipeline.audio.segments import bounds_problem, segment_key
 from pipeline.corpora.arrow import parquet_rows
 from pipeline.corpora.base import CorpusParams, CorpusReader, Utterance
 from pipeline.corpora.fold_lists import SPELLINGS
-from pipeline.corpora.listed_files import Names, inner_file, mistake
+from pipeline.corpora.listed_files import Names, located, mistake
 from pipeline.corpora.ratings import DIMENSIONS, RatingColumns, number_columns
 from pipeline.corpora.table import read_text
 from pipeline.errors import UserError, nearest
@@ -71,6 +71,7 @@ class _Database:
     language: str
     called: Mapping[str, str] = field(default_factory=dict)
     numbers: tuple[str, ...] = DIMENSIONS
+    lenient: bool = False
 
     def column(self, table: _Table, what: str) -> str:
         """The column of a table that says something; "" where none does."""
@@ -147,7 +148,9 @@ def _database(root: Path, params: CorpusParams) -> _Database:
     language = str(languages[0]) if isinstance(languages, list) and len(languages) == 1 else ""
     language = params.language or LANGUAGES.get(language, language)
     numbers = (*DIMENSIONS, *params.dimensions)
-    return _Database(root, tables, misc, _speakers(scheme.get("labels")), language, params.columns, numbers)
+    return _Database(
+        root, tables, misc, _speakers(scheme.get("labels")), language, params.columns, numbers, params.skips
+    )
 
 
 def _mapping(path: Path, value: Any, what: str) -> Mapping[str, Any]:
@@ -305,7 +308,7 @@ def _utterance(
     try:
         for problem in ratings.problems(numbers):
             raise ValueError(problem)
-        wav = inner_file(database.root, file, names)
+        wav, absent = located(database.root, file, names, database.lenient)
         start, end = _seconds(row, "start"), _seconds(row, "end")
         if problem := bounds_problem(start, end):
             raise ValueError(problem)
@@ -326,6 +329,7 @@ def _utterance(
         start=start,
         end=end,
         where=where,
+        absent=absent,
         dimensions=ratings.dimensions_of(numbers),
     )
 

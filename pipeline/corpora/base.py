@@ -70,6 +70,8 @@ class Utterance:
     """canonical label -> share of the raters who chose it, which sum to 1; empty where it has none"""
     where: str = field(default="", compare=False)
     """file and line that say so, for messages; "" where file names do"""
+    absent: str = field(default="", compare=False)
+    """why the file is not there, though a list names it, where `on_bad_audio` is skip; "" where it is"""
 
     def source(self, root: Path) -> Segment:
         """The file below the corpus root, or its part."""
@@ -116,6 +118,11 @@ class CorpusParams(Strict):
     on_bad_audio: Literal["fail", "skip"] = Field(
         "fail", description="recordings that cannot be used: an error that names them all, or left out and reported"
     )
+
+    @property
+    def skips(self) -> bool:
+        """Whether recordings that cannot be used are left out."""
+        return self.on_bad_audio == "skip"
 
     @field_validator("root")
     @classmethod

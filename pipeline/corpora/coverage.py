@@ -92,12 +92,14 @@ def coverage(params: CorpusParams) -> Coverage:
     reader = find_reader(params.reader)
     files = corpus_files(params.root)
     held = _held(reader, params)
-    hollow = {u.wav: why for u in held.utterances if (why := absence(params.root / u.wav))}
-    of_each_key = one_of_each_key(params.root, [u for u in held.utterances if u.wav not in hollow])
+    absent = [u for u in held.utterances if u.absent]
+    there = [u for u in held.utterances if not u.absent]
+    hollow = {u.wav: why for u in there if (why := absence(params.root / u.wav))}
+    of_each_key = one_of_each_key(params.root, [u for u in there if u.wav not in hollow])
     utterances = of_each_key.utterances
     label_of = dict(zip((utterance.key for utterance in held.utterances), held.labels, strict=True))
     counts = Counter(label_of[utterance.key] for utterance in utterances)
-    gaps = _gaps(reader, params.root, utterances)
+    gaps = _gaps(reader, params.root, utterances, absent)
     return Coverage(
         reader=reader.name,
         root=str(params.root),
@@ -127,7 +129,7 @@ def _held(reader: CorpusReader, params: CorpusParams) -> _Held:
     """
     try:
         strays: list[str] = []
-        utterances = [*reader.read(params.root, params)]
+        utterances = [*reader.read(params.root, params.model_copy(update={"on_bad_audio": "skip"}))]
         notes = tuple(reader.notes(params.root, params))
     except UserError as error:
         if not any(map(is_audio, corpus_files(params.root))):
@@ -170,7 +172,10 @@ class _Gaps:
     surplus: int = 0
 
 
-def _gaps(reader: CorpusReader, root: Path, utterances: Sequence[Utterance]) -> _Gaps:
+def _gaps(reader: CorpusReader, root: Path, utterances: Sequence[Utterance], absent: Sequence[Utterance]) -> _Gaps:
+    if absent:
+        names = tuple(sorted(utterance.name for utterance in absent))
+        return _Gaps(len(utterances) + len(names), names, lacking=len(names))
     present = {utterance.key.casefold(): utterance.wav for utterance in utterances}
     expected = {key.casefold(): key for key in reader.expected(root)}
     if expected:

@@ -18,7 +18,7 @@ from pipeline.audio.segments import bounds_problem
 from pipeline.corpora.base import CONTROL, CorpusParams, CorpusReader, Utterance
 from pipeline.corpora.emotions import canonical
 from pipeline.corpora.fold_lists import SPELLINGS, Listed, label_map
-from pipeline.corpora.listed_files import Names, inner_file, mistake
+from pipeline.corpora.listed_files import Names, located, mistake
 from pipeline.corpora.table import read_text
 from pipeline.errors import UserError
 
@@ -65,12 +65,14 @@ class EmoBoxMetadata(CorpusReader):
         labels, names = label_map(path.parent), Names()
         lines = [*_lines(root, path)]
         for line, told in zip(lines, named_utterances([line.listed() for line in lines]), strict=True):
-            wav = _wav(root, line, names)
+            wav, absent = _wav(root, line, names, params.skips)
             about: dict[str, Any] = {name: line.values[name] or getattr(told, name, "") for name in OPTIONAL[1:]}
             about["language"] = about["language"] or params.language
             about["part"] = SPELLINGS.get(about["part"].casefold(), about["part"])
             code = _code(line.values["emo"], labels, params)
-            yield Utterance(wav, line.values["key"], code, **about, start=line.start, end=line.end, where=line.where)
+            yield Utterance(
+                wav, line.values["key"], code, **about, start=line.start, end=line.end, where=line.where, absent=absent
+            )
 
 
 def _list(root: Path, table: str) -> Path:
@@ -126,10 +128,10 @@ def _seconds(name: str, value: Any) -> float | None:
     return value
 
 
-def _wav(root: Path, line: _Line, names: Names) -> str:
+def _wav(root: Path, line: _Line, names: Names, lenient: bool) -> tuple[str, str]:
     given = line.values["wav"]
     try:
-        return inner_file(root, given, names)
+        return located(root, given, names, lenient)
     except (ValueError, OSError) as error:
         hint = "" if isinstance(error, ValueError) else "; paths are relative to the corpus's `root`"
         raise UserError(f"{root}/{line.where}: {mistake(error, given, names)}{hint}") from error

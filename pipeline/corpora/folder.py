@@ -56,6 +56,7 @@ class Folder(CorpusReader):
                 start=start,
                 end=end,
                 where=row.get("where", ""),
+                absent=row.get("missing", ""),
                 dimensions=ratings.dimensions_of(row),
                 votes=ratings.votes_of(row),
             )
@@ -69,7 +70,8 @@ class Folder(CorpusReader):
 
 
 def _listed(root: Path, params: CorpusParams, ratings: RatingColumns) -> list[dict[str, str]]:
-    return table.read_table(root, params.table, params.encoding, params.columns, ratings)
+    complete = not params.skips
+    return table.read_table(root, params.table, params.encoding, params.columns, ratings, complete=complete)
 
 
 def _speakers(root: Path, rows: Sequence[Mapping[str, str]], pattern: str) -> list[str]:

@@ -22,7 +22,7 @@ from pipeline.audio.segments import bounds_problem
 from pipeline.corpora.arrow import parquet_rows
 from pipeline.corpora.base import COLUMNS, CorpusParams, CorpusReader, Utterance, audio_files, corpus_files
 from pipeline.corpora.fold_lists import SPELLINGS
-from pipeline.corpora.listed_files import Names, inner_file, mistake
+from pipeline.corpora.listed_files import Names, located, mistake
 from pipeline.corpora.ratings import DIMENSIONS, RatingColumns, number_columns
 from pipeline.corpora.table import bounds, key, read_text
 from pipeline.errors import UserError, nearest
@@ -94,7 +94,7 @@ def _listed(root: Path, tables: Iterable[str], params: CorpusParams) -> Iterator
             where = f"{table}, line {number}"
             given = str(PurePosixPath(table).parent / row["path"].replace("\\", "/"))
             try:
-                row["path"] = inner_file(root, given, names)
+                row["path"], row["absent"] = located(root, given, names, params.skips)
                 for problem in ratings.problems(row):
                     raise ValueError(problem)
                 if problem := bounds_problem(*bounds(row)):
@@ -206,5 +206,6 @@ def _utterance(row: Values, params: CorpusParams) -> Utterance:
         start=start,
         end=end,
         where=row.get("where", ""),
+        absent=row.get("absent", ""),
         dimensions=RatingColumns((*DIMENSIONS, *params.dimensions)).dimensions_of(row),
     )

@@ -50,6 +50,21 @@ def inner_file(root: Path, given: str, names: "Names") -> str:
     return wav
 
 
+def located(root: Path, given: str, names: "Names", lenient: bool) -> tuple[str, str]:
+    """A row's file, as `inner_file` has it, and "" or, of one that is not there, why: its path is as it is given then.
+
+    Raises:
+        ValueError: the file is not below the root.
+        FileNotFoundError: it is not there, and nothing is `lenient`.
+    """
+    try:
+        return inner_file(root, given, names), ""
+    except FileNotFoundError as error:
+        if not lenient:
+            raise
+        return Path(error.filename).relative_to(root).as_posix(), mistake(error, given, names)
+
+
 def mistake(error: ValueError | OSError, given: str, names: "Names | None") -> str:
     """What is wrong with a file that a table gives, with the name that may be meant where `names` are given."""
     if isinstance(error, ValueError):

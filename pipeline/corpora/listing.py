@@ -59,13 +59,19 @@ def read(name: str, params: CorpusParams, known: Known | None = None) -> Listing
     every = list(reader.read(params.root, params))
     if not every:
         raise UserError(f"corpus folder {str(params.root)!r} has no recording that the {params.reader} reader takes")
+    absent = {
+        utterance.name: f"{params.root / utterance.where}: {utterance.absent}"
+        for utterance in every
+        if utterance.absent
+    }
+    every = [utterance for utterance in every if not utterance.absent]
     of_each_key = one_of_each_key(params.root, every)
     utterances = of_each_key.utterances
     labels = _emotions(name, params.root, utterances, {**reader.emotions, **params.emotions})
     check_kept(labels, params.keep, params.root)
     listed, unusable = _listed(name, params.root, list(zip(utterances, labels, strict=True)), known or {})
     kept = {utterance.name for utterance, label in zip(utterances, labels, strict=True) if is_kept(label, params.keep)}
-    bad = {wav: why for wav, why in unusable.items() if wav in kept} | of_each_key.bad
+    bad = {wav: why for wav, why in unusable.items() if wav in kept} | of_each_key.bad | absent
     some = not kept <= bad.keys()
     if bad and (params.on_bad_audio == "fail" or not some):
         raise RecordingsError(bad, f"corpora.{name}.on_bad_audio: skip" if some else "")

@@ -181,5 +181,6 @@ def listed(name: str, corpus: CorpusParams) -> list[ListedRow]:
         UserError: the folder does not follow the reader's rules, or an emotion code is not known.
     """
     reader = find_reader(corpus.reader)
-    rows = listed_rows(name, reader.read(corpus.root, corpus), {**reader.emotions, **corpus.emotions})
+    there = (utterance for utterance in reader.read(corpus.root, corpus) if not utterance.absent)
+    rows = listed_rows(name, there, {**reader.emotions, **corpus.emotions})
     return [row for row in rows if not corpus.keep or row.emotion in corpus.keep]

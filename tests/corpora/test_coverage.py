@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from pipeline.corpora import find_reader
+from pipeline.corpora import find_reader, listing
 from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.coverage import coverage
 from pipeline.errors import UserError
@@ -146,3 +148,32 @@ def test_an_iemocap_turn_without_an_emotion_is_an_error(covered):
     with pytest.raises(UserError, match="its emotion should be in"):
         covered("iemocap", "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
                 "Session1/dialog/wav/Ses01F_impro01.wav")  # fmt: skip
+
+
+LISTS = {
+    "emobox": (
+        "list.jsonl",
+        '{"key": "k", "wav": "a.wav", "emo": "sad"}\n{"key": "l", "wav": "b.wav", "emo": "sad"}\n',
+    ),
+    "hf_datasets": ("metadata.csv", "file_name,emotion\na.wav,sad\nb.wav,happy\n"),
+    "folder": ("labels.csv", "path,emotion\na.wav,sad\nb.wav,happy\n"),
+    "audformat": ("db.e.csv", "file,emotion\na.wav,sad\nb.wav,happy\n"),
+}
+AUDFORMAT = {"db.yaml": "tables: {e: {type: filewise, columns: {emotion: {}}}}\n"}
+
+
+@pytest.mark.parametrize("reader", LISTS)
+def test_what_a_list_names_and_is_not_there_is_missing(reader, tmp_path):
+    name, text = LISTS[reader]
+    for file, content in {name: text, **(AUDFORMAT if reader == "audformat" else {})}.items():
+        (tmp_path / file).write_text(content, encoding="utf-8")
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, 8000)
+    soundfile.write(tmp_path / "a.wav", noise, 16000)
+    params = {"reader": reader, "root": tmp_path, **({"table": name} if reader == "folder" else {})}
+    one = coverage(validate(CorpusParams, params))
+    assert (one.recordings, one.expected, one.missing, one.is_complete) == (1, 2, ("b.wav",), False)
+    with pytest.raises(UserError, match=r"line [23]: no such file: .*b\.wav"):
+        listing.read("mine", validate(CorpusParams, params))
+    some = listing.read("mine", validate(CorpusParams, {**params, "on_bad_audio": "skip"}))
+    assert [row.wav for row in some.rows] == ["a.wav"]
+    assert "no such file: " in some.left_out.bad_audio["b.wav"]
