@@ -18,7 +18,7 @@ from pipeline.serving.export_card import EXPORT
 
 ZIP = ".zip"
 MEMBER = re.compile(
-    r"model\.json|README\.md|model\.onnx|predict_onnx\.py|"
+    r"model\.json|README\.md|LICENSE\.md|model\.onnx|predict_onnx\.py|"
     r"(branches/[A-Za-z0-9_][\w-]*/)?(card\.json|fold_\d{2,4}\.safetensors)",
     re.A,
 )

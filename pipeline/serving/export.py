@@ -29,9 +29,20 @@ from pipeline.features.ssl.streams import TINY
 from pipeline.report.marks import notes_of, whole_note
 from pipeline.serving.archive import MEMBER, ZIP, names_in, pack
 from pipeline.serving.backbones import HUB_NAME, backbones_here
-from pipeline.serving.export_card import EXPORT, FORMAT, PAGE, Corpus, ExportCard, ExportFacts, Kind, Pretrained, Score
+from pipeline.serving.export_card import (
+    EXPORT,
+    FORMAT,
+    LICENCE_PAGE,
+    PAGE,
+    Corpus,
+    ExportCard,
+    ExportFacts,
+    Kind,
+    Pretrained,
+    Score,
+)
 from pipeline.serving.export_reading import trained
-from pipeline.serving.model_page import model_page
+from pipeline.serving.model_page import licence_page, model_page
 from pipeline.serving.models import FusedModel, Model, read_models
 from pipeline.serving.onnx.export import NumberFormat, add_onnx, check_onnx
 from pipeline.serving.onnx.exportable import longest_clip, rate_of
@@ -122,7 +133,9 @@ def export(
         card = _card(params, source, measured, models)
         page = model_page(card) if isinstance(card, ExportCard) else value_page(card)
         write_json(folder / EXPORT, card.model_dump(mode="json"))
-        (folder / PAGE).write_text(page, encoding="utf-8", newline="\n")
+        for file, text in {PAGE: page, LICENCE_PAGE: licence_page(card)}.items():
+            if text is not None:
+                (folder / file).write_text(text, encoding="utf-8", newline="\n")
         if number_format is not None and isinstance(card, ExportCard):
             own = paths.models(name) if models == "folds" else Path(scratch) / "refitted" / name
             graphed, backbones = read_models(own), backbones_here(None, download=False)

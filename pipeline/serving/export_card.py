@@ -22,6 +22,8 @@ EXPORTS = Path("exports")
 """where exports go that no other place is named for"""
 EXPORT = "model.json"
 PAGE = "README.md"
+LICENCE_PAGE = "LICENSE.md"
+"""one of the two names that the hub takes for it"""
 FORMAT: Final = "ser-export/1"
 
 Kind = Literal["folds", "refitted"]

@@ -11,7 +11,7 @@ import yaml
 
 from pipeline.features import find_extractor
 from pipeline.report.marks import short_note
-from pipeline.serving.export_card import Corpus, ExportCard, ExportFacts, Score
+from pipeline.serving.export_card import LICENCE_PAGE, Corpus, ExportCard, ExportFacts, Score
 from pipeline.systems.normalisation import GROUPS, own_statistics
 
 CREATIVE_COMMONS = re.compile(r"CC (BY(?:-[A-Z]{2})*|0)\s?(\d\.\d)|CC0 (\d\.\d)")
@@ -119,7 +119,14 @@ def _licence(corpora: list[Corpus]) -> dict[str, str]:
     names = {hub_licence(corpus.licence) for corpus in corpora}
     if len(names) == 1 and (name := names.pop()):
         return {"license": name}
-    return {"license": "other", "license_name": "terms-of-the-training-data", "license_link": "README.md"}
+    return {"license": "other", "license_name": "terms-of-the-training-data", "license_link": LICENCE_PAGE}
+
+
+def licence_page(card: ExportFacts) -> str | None:
+    """The terms as a file of their own, which the hub wants of a licence that it has no name for; else None."""
+    if _licence(card.corpora)["license"] != "other":
+        return None
+    return f"# Terms of the training data of {card.name}\n\n{_data(card)}\n"
 
 
 def hub_licence(licence: str) -> str:

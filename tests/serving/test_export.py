@@ -67,7 +67,7 @@ def test_an_export_is_the_same_every_time_and_replaces_an_older_one(ser, tmp_pat
     files = {path.relative_to(tmp_path / "a").as_posix() for path in (tmp_path / "a").rglob("*") if path.is_file()}
     numbers = {f"fold_0{number}.safetensors" for number in range(3)} | {"card.json"}
     branches = {f"branches/{name}/{file}" for name in ("again", "picture") for file in numbers}
-    assert files == {"model.json", "README.md"} | numbers | branches
+    assert files == {"model.json", "README.md", "LICENSE.md"} | numbers | branches
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
@@ -83,7 +83,8 @@ def test_its_scores_are_those_of_evaluate_and_its_page_is_a_card_of_the_hub(trai
     assert "note: fitted on other folds" in done.stderr
     page = ModelCard.load(tmp_path / "a/README.md")
     assert page.data.pipeline_tag == "audio-classification"
-    assert page.data.license == "other"
+    assert (page.data.license, page.data.license_link) == ("other", "LICENSE.md")
+    assert (tmp_path / "a/LICENSE.md").read_text().startswith("# Terms of the training data of both\n\nTrained on ")
     assert {result.metric_type: result.metric_value for result in page.data.eval_results} == {
         "recall": known["scores"]["UA"], "accuracy": known["scores"]["WA"], "f1": known["scores"]["macro_F1"],
     }  # fmt: skip

@@ -6,7 +6,7 @@ from huggingface_hub import ModelCard
 from pipeline.report.marks import NOTES, whole_note
 from pipeline.serving.export import without_places
 from pipeline.serving.export_card import ExportCard
-from pipeline.serving.model_page import hub_licence, model_page
+from pipeline.serving.model_page import hub_licence, licence_page, model_page
 from pipeline.serving.refit import chosen_epochs
 
 
@@ -86,6 +86,18 @@ def test_the_hub_is_told_of_intervals_marks_and_base_models():
     assert "`acme/hubert`, whose licence holds too and is on its page, https://huggingface.co/acme/hubert" in made.text
     assert "`hubert-mine`, whose licence holds too and is for you to find out." in made.text
     assert page(pretrained=[]).data.base_model is None
+
+
+@pytest.mark.parametrize(
+    ("licence", "name", "link"),
+    [("CC BY 4.0", "cc-by-4.0", None), ("ODbL 1.0 and DbCL 1.0", "other", "LICENSE.md")],
+)
+def test_terms_that_the_hub_has_no_name_for_are_a_file_that_it_takes(licence, name, link):
+    changes = {"corpora": [KNOWN["corpora"][0] | {"licence": licence}]}
+    data = page(**changes).data.to_dict()
+    assert (data["license"], data.get("license_link")) == (name, link)
+    terms = licence_page(ExportCard.model_validate(KNOWN | changes))
+    assert terms is None if link is None else f"Licence: {licence}. Source: here." in terms
 
 
 @pytest.mark.parametrize("mark", ["synthetic", "random"])
