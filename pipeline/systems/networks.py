@@ -154,7 +154,8 @@ class NetworkEstimator(Estimator):
         if not isinstance(frozen, dict):
             raise ValueError("what it says of pretrained weights is no mapping")
         weights, settings = load_file(path), self.settings()
-        if {name.partition(".")[0] for name in weights} != {str(number) for number in range(settings.seeds)}:
+        numbers = {name.partition(".")[0] for name in weights}
+        if settings.seeds != len(numbers) or numbers != {str(number) for number in range(settings.seeds)}:
             raise UserError(
                 f"{path}: is of another system or of other params (its networks are not {settings.seeds}); {CURE}"
             )
