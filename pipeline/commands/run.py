@@ -19,21 +19,23 @@ def run(targets: tuple[str, ...], jobs: int, keep_going: bool) -> None:
     """Run the stages that have changed, or those that TARGETS need, as `dvc repro` does; --jobs of them side by side.
 
     DVC itself checks, runs and saves each stage, and dvc.lock is, to the byte, what `dvc repro` leaves. A line begins
-    with the stage that writes it. The cores (SER_WORKERS) are shared among the stages that run when one starts; memory
-    is not: on one GPU, so many trainings share what it has. After a failure, what runs is finished, and nothing else is
-    started.
+    with the stage that writes it, and on a terminal the last line says what runs. The cores (SER_WORKERS) are shared
+    among the stages that run when one starts; memory is not: on one GPU, so many trainings share what it has. After a
+    failure, what runs is finished, and nothing else is started.
     """
     from pipeline.errors import UserError
     from pipeline.graph.dvc_graph import open_graph
     from pipeline.graph.parallel_run import ParallelRun
+    from pipeline.jobs.status_line import StatusLine
 
     begun = time.monotonic()
     with open_graph(targets) as graph:
-        stages = ParallelRun(graph, jobs, keep_going, click.echo)
+        stages = ParallelRun(graph, jobs, keep_going, click.echo, StatusLine())
         stages.run()
-    if stages.failed:
-        raise UserError("\n".join([*stages.failed, *_left_out(stages)]))
-    click.echo(_summary(stages, time.monotonic() - begun))
+        if stages.failed:
+            raise UserError("\n".join([*stages.failed, *_left_out(stages)]))
+        click.echo(_summary(stages, time.monotonic() - begun))
+        graph.remind(stages.written)
 
 
 def _left_out(stages: "ParallelRun") -> list[str]:

@@ -55,6 +55,11 @@ class DvcGraph:
             for file, lines in ignore_files.ignored_lines(self._stages.values()).items():
                 ignore_files.sort(file, self._ignored[file], lines)
 
+    def remind(self, files: Collection[str]) -> None:
+        """Say which files are for git, as DVC does at its end; with its `core.autostage`, add them."""
+        with dvc_errors(), self._repo.scm_context as context:
+            context.track_file(files)
+
 
 @contextmanager
 def open_graph(targets: Sequence[str]) -> Iterator[DvcGraph]:

@@ -7,6 +7,7 @@ is given to a process of DVC as soon as those that it waits for are done, and DV
 """
 
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,9 +20,13 @@ from pipeline.graph.stage_commands import end_commands
 from pipeline.graph.stage_run import Outcome, run_stage
 from pipeline.jobs import interrupts
 from pipeline.jobs.executors import WorkerPool, worker_count
+from pipeline.jobs.status_line import StatusLine
 
 PRELOADED = (run_stage.__module__, "dvc.repo", "dvc.repo.stage", "dvc.scm", "dvc.lock")
 """what the processes that run stages import"""
+
+REFRESH = 0.5
+"""how often the status is shown (s)"""
 
 Running = dict[Future[Outcome], str]
 Say = Callable[[str], object]
@@ -35,14 +40,16 @@ class ParallelRun:
         jobs: how many stages at once.
         keep_going: start also after a failure what does not wait for a stage that failed.
         say: writes a line.
+        status: shows what runs, on a terminal.
 
     Attributes:
         outcomes: what came of each stage that ran, in the order in which they ended.
         current: the stages that had nothing to do.
     """
 
-    def __init__(self, graph: DvcGraph, jobs: int, keep_going: bool, say: Say) -> None:
-        self._graph, self._jobs, self._keep_going, self._say = graph, jobs, keep_going, say
+    def __init__(self, graph: DvcGraph, jobs: int, keep_going: bool, say: Say, status: StatusLine) -> None:
+        self._graph, self._jobs, self._keep_going, self._say, self._status = graph, jobs, keep_going, say, status
+        self._begun: dict[str, float] = {}
         self._depths = _depths(graph)
         self._unseen = [*graph.order]
         self._changed: list[str] = []
@@ -61,6 +68,11 @@ class ParallelRun:
         ran = [f"{outcome.stage}: {outcome.error}" for outcome in self.outcomes if outcome.error]
         return [*ran, self._obstacle] if self._obstacle else ran
 
+    @property
+    def written(self) -> set[str]:
+        """The files that DVC wrote for git."""
+        return {file for outcome in self.outcomes for file in outcome.written}
+
     def run(self) -> None:
         """Run all that has something to do, and what is found to have when that is done.
 
@@ -74,12 +86,22 @@ class ParallelRun:
             with _workers(self._jobs) as (pool, running):
                 self._start(pool, running)
                 while running:
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    if not (done := self._waited(running)):
+                        continue
+                    for future in done:
                         self._end(running.pop(future), future)
                     self._look()
                     self._start(pool, running)
         finally:
+            self._status.show("")
             self._graph.sort_files()
+
+    def _waited(self, running: Running) -> set[Future[Outcome]]:
+        """Those that have ended, of some; none yet where the status is to be shown again."""
+        now = time.monotonic()
+        stages = ", ".join(f"{name} {now - self._begun[name]:.0f} s" for name in running.values())
+        self._status.show(f"{self._place()} {stages}")
+        return wait(running, REFRESH if self._status.clear else None, FIRST_COMPLETED).done
 
     def _look(self) -> None:
         """Have DVC look at the stages whose upstream stages are done, then at those behind what has nothing to do."""
@@ -105,8 +127,9 @@ class ParallelRun:
         self._changed.sort(key=lambda name: -self._depths[name])
         while self._changed and len(running) < self._jobs:
             name = self._changed.pop(0)
-            self._say(f"{self._place()} {name} starts")
-            running[pool.submit(run_stage, name, self._graph.target(name), share)] = name
+            self._tell(f"{name} starts")
+            self._begun[name] = time.monotonic()
+            running[pool.submit(run_stage, name, self._graph.target(name), share, self._status.clear)] = name
 
     def _end(self, name: str, future: Future[Outcome]) -> None:
         try:
@@ -114,7 +137,11 @@ class ParallelRun:
         except BrokenProcessPool as error:
             raise UserError(f"{name}: a process of DVC died (out of memory?); run again, with fewer --jobs") from error
         self.outcomes.append(outcome)
-        self._say(f"{self._place()} {name} {'failed' if outcome.error else 'is done'} after {outcome.seconds:.1f} s")
+        self._tell(f"{name} {'failed' if outcome.error else 'is done'} after {outcome.seconds:.1f} s")
+
+    def _tell(self, text: str) -> None:
+        self._status.show("")
+        self._say(f"{self._place()} {text}")
 
     def _place(self) -> str:
         return f"[{len(self.current) + len(self.outcomes)}/{len(self._graph.order)}]"

@@ -20,14 +20,16 @@ class Outcome:
         stage: its name.
         seconds: how long it took, with DVC's own work.
         error: why it failed; "" where it did not.
+        written: files that DVC wrote for git, from the working folder.
     """
 
     stage: str
     seconds: float
     error: str = ""
+    written: frozenset[str] = frozenset()
 
 
-def run_stage(stage: str, target: str, cores: int) -> Outcome:
+def run_stage(stage: str, target: str, cores: int, clear: str) -> Outcome:
     """Have DVC reproduce one stage alone, on so many cores; each line that it writes begins with the stage's name.
 
     It is `dvc repro --single-item --wait-for-lock`: DVC holds the repository's lock for all that it does itself, and
@@ -37,18 +39,20 @@ def run_stage(stage: str, target: str, cores: int) -> Outcome:
         stage: its name.
         target: what DVC takes for it.
         cores: how many.
+        clear: what takes away a status line.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     begun, error = time.monotonic(), ""
-    with prefixed_lines(f"{stage} | "), _environment(cores), Repo(_wait_for_lock=True) as repo:
-        repo.scm_context.quiet = True  # what to add to git is the same for all stages
+    with prefixed_lines(f"{stage} | ", clear), _environment(cores), Repo(_wait_for_lock=True) as repo:
+        repo.scm_context.quiet = True  # what to add to git is said at the end, of all stages
+        written = repo.scm_context.files_to_track  # which DVC fills, and has another set for afterwards
         try:
             repo.reproduce(targets=[target], single_item=True)
         except DvcException as failure:
             error = reasons(failure.__cause__ or failure)  # without "failed to reproduce"
-    return Outcome(stage, time.monotonic() - begun, error)
+    return Outcome(stage, time.monotonic() - begun, error, frozenset(map(str, written)))
 
 
 @contextmanager

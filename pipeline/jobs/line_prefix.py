@@ -13,11 +13,15 @@ PATIENCE = 1.0
 
 
 @contextmanager
-def prefixed_lines(prefix: str) -> Iterator[None]:
-    """Begin each line that this process and its children write meanwhile with `prefix`; lines stay whole."""
+def prefixed_lines(prefix: str, clear: str = "") -> Iterator[None]:
+    """Begin each line that this process and its children write meanwhile with `prefix`; lines stay whole.
+
+    On a terminal `clear` is before it, which takes away a status line, see `StatusLine`.
+    """
     with ExitStack() as stack:
         for descriptor in STREAMS:
-            stack.enter_context(_prefixed(descriptor, prefix.encode()))
+            before = clear if os.isatty(descriptor) else ""
+            stack.enter_context(_prefixed(descriptor, f"{before}{prefix}".encode()))
         try:
             yield
         finally:

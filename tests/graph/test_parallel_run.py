@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ from kills import TWO_SYSTEMS, small_project
 from projects import REPOSITORY, ran, repository, sh, tree
 
 from pipeline.graph import dvc_lock
+from pipeline.jobs.status_line import CLEAR
 
 GRAPH = {
     "first": {"cmd": "echo 1 > first.txt", "outs": ["first.txt"]},
@@ -63,6 +65,67 @@ def test_lines_of_gitignore_that_were_there_stay_where_they_are(small):
     assert said.index("quick is done") < said.index("slow is done"), said
     kept = b"# mine\r\n\n/first.txt\n*.pyc\n"
     assert (small / ".gitignore").read_bytes() == kept + b"/slow.txt\n/q.txt\n/last.txt\n"
+
+
+def hinted(said):
+    """The files that the last `git add` of an output names."""
+    found = re.findall(r"^\tgit add (.*)$", said, re.MULTILINE)
+    return {*found[-1].split()} if found else None
+
+
+def test_at_its_end_it_says_what_is_for_git(small):
+    (small / "sub").mkdir()
+    stages = {"under": {"cmd": "echo 1 > u.txt", "outs": ["u.txt"]}}
+    (small / "sub/dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    said = run(small, "-j", "2", "last", "sub/dvc.yaml")
+    assert hinted(said) == {".gitignore", "dvc.lock", "sub/.gitignore", "sub/dvc.lock"}
+    assert len(re.findall("To track the changes with git", said)) == 1
+    assert hinted(run(small, "-j", "2")) is None
+    for once_more in (lambda: run(small, "-j", "2"), lambda: sh(small, "dvc", "repro")):
+        sh(small, "rm", "-r", "dvc.lock", ".dvc/cache")
+        assert hinted(once_more()) == {"dvc.lock"}
+
+
+def test_with_autostage_git_has_what_is_for_it(small):
+    sh(small, "dvc", "config", "core.autostage", "true")
+    assert hinted(run(small, "-j", "2")) is None
+    assert {".gitignore", "dvc.lock"} <= {*sh(small, "git", "diff", "--cached", "--name-only").split()}
+    assert not sh(small, "git", "diff", "--name-only", "dvc.lock", ".gitignore")
+
+
+def on_terminal(folder, *command):
+    """What a command writes to a terminal."""
+    import pty
+
+    reader, terminal = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm", "COLUMNS": "30"}
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        written = b""
+        with suppress(OSError):  # Linux: what a terminal gives whose last writer is gone
+            while part := os.read(reader, 4096):
+                written += part
+    os.close(reader)
+    assert not process.returncode, written.decode()
+    return written.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
+def test_on_a_terminal_the_last_line_says_what_runs(small):
+    written = on_terminal(small, sys.executable, "-m", "pipeline.cli", "run", "-j", "2")
+    shown = [line.rpartition(CLEAR)[2] for line in written.split("\r\n")]  # as it stays, written over
+    assert "[1/4] slow starts" in shown
+    assert "quick | hello" in shown
+    assert "4 stages ran in" in "\n".join(shown)
+    states = [part for part in written.split(CLEAR) if re.match(r"\[\d/4\] .* \d+ s$", part)]
+    assert any("slow" in state and "quick" in state for state in states)
+    assert max(map(len, states)) < 30
+    assert not {*states} & {*shown}
+
+
+@pytest.mark.parametrize("stages", [[], ["-j", "2"]])
+def test_elsewhere_lines_are_plain(small, stages):
+    assert "\x1b" not in run(small, *stages)
 
 
 def test_only_what_has_changed_and_what_a_target_needs_runs(small):
