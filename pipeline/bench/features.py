@@ -1,7 +1,6 @@
 """`ser bench features`: each feature beside what its users run today, on the same recordings and in the same run."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from pipeline.audio.samples import Wave, resample, to_float, to_pcm16
 from pipeline.bench.disvoice import peer
 from pipeline.bench.extraction import RATE, make, synthetic_speech
 from pipeline.bench.hidden_states import on_cpu
-from pipeline.bench.timing import Figure, Skipped, all_met, check_parts, interleaved, table, write_json
+from pipeline.bench.timing import Figure, all_met, check_parts, interleaved, measured, table, write_json
 from pipeline.errors import UserError
 from pipeline.features.base import Extractor, Streams
 from pipeline.features.presets import PRESETS
@@ -247,18 +246,8 @@ def run(
     check_parts(only, PARTS)
     waves, label = speech(inputs, quick)
     label += f", {sum(map(len, waves)) / RATE / len(waves):.2g} s on average"
-    figures: list[Figure] = []
-    skipped: dict[str, str] = {}
-    for part, measure in PARTS.items():
-        if only and part not in only:
-            continue
-        say(f"measuring {part} ...")
-        with tempfile.TemporaryDirectory(prefix="ser-bench-", ignore_cleanup_errors=True) as folder:
-            try:
-                with one_core():
-                    figures += measure(Path(folder), waves, quick)
-            except Skipped as why:
-                skipped[part] = str(why)
+    with one_core():
+        figures, skipped = measured(PARTS, only, say, waves, quick)
     echo(table(figures, skipped))
     echo(f"Measured on {label}; medians, peers taking turns with ours, on one core.")
     if json is not None:

@@ -1,6 +1,5 @@
 """`ser bench store`: reading feature files, what writing them costs, adding to them, and making them in parallel."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.bench import extraction, graph
-from pipeline.bench.timing import Figure, Skipped, all_met, check_parts, interleaved, table, write_json
+from pipeline.bench.timing import Figure, all_met, check_parts, interleaved, measured, table, write_json
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
 from pipeline.storage.header import Header, Outline
@@ -132,17 +131,7 @@ def run(
         ParamsError: a part is unknown; the message lists those there are.
     """
     check_parts(only, PARTS)
-    figures: list[Figure] = []
-    skipped: dict[str, str] = {}
-    for part, measure in PARTS.items():
-        if only and part not in only:
-            continue
-        say(f"measuring {part} ...")
-        with tempfile.TemporaryDirectory(prefix="ser-bench-", ignore_cleanup_errors=True) as folder:
-            try:
-                figures += measure(Path(folder), quick)
-            except Skipped as why:
-                skipped[part] = str(why)
+    figures, skipped = measured(PARTS, only, say, quick)
     echo(table(figures, skipped))
     if json is not None:
         write_json(json, figures, skipped, benchmark="store", quick=quick)

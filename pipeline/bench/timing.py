@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -128,6 +129,31 @@ def check_parts(only: Sequence[str], parts: Collection[str]) -> None:
     for part in only:
         if part not in parts:
             raise ParamsError(f"unknown part {part!r}{nearest(part, parts)}; known: {', '.join(parts)}")
+
+
+def measured(
+    parts: Mapping[str, Callable[..., list[Figure]]], only: Sequence[str], say: Callable[[str], None], *arguments: Any
+) -> tuple[list[Figure], dict[str, str]]:
+    """What some parts give (default: all), each in an empty folder, and why others could not be run.
+
+    Args:
+        parts: name -> what measures it.
+        only: the names of those that are wanted.
+        say: takes what is going on.
+        *arguments: what each is called with, after its folder.
+    """
+    figures: list[Figure] = []
+    skipped: dict[str, str] = {}
+    for part, measure in parts.items():
+        if only and part not in only:
+            continue
+        say(f"measuring {part} ...")
+        with tempfile.TemporaryDirectory(prefix="ser-bench-", ignore_cleanup_errors=True) as folder:
+            try:
+                figures += measure(Path(folder), *arguments)
+            except Skipped as why:
+                skipped[part] = str(why)
+    return figures, skipped
 
 
 def table(figures: Sequence[Figure], skipped: Mapping[str, str]) -> str:

@@ -1,6 +1,5 @@
 """`ser bench train`: the wav2vec 2.0 branch from cached states and end to end; epochs; a probe of a large table."""
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -11,7 +10,7 @@ from typing import Any
 from pipeline.bench.epochs import epochs
 from pipeline.bench.extraction import QUICK_ENCODER, corpus, make, run
 from pipeline.bench.probe import probe
-from pipeline.bench.timing import Figure, all_met, check_parts, table, write_json
+from pipeline.bench.timing import Figure, all_met, check_parts, measured, table, write_json
 
 TRAINED = 3
 """blocks that train, the last ones"""
@@ -117,18 +116,14 @@ def measure(
     """Measure these parts (default: all), print the table, and write it to `json`.
 
     Returns:
-        Whether, but for the speed of quick figures, every target is met.
+        Whether every part could be run and, but for the speed of quick figures, every target is met.
 
     Raises:
         ParamsError: a part is unknown; the message lists those there are.
     """
     check_parts(only, PARTS)
-    figures: list[Figure] = []
-    for part in dict.fromkeys(only or PARTS):
-        say(f"measuring {part} ...")
-        with tempfile.TemporaryDirectory(prefix="ser-bench-", ignore_cleanup_errors=True) as folder:
-            figures += PARTS[part](Path(folder), quick)
-    echo(table(figures, {}))
+    figures, skipped = measured(PARTS, only, say, quick)
+    echo(table(figures, skipped))
     if json is not None:
-        write_json(json, figures, {}, benchmark="train", quick=quick)
-    return all_met(figures, {}, quick, echo)
+        write_json(json, figures, skipped, benchmark="train", quick=quick)
+    return all_met(figures, skipped, quick, echo)
