@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.audio.keys import source_key
 from pipeline.errors import DataError, ParamsError, UserError
-from pipeline.experiments.spectrum import FloatArray, Spectrum
+from pipeline.experiments.shrunk_covariance import FloatArray, Spectrum
 from pipeline.storage.header import Header
 from pipeline.storage.source import OWN, Source
 

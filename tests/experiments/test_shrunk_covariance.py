@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.covariance import ledoit_wolf
 
-from pipeline.experiments.spectrum import Spectrum
+from pipeline.experiments.shrunk_covariance import Spectrum
 
 
 def _rows(count: int, dims: int) -> NDArray[np.float64]:
