@@ -22,7 +22,7 @@ from pipeline.experiments.combiner import (
     checked,
     class_weights,
 )
-from pipeline.experiments.gate import Gate, fit_gate
+from pipeline.experiments.fusion_gate import Gate, fit_gate
 
 STEPS, POINTS = 20, 2000
 """the finest grid of weights, and about how many points one may have"""

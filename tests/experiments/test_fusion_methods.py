@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from branches import probabilities
 
+from pipeline.experiments.fusion_gate import Gate, fit_gate
 from pipeline.experiments.fusion_methods import gated, logistic_regression, simplex, weighted_average
-from pipeline.experiments.gate import Gate, fit_gate
 
 
 def one_hot(labels):
