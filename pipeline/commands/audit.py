@@ -31,7 +31,7 @@ def audit(ctx: click.Context, folds: tuple[Path, ...], manifest: Path | None, ou
     from pipeline.corpora import manifest as manifests
     from pipeline.errors import printable
     from pipeline.evaluation.audit import audit, unmatched
-    from pipeline.evaluation.audited import read_folds
+    from pipeline.evaluation.fold_files import read_folds
     from pipeline.experiments.predictions import write_csv
     from pipeline.report.audit import COLUMNS, audit_lines, shared_rows, some
 
