@@ -35,7 +35,7 @@ TAKERS = {
     "columns": ("folder", "audformat", "hf_datasets"),
     "encoding": ("folder",),
     "speaker_pattern": ("folder",),
-    "dimensions": ("folder", "audformat", "hf_datasets"),
+    "dimensions": ("folder", "audformat", "hf_datasets", "emobox"),
 }
 """params -> the readers that take them"""
 

@@ -51,6 +51,36 @@ def test_what_file_names_of_a_known_corpus_say(read):
     assert (row.emotion, row.speaker, row.gender, row.language) == ("angry", "03", "male", "de")
 
 
+def test_numbers_and_votes(read):
+    rows = read(
+        line(dimensions={"valence": 1.5, "engagement": 2, "other": 3, "arousal": None}, votes={"sad": 1, "happy": 3}),
+        line("mine-b", "downloads/mine/b.wav", "", dimensions={"valence": -1}),
+        dimensions=["engagement"],
+    )
+    assert [(row.emotion, dict(row.dimensions), dict(row.votes)) for row in rows] == [
+        ("happy", {"valence": 1.5, "engagement": 2.0}, {"sad": 0.25, "happy": 0.75}),
+        ("", {"valence": -1.0}, {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"dimensions": [1]}, "'dimensions' should map names to numbers"),
+        ({"dimensions": {"valence": "high"}}, "'dimensions' should map names to numbers"),
+        ({"votes": {"sad": -1}}, "votes are not below 0"),
+        ({"votes": {"sad": 0}}, "its votes are all 0"),
+        ({"votes": {"sadd": 1}}, "unknown emotion code 'sadd'"),
+        ({"dimensions": {"valence": float("nan")}}, "its valence is 'nan'"),
+        ({"emo": ""}, "'emo' should be text"),
+    ],
+)
+def test_wrong_numbers_are_named(read, more, says):
+    with pytest.raises(UserError, match=r"mine\.jsonl, line 1: not a line of EmoBox's") as caught:
+        read(line(**more))
+    assert says in str(caught.value)
+
+
 def test_segments_of_one_file(read):
     rows = read(line("one", start=0, end=0.5), line("two", start=0.5))
     assert [(row.key, row.start, row.end, row.length) for row in rows] == [
