@@ -11,8 +11,12 @@ from pipeline.corpora.manifest import Row
 from pipeline.corpora.ratings import target_problem
 from pipeline.errors import UserError
 from pipeline.experiments.feasibility import ListedRow
+from pipeline.experiments.joint_corpora import by_corpus
 from pipeline.experiments.labelled import corpus_title
 from pipeline.experiments.selection import Only, selected
+
+ROOM = 0.25
+"""of a corpus's range of numbers: what another corpus may have beyond it, and yet be taken to have its scale"""
 
 R = TypeVar("R", Row, ListedRow)
 
@@ -54,3 +58,16 @@ def target_values(rows: Sequence[Row], targets: Sequence[str]) -> NDArray[np.flo
     """Their numbers (N, targets)."""
     values = [[row.dimensions[target] for target in targets] for row in rows]
     return np.array(values, np.float64).reshape(len(rows), len(targets))
+
+
+def scale_warnings(rows: Sequence[Row], targets: Sequence[str]) -> list[str]:
+    """A line for each target whose numbers seem to be of different scales in the corpora of the rows."""
+    lines = []
+    for target in targets:
+        values = {name: [row.dimensions[target] for row in own] for name, own in by_corpus(rows).items()}
+        ends = {name: (min(own), max(own)) for name, own in values.items()}
+        low, high = max(low for low, _ in ends.values()), min(high for _, high in ends.values())
+        if any(max(low - own, other - high) > ROOM * (other - own) for own, other in ends.values()):
+            ranges = ", ".join(f"{own:g} to {other:g} in {name}" for name, (own, other) in ends.items())
+            lines.append(f"{target} is {ranges}: the scales seem to differ, and models and scores mix them as they are")
+    return lines
