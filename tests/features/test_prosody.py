@@ -276,6 +276,8 @@ def test_params():
     assert ProsodyParams(mode="compat", f0_ceiling=400).ceiling == 400
     with pytest.raises(ValidationError, match="f0_floor"):
         ProsodyParams(f0_floor=600)
+    with pytest.raises(ValidationError, match=r"f0_ceiling \(8001 Hz\) must be at most half of sample_rate"):
+        ProsodyParams(f0_ceiling=8001)
     with pytest.raises(ValidationError, match="16000"):
         ProsodyParams(sample_rate=48000)
     with pytest.raises(ValueError, match="multiple of 100"):

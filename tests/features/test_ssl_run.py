@@ -108,6 +108,8 @@ def test_recordings_up_to_the_length_are_whole(plain):
 def test_windows_must_be_longer_than_their_context():
     with pytest.raises(ValidationError):
         SSLParams(chunk_seconds=4)
+    with pytest.raises(ValidationError, match="chunk_seconds"):
+        SSLParams(chunk_seconds=1e308)
 
 
 # --- frame times ---

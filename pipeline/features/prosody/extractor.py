@@ -92,6 +92,10 @@ class ProsodyParams(FeatureParams):
     def _consistent(self) -> "ProsodyParams":
         if self.f0_floor >= self.ceiling:
             raise ValueError(f"f0_floor ({self.f0_floor:g} Hz) must be below f0_ceiling ({self.ceiling:g} Hz)")
+        if self.ceiling > self.sample_rate / 2:
+            raise ValueError(
+                f"f0_ceiling ({self.ceiling:g} Hz) must be at most half of sample_rate ({self.sample_rate / 2:g} Hz)"
+            )
         if self.mode == "clean" and self.sample_rate != 16000:
             raise ValueError("mode clean needs sample_rate 16000 (mode compat takes either)")
         return self

@@ -18,7 +18,7 @@ from pydantic import (
 from pipeline.arithmetic import hold_network
 from pipeline.audio.samples import Signal
 from pipeline.errors import ParamsError, UserError
-from pipeline.features.base import Extractor, FeatureParams, Streams
+from pipeline.features.base import LONGEST, Extractor, FeatureParams, Streams
 from pipeline.features.ssl.streams import TINY, stream_name
 from pipeline.storage.source import OWN
 
@@ -62,7 +62,10 @@ class SSLParams(FeatureParams):
         "of silence: other states, at a tenth of the cost",
     )
     chunk_seconds: float = Field(
-        30.0, ge=5, description="longer recordings are encoded in windows of this length (s); at most 30 for Whisper"
+        30.0,
+        ge=5,
+        le=LONGEST,
+        description="longer recordings are encoded in windows of this length (s); at most 30 for Whisper",
     )
     compute: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="number format of the model's products; float16 needs a GPU"
