@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import cycle
 from typing import Any, TypeVar
@@ -165,18 +165,27 @@ def _thread_pools(modules: int) -> Any:
 @contextmanager
 def single_thread(torch: bool = True) -> Iterator[None]:
     """Compute alone in this process, with numeric libraries (and torch, if it is used) kept to one thread."""
-    with _COMPUTING, _thread_pools(len(sys.modules)).limit(limits=1):
-        if not torch:
-            yield
-            return
-        from torch import get_num_threads, set_num_threads
+    with (
+        _COMPUTING,
+        _single_torch_thread() if torch else nullcontext(),
+        _thread_pools(len(sys.modules)).limit(limits=1),
+    ):
+        yield
 
-        before = get_num_threads()
-        set_num_threads(1)
-        try:
-            yield
-        finally:
-            set_num_threads(before)
+
+@contextmanager
+def _single_torch_thread() -> Iterator[None]:
+    """The number from before is read before OpenMP is held to one: torch asks OpenMP, and gives every new thread of the
+    process the number that was set last.
+    """
+    from torch import get_num_threads, set_num_threads
+
+    before = get_num_threads()
+    set_num_threads(1)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
 
 
 def run_all(executor: Executor | None, task: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
