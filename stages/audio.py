@@ -21,7 +21,8 @@ def main(corpus: str, rates: tuple[str, ...]) -> None:
     rows = manifest.read(paths.manifest(corpus))
     recordings = {row.key: row.source(settings.root) for row in rows}
     files = {paths.audio(corpus, rate): RATES[rate] for rate in rates}
-    prepare_corpus(recordings, files, corpus, KnownAudio(files, code_digest("audio/audio_file.py")))
+    known = KnownAudio(files, code_digest("audio/audio_file.py"), {row.key: row.sha256 for row in rows})
+    prepare_corpus(recordings, files, corpus, known)
     click.echo(f"{corpus}: {len(rows)} utterances at {' and '.join(f'{RATES[rate] // 1000} kHz' for rate in rates)}")
 
 

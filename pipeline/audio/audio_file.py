@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
 from pipeline.storage.header import Header, Outline
 from pipeline.storage.identity import canonical_json, long_row_digest
+from pipeline.storage.mapped import blocks
 
 VERSION = "1"
 
@@ -63,6 +64,7 @@ class AudioWriter(AtomicWriter):
         self._header = Header("audio", VERSION, self._params, rate, corpus)
         self._keys: list[str] = []
         self._digests: list[NDArray[np.uint8]] = []
+        """(rows, 32) each"""
         self._lengths: list[int] = []
 
     def _open(self) -> None:
@@ -76,9 +78,25 @@ class AudioWriter(AtomicWriter):
         """Add the next utterance, whose samples wait as the segment of this number."""
         self._add(key, samples.length(number), samples.pieces(number))
 
+    def add_rows(self, keys: Sequence[str], file: FeatureFile, first: int) -> None:
+        """Add the next utterances, which lie together in a file that was made as this one is, from row `first` on.
+
+        Raises:
+            ValueError: it was made in another way, so that its digests are others.
+        """
+        made = file.header
+        if (made.extractor, made.version, made.params) != ("audio", VERSION, self._params):
+            raise ValueError(f"{file.label}: its samples are not those of {self._path}")
+        stop = first + len(keys)
+        for block in blocks(file.mapped_rows(first, stop)):
+            self._scratch.write(block.tobytes())
+        self._digests.append(file.digests[first:stop])
+        self._keys += keys
+        self._lengths += file.lengths[first:stop].tolist()
+
     def _add(self, key: str, length: int, pieces: Iterable[bytes]) -> None:
         parts = ("audio", VERSION, canonical_json(self._params))
-        self._digests.append(long_row_digest(parts, 2 * length, self._kept(pieces)))
+        self._digests.append(long_row_digest(parts, 2 * length, self._kept(pieces))[None])
         self._keys.append(key)
         self._lengths.append(length)
 
@@ -88,14 +106,13 @@ class AudioWriter(AtomicWriter):
             yield piece
 
     def _finish(self) -> None:
-        digests = np.array(self._digests, np.uint8)
+        digests = np.concatenate([np.zeros((0, 32), np.uint8), *self._digests])
         outline = Outline(self._header, self._keys, digests, {"values": 1}, {"values": np.dtype(np.int16)})
         self._scratch.seek(0)
         with FeatureWriter(self._path, outline, np.array(self._lengths, np.int64)) as writer:
-            for i, length in enumerate(self._lengths):
-                for first in range(0, length, PIECE):
-                    data = self._scratch.read(2 * min(PIECE, length - first))
-                    writer.put_part(i, "values", first, np.frombuffer(data, np.int16)[:, None])
+            for start in range(0, sum(self._lengths), PIECE):
+                samples = np.frombuffer(self._scratch.read(2 * PIECE), np.int16)
+                writer.put_frames(start, "values", samples[:, None])
 
 
 class Waiting:
@@ -154,54 +171,96 @@ def prepare(
         RecordingsError: recordings cannot be decoded, are not inside their files, or are too short to have a sample at
             a rate; nothing is written.
     """
-    groups = by_file(recordings)
 
-    def at_every_rate(segments: Mapping[str, Segment]) -> "_Decoded":
-        waiting = {rate: Waiting(file.parent) for file, rate in files.items()}
-        if known is not None and known.take(segments, [*waiting.values()]):
-            return _Decoded([*waiting.values()], {})
-        return _at_rates([*segments.values()], waiting)
+    def decoded(part: "_Known | dict[str, Segment]") -> "_Known | _Decoded":
+        if isinstance(part, _Known):
+            return part
+        now = _at_rates(part, {rate: Waiting(file.parent) for file, rate in files.items()})
+        if known is not None and not now.problems:
+            known.note(part)
+        return now
 
     bad: dict[str, str] = {}
     with ExitStack() as stack:
         writers = [stack.enter_context(AudioWriter(path, corpus, rate)) for path, rate in files.items()]
         progress = stack.enter_context(Progress(len(recordings), f"audio of {corpus}"))
-        for segments, decoded in zip(groups, in_threads(at_every_rate, groups, worker_count(workers)), strict=True):
-            progress.update(len(segments))
-            good = dict(enumerate(segments))
-            for number, problem in decoded.problems.items():
-                bad[good.pop(number)] = problem
-            for writer, waiting in zip(writers, decoded.samples, strict=True):
-                for number, key in good.items():
-                    writer.add_waiting(key, waiting, number)
-                waiting.close()
+        for part in in_threads(decoded, _parts(recordings, known), worker_count(workers)):
+            part.add_to(writers)
+            progress.update(len(part.keys))
+            bad |= part.problems
         if bad:
             raise RecordingsError({key: bad[key] for key in recordings if key in bad})
 
 
 @dataclass(frozen=True)
+class _Known:
+    """Recordings that were decoded before, and lie one after another in the audio files of then, one for each rate."""
+
+    keys: list[str]
+    first: int
+    """row of the first of them"""
+    audio: Sequence[FeatureFile]
+    problems: ClassVar[Mapping[str, str]] = {}
+
+    def add_to(self, writers: Sequence[AudioWriter]) -> None:
+        """Add them to the audio files that are made, one for each rate."""
+        for writer, file in zip(writers, self.audio, strict=True):
+            writer.add_rows(self.keys, file, self.first)
+
+
+@dataclass(frozen=True)
 class _Decoded:
-    """Segments of one file: their samples at each rate, and number -> what is wrong of those that cannot be used."""
+    """Segments of one file: their samples at each rate, and key -> what is wrong of those that cannot be used."""
 
+    keys: list[str]
     samples: list[Waiting]
-    problems: dict[int, str]
+    problems: Mapping[str, str]
+
+    def add_to(self, writers: Sequence[AudioWriter]) -> None:
+        """Add those that can be used to the audio files that are made; to be called once."""
+        for writer, waiting in zip(writers, self.samples, strict=True):
+            for number, key in enumerate(self.keys):
+                if key not in self.problems:
+                    writer.add_waiting(key, waiting, number)
+            waiting.close()
 
 
-def _at_rates(segments: Sequence[Segment], rates: Mapping[int, Waiting]) -> _Decoded:
+def _parts(recordings: Mapping[str, Source], known: KnownAudio | None) -> list[_Known | dict[str, Segment]]:
+    """What is to be decoded, the segments of a file together, and between them what is known."""
+    parts: list[_Known | dict[str, Segment]] = []
+    for segments in by_file(recordings):
+        if known is not None and (rows := known.rows(segments)):
+            _add_known(parts, dict(zip(segments, rows, strict=True)), known.audio)
+        else:
+            parts.append(segments)
+    return parts
+
+
+def _add_known(parts: list[_Known | dict[str, Segment]], rows: Mapping[str, int], audio: Sequence[FeatureFile]) -> None:
+    """Add what is known (key -> row) to the parts: to the last of them, where it lies behind it."""
+    for key, row in rows.items():
+        last = parts[-1] if parts else None
+        if isinstance(last, _Known) and row == last.first + len(last.keys):
+            last.keys.append(key)
+        else:
+            parts.append(_Known([key], row, audio))
+
+
+def _at_rates(segments: Mapping[str, Segment], rates: Mapping[int, Waiting]) -> _Decoded:
     """Decode a file, and let its segments' samples wait at each rate (Hz)."""
-    samples = list(rates.values())
+    keys, parts, samples = [*segments], [*segments.values()], [*rates.values()]
     try:
-        recording = _cut_at_rates(segments, rates)
+        recording = _cut_at_rates(parts, rates)
     except UserError as error:
-        return _Decoded(samples, dict.fromkeys(range(len(segments)), str(error)))
-    problems: dict[int, str] = {}
-    for number, segment in enumerate(segments):
+        return _Decoded(keys, samples, dict.fromkeys(keys, str(error)))
+    problems: dict[str, str] = {}
+    for number, (key, segment) in enumerate(segments.items()):
         try:
             segment.check_inside(recording)
             _check_some(number, segment, recording, rates)
         except UserError as error:
-            problems[number] = str(error)
-    return _Decoded(samples, problems)
+            problems[key] = str(error)
+    return _Decoded(keys, samples, problems)
 
 
 def _cut_at_rates(segments: Sequence[Segment], rates: Mapping[int, Waiting]) -> Recording:

@@ -2,14 +2,13 @@
 
 `sources.json` beside the audio files says which recording each row was made of, by the bytes of its file, the part of
 it that it is, and the file's suffix. It is no output of a stage: without it, or by other code or libraries, all
-recordings are decoded.
+recordings are decoded. The manifest has the digest of each file's bytes, so that what is known is not read at all.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,16 +17,18 @@ from pipeline.audio.segments import Segment
 from pipeline.errors import UserError
 from pipeline.storage.feature_file import FeatureFile
 
-if TYPE_CHECKING:
-    from pipeline.audio.audio_file import Waiting
-
 FILE = "sources.json"
+BLOCK = 1 << 16
+"""bytes of a file that are read at once"""
 
 
 def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    state = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(BLOCK):  # file_digest makes room for a large file first
+            state.update(block)
+    return state.hexdigest()
 
 
 def source_name(sha256: str, segment: Segment) -> str:
@@ -51,18 +52,22 @@ class KnownAudio:
     Args:
         files: of one folder, in the order in which they are made.
         code: digest of the code that makes them.
+        listed: key -> SHA-256 of its recording's file, as the manifest has it.
+
+    Attributes:
+        audio: the files of before, where they can be trusted; else none.
     """
 
-    def __init__(self, files: Iterable[Path], code: str) -> None:
-        self._files, self._identity = [*files], identity(code)
+    def __init__(self, files: Iterable[Path], code: str, listed: Mapping[str, str]) -> None:
+        self._files, self._identity, self._listed = [*files], identity(code), listed
         self._path = self._files[0].parent / FILE
-        self._audio: list[FeatureFile] = []
+        self.audio: list[FeatureFile] = []
         self._rows: dict[str, int] = {}
         self._names: dict[str, str] = {}
         try:
             self._read()
         except (OSError, UserError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            self._audio, self._rows = [], {}
+            self.audio, self._rows = [], {}
 
     def _read(self) -> None:
         kept = json.loads(self._path.read_text(encoding="utf-8"))
@@ -72,29 +77,29 @@ class KnownAudio:
         if kept["audio"] == [file.header.sha256 for file in audio]:
             for file in audio:
                 file.verify()
-            self._audio = audio
+            self.audio = audio
             self._rows = {kept["names"][key]: row for row, key in enumerate(audio[0].keys)}
 
-    def take(self, segments: Mapping[str, Segment], waiting: Sequence["Waiting"]) -> bool:
-        """Let the samples of a file's segments wait, where all are known; tells whether they are.
-
-        Args:
-            segments: key -> segment, of one file.
-            waiting: for each audio file.
-        """
-        try:
-            sha256 = sha256_of(next(iter(segments.values())).path)
-        except OSError:  # which decoding says better
-            return False
-        names = {key: source_name(sha256, segment) for key, segment in segments.items()}
+    def rows(self, segments: Mapping[str, Segment]) -> list[int]:
+        """The rows, in `audio`, of the segments of a file (key -> segment), where all are known; none where not."""
+        names = {key: source_name(self._listed.get(key, ""), segment) for key, segment in segments.items()}
+        rows = [self._rows.get(name, -1) for name in names.values()]
+        if -1 in rows:
+            return []
         self._names |= names
-        if not all(name in self._rows for name in names.values()):
-            return False
-        for file, own in zip(self._audio, waiting, strict=True):
-            for number, name in enumerate(names.values()):
-                row = self._rows[name]
-                own.append(number, file.part(row, 0, int(file.lengths[row]))[:, 0])
-        return True
+        return rows
+
+    def note(self, segments: Mapping[str, Segment]) -> None:
+        """Note what the segments of a file (key -> segment), which was decoded, will be known by.
+
+        Raises:
+            UserError: the file is not the one that was listed.
+        """
+        path = next(iter(segments.values())).path
+        sha256 = sha256_of(path)
+        if any(self._listed.get(key, sha256) != sha256 for key in segments):
+            raise UserError(f"{path}: has changed since it was listed; `dvc repro` lists it anew")
+        self._names |= {key: source_name(sha256, segment) for key, segment in segments.items()}
 
     def keep(self) -> None:
         """Say what the audio files that were now made are made of."""

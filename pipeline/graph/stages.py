@@ -111,7 +111,7 @@ class _Graph:
             f"audio-{corpus}",
             "decode and mix down and resample to 16 bits",
             f"python -m stages.audio {corpus} {' '.join(rates)}",
-            deps=[str(self.params.corpora[corpus].root), str(paths.manifest(corpus)), code_path("audio")],
+            deps=[str(paths.manifest(corpus)), code_path("audio")],  # which has the digest of each recording
             outs=[kept(str(paths.audio(corpus, rate))) for rate in rates],
         )
 

@@ -89,8 +89,7 @@ def _hdf5(out: Path, keys: Sequence[str], embeddings: Embeddings, made_by: Origi
     width = vectors.shape[1]
     outline = Outline(header, keys, digests, {"values": width}, {"values": np.dtype(np.float32)})
     with FeatureWriter(out, outline, np.ones(len(keys), np.int64)) as writer:
-        for i, row in enumerate(vectors):
-            writer.put_part(i, "values", 0, row[None])
+        writer.put(0, "values", vectors, len(keys))
 
 
 def _csv(out: Path, keys: Sequence[str], embeddings: Embeddings, made_by: Origin) -> None:

@@ -247,6 +247,10 @@ class FeatureFile:
         """The same as a part of the memory map, of which what was read can be let go of; see `mapped.blocks`."""
         return self.streams[stream][self._bounds[i] : self._bounds[i + 1]]
 
+    def mapped_rows(self, first: int, stop: int, stream: str = "values") -> NDArray[Any]:
+        """The same of utterances [first, stop)."""
+        return self.streams[stream][self._bounds[first] : self._bounds[stop]]
+
     def part(self, i: int, first: int, stop: int, stream: str = "values") -> NDArray[Any]:
         """A copy of frames [first, stop) of an utterance, which leaves nothing of the file in memory."""
         begin, end = self._bounds[i], self._bounds[i + 1]

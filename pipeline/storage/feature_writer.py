@@ -91,11 +91,10 @@ class FeatureWriter(AtomicWriter):
             start += len(rows)
         self._sink.check()
 
-    def put_part(self, i: int, stream: str, first: int, frames: NDArray[Any]) -> None:
-        """Write frames of utterance i, (frames, dims), from its frame `first` on: for those that fill the memory."""
-        start = self._bounds[i] + first
-        if frames.shape[1:] != (self._outline.dims[stream],) or start + len(frames) > self._bounds[i + 1]:
-            raise ValueError(f"{stream}: shape {frames.shape} from frame {first} on does not fit")
+    def put_frames(self, start: int, stream: str, frames: NDArray[Any]) -> None:
+        """Write frames (frames, dims) from frame `start` of the stream on, whichever utterances they are of."""
+        if frames.shape[1:] != (self._outline.dims[stream],) or start + len(frames) > self._bounds[-1]:
+            raise ValueError(f"{stream}: shape {frames.shape} from frame {start} on does not fit")
         self._blocks[stream].put(start, frames)
         self._sink.check()
 

@@ -11,6 +11,7 @@ from in_process import stage
 from pipeline import paths
 from pipeline.audio import audio_file
 from pipeline.audio.known_audio import FILE
+from pipeline.storage.feature_file import FeatureFile
 
 PARAMS = "corpora:\n  mine: {reader: folder, root: corpus, table: table.csv}\n"
 ROWS = ["a.wav,sad,,", "b.wav,happy,,", "talk.wav,sad,0,0.5", "talk.wav,happy,0.5,"]
@@ -73,6 +74,48 @@ def test_another_part_of_a_file_and_other_bytes_are_decoded(decoded, tmp_path):
     write_table(tmp_path, [*ROWS[:2], "talk.wav,sad,0,0.6", "talk.wav,happy,0.6,"])
     made("16k")
     assert sorted(decoded) == ["a.wav", "talk.wav"]
+
+
+def test_what_is_known_is_not_read(decoded, tmp_path):
+    first = made("16k")
+    decoded.clear()
+    (tmp_path / "corpus/a.wav").unlink()
+    assert stage("audio", "mine", "16k").exit_code == 0
+    assert (decoded, [paths.audio("mine", "16k").read_bytes()]) == ([], first)
+
+
+def test_a_new_recording_that_is_no_longer_what_was_listed_is_refused(decoded, tmp_path):
+    first = made("16k")
+    add(tmp_path / "corpus/c.wav", 0.7)
+    write_table(tmp_path, ["c.wav,sad,,", *ROWS])
+    assert stage("manifest", "mine").exit_code == 0
+    add(tmp_path / "corpus/c.wav", 0.8)
+    done = stage("audio", "mine", "16k")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "error: corpus/c.wav: has changed since it was listed; `dvc repro` lists it anew\n",
+    )
+    assert [paths.audio("mine", "16k").read_bytes()] == first
+
+
+def test_rows_are_copied_only_from_what_was_made_alike(tmp_path):
+    rows = [
+        ("a", np.arange(5, dtype=np.int16)),
+        ("b", np.arange(7, dtype=np.int16)),
+        ("c", np.arange(2, dtype=np.int16)),
+    ]
+    audio_file.write_audio(tmp_path / "all.h5", "mine", 16000, rows)
+    audio_file.write_audio(tmp_path / "fresh.h5", "mine", 16000, rows[1:])
+    file = FeatureFile(tmp_path / "all.h5")
+    with audio_file.AudioWriter(tmp_path / "copied.h5", "mine", 16000) as writer:
+        writer.add_rows(["b", "c"], file, 1)
+    assert (tmp_path / "copied.h5").read_bytes() == (tmp_path / "fresh.h5").read_bytes()
+    with (
+        pytest.raises(ValueError, match="its samples are not those of"),
+        audio_file.AudioWriter(tmp_path / "other.h5", "mine", 48000) as writer,
+    ):
+        writer.add_rows(["a"], file, 0)
+    assert not (tmp_path / "other.h5").exists()
 
 
 @pytest.mark.parametrize("damage", ["audio", "sources", "code", "rate"])
