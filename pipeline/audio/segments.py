@@ -5,7 +5,7 @@ file's rate: what is made of it is what would be made of a file of these samples
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 ROUNDED = 0.01
 """seconds by which an end may lie after the file's, as tables round it; the segment ends with the file then"""
 
+
+PORTION = 1 << 17
+"""bytes of the files of a portion, from which on it is whole: seconds of speech, and minutes where it is packed well"""
+
+FILES = 32
+"""of a portion, at most"""
 
 LATEST = LONGEST * 3600
 """seconds that no file is longer than"""
@@ -113,3 +119,27 @@ def by_file(recordings: Mapping[str, Source]) -> list[dict[str, Segment]]:
         segment = as_segment(source)
         groups.setdefault(key if segment.whole else segment.path, {})[key] = segment
     return list(groups.values())
+
+
+def in_portions(groups: Iterable[dict[str, Segment]]) -> Iterator[list[dict[str, Segment]]]:
+    """The segments of each file, in their order, with small files together: a portion is what one thread does at once.
+
+    A file that is not there, or cannot be looked at, is said to be so where it is read.
+    """
+    portion: list[dict[str, Segment]] = []
+    filled = 0
+    for segments in groups:
+        filled += _bytes(next(iter(segments.values())).path)
+        portion.append(segments)
+        if filled >= PORTION or len(portion) == FILES:
+            yield portion
+            portion, filled = [], 0
+    if portion:
+        yield portion
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -113,7 +113,7 @@ def resolve(
             f"{corpus}: every recording is a duplicate with another speaker or label, and left out; mend it"
         )
     twins = {row.key: group.rows[0].key for group in groups if not group.conflict for row in group.rows[1:]}
-    return [replace(row, twin=twins.get(row.key, row.twin)) for row in kept]
+    return [replace(row, twin=twins[row.key]) if row.key in twins else row for row in kept]
 
 
 def _problems(conflicting: Sequence[tuple[Duplicates, Conflict]], corpus: str, root: Path) -> list[str]:

@@ -11,6 +11,9 @@ from pipeline.errors import nearest
 WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 """what a path on a drive of Windows begins with"""
 
+PLAIN = re.compile(r"[\w-][\w .-]*(/[\w-][\w .-]*)*", re.ASCII)
+"""most paths of files: below the root, as they are on any disk, and written in the only way"""
+
 COMPARED = 500
 """file names that a missing one is compared with, at most"""
 
@@ -22,6 +25,8 @@ def listed_file(root: Path, given: str, names: "Names") -> str:
         ValueError: it is not below the root, or a folder.
         FileNotFoundError: it is not there.
     """
+    if PLAIN.fullmatch(given) and (root / given).is_file():
+        return given
     wav = PurePosixPath(given.replace("\\", "/"))
     if wav.is_absolute():
         wav = next((wav.relative_to(top) for top in (root.absolute(), root.resolve()) if wav.is_relative_to(top)), wav)

@@ -11,7 +11,7 @@ from pipeline.audio.audio_file import check_long_enough
 from pipeline.audio.bad_recordings import RecordingsError
 from pipeline.audio.examination import Examination, Measures, examine_segments
 from pipeline.audio.known_audio import sha256_of, source_name
-from pipeline.audio.segments import Segment, by_file
+from pipeline.audio.segments import Segment, by_file, in_portions
 from pipeline.corpora import find_reader
 from pipeline.corpora.base import LISTS, CorpusParams, Utterance, corpus_files, is_audio
 from pipeline.corpora.examined import Known
@@ -127,40 +127,45 @@ def _listed(
     listed: list[tuple[Row, Examination]] = []
     bad: dict[str, str] = {}
     with Progress(len(utterances), f"recordings of {name}") as progress:
-        files = in_threads(partial(_examined, known), groups, worker_count(None))
-        for segments, file in zip(groups, files, strict=True):
-            for key, examination in zip(segments, file.examinations, strict=True):
-                utterance, label = of_key[key]
-                if isinstance(examination, UserError):
-                    bad[utterance.name] = str(examination)
-                else:
-                    listed.append((_row(name, utterance, label, examination.measures, file.sha256), examination))
-            progress.update(len(segments))
+        for files in in_threads(partial(_examined_portion, known), in_portions(groups), worker_count(None)):
+            for file in files:
+                for key, examination in file.examinations.items():
+                    utterance, label = of_key[key]
+                    if isinstance(examination, UserError):
+                        bad[utterance.name] = str(examination)
+                    else:
+                        listed.append((_row(name, utterance, label, examination.measures, file.sha256), examination))
+                progress.update(len(file.examinations))
     return listed, bad
 
 
 @dataclass(frozen=True)
 class _File:
-    """An audio file: the digest of its bytes, and of each segment what it is, or why it cannot be used."""
+    """An audio file: the digest of its bytes, and key -> what each segment is, or why it cannot be used."""
 
     sha256: str
-    examinations: list[Examination | UserError]
+    examinations: Mapping[str, Examination | UserError]
+
+
+def _examined_portion(known: Known, portion: Sequence[Mapping[str, Segment]]) -> list[_File]:
+    """Examine files that are so small that one thread takes them all."""
+    return [_examined(known, segments) for segments in portion]
 
 
 def _examined(known: Known, segments: Mapping[str, Segment]) -> _File:
     """Examine the segments of one file, unless all are known."""
     parts = [*segments.values()]
     try:
-        if known and parts[0].path.is_file() and (file := _as_known(known, parts)):
+        if known and parts[0].path.is_file() and (file := _as_known(known, segments)):
             return file
         mark = _mark(parts[0].path)
         examinations = [_long_enough(*pair) for pair in zip(parts, examine_segments(parts), strict=True)]
         sha256 = sha256_of(parts[0].path)
         if mark != _mark(parts[0].path):  # or its measures would be known as those of other bytes
             raise UserError(f"{parts[0].path}: changed while it was read; run this again")
-        return _File(sha256, examinations)
+        return _File(sha256, dict(zip(segments, examinations, strict=True)))
     except UserError as error:
-        return _File("", [error] * len(parts))
+        return _File("", dict.fromkeys(segments, error))
 
 
 def _mark(path: Path) -> tuple[int, int, int] | None:
@@ -172,16 +177,18 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _as_known(known: Known, parts: Sequence[Segment]) -> _File | None:
+def _as_known(known: Known, segments: Mapping[str, Segment]) -> _File | None:
     """The file of segments that are all known."""
     try:
-        sha256 = sha256_of(parts[0].path)
+        sha256 = sha256_of(next(iter(segments.values())).path)
     except OSError:  # which decoding says better
         return None
-    names = [source_name(sha256, part) for part in parts]
-    if not all(name in known for name in names):
-        return None
-    return _File(sha256, [_long_enough(part, known[name]) for part, name in zip(parts, names, strict=True)])
+    examinations = {}
+    for key, segment in segments.items():
+        if (examination := known.get(source_name(sha256, segment))) is None:
+            return None
+        examinations[key] = _long_enough(segment, examination)
+    return _File(sha256, examinations)
 
 
 def _long_enough(segment: Segment, examination: Examination | UserError) -> Examination | UserError:

@@ -4,8 +4,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pipeline.atomic import atomic_path
@@ -80,6 +80,9 @@ OPTIONAL: dict[str, Any] = {"twin": "", "part": "", "start": None, "end": None}
 NUMBERS = ("dimensions", "votes")
 """keys that are left out of the file where they are empty, and map names to numbers"""
 
+UNSAID: dict[str, Any] = OPTIONAL | {key: {} for key in NUMBERS}
+"""field -> the value that says nothing"""
+
 KINDS: dict[str, type] = {
     KEYS[field]: float if kind == float | None else kind
     for field, kind in Row.__annotations__.items()
@@ -90,16 +93,14 @@ KINDS: dict[str, type] = {
 
 def as_json(row: Row) -> dict[str, Any]:
     """A row as the file has it: key -> value, without those of `OPTIONAL` and `NUMBERS` that say nothing."""
-    left_out = OPTIONAL | {key: {} for key in NUMBERS}
-    return {
-        KEYS[field]: value for field, value in asdict(row).items() if field not in left_out or value != left_out[field]
-    }
+    return {KEYS[field]: value for field, value in vars(row).items() if field not in UNSAID or value != UNSAID[field]}
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Write a manifest, whole or not at all."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
     with atomic_path(path) as temporary:
-        lines = (json.dumps(as_json(row), ensure_ascii=False) + "\n" for row in rows)
+        lines = (f"{encode(as_json(row))}\n" for row in rows)
         temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
@@ -128,27 +129,36 @@ def _read(path: Path) -> Iterator[Row]:
         raise UserError(f"{path}: not UTF-8 text, so no manifest; delete it and run again") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    decode = json.JSONDecoder(object_pairs_hook=_object).decode
     for number, line in enumerate(lines, 1):
         try:
-            row = _parse(line)
+            row = _parsed(decode(line))
         except (ValueError, RecursionError) as error:
             raise UserError(f"{path}, line {number}: not a manifest row ({error})") from error
         yield row
 
 
-def _parse(line: str) -> Row:
-    values = json.loads(line, object_pairs_hook=_object)
+def _parsed(values: Any) -> Row:
+    """The row that a line's JSON holds.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not isinstance(values, dict):
         raise ValueError("it is no JSON object")
-    values = {**{name: {} for name in NUMBERS}, **values}
     for name in NUMBERS:
-        _check_numbers(name, values[name])
-    for name, kind in KINDS.items():
         if name in values:
-            _check_value(name, values[name], kind)
-        elif name not in OPTIONAL:
-            raise ValueError(f"it has no {name!r}")
-    values = {**OPTIONAL, **values}
+            _check_numbers(name, values[name])
+    for name, kind in KINDS.items():
+        if name not in values:
+            if name not in OPTIONAL:
+                raise ValueError(f"it has no {name!r}")
+        elif type(value := values[name]) is not str or kind is not str:
+            _check_value(name, value, kind)
+        else:
+            value.encode()  # half a surrogate pair is a UnicodeEncodeError, which is a ValueError
+    _check_names(values)
+    values = UNSAID | values
     if problem := bounds_problem(values["start"], values["end"]):
         raise ValueError(problem)
     return Row(**{field: values[key] for field, key in KEYS.items()})
@@ -162,12 +172,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _check_name(name: str, value: str) -> None:
-    """Refuse a key or a path that does more than name a recording below the corpus's folder."""
-    if CONTROL.search(value):
-        raise ValueError(f"{name!r} holds a control character: {value[:60]!r}")
-    if name == "wav" and (PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts):
-        raise ValueError(f"{name!r} must be a path inside the folder of the recordings; it is {value[:60]!r}")
+def _check_names(values: Mapping[str, Any]) -> None:
+    """Refuse a key or a path that is none, or does more than name a recording below the corpus's folder."""
+    for name in ("key", "wav"):
+        if not values[name]:
+            raise ValueError(f'{name!r} must be text; it is ""')
+        if CONTROL.search(values[name]):
+            raise ValueError(f"{name!r} holds a control character: {values[name][:60]!r}")
+    wav = values["wav"]
+    if wav.startswith("/") or (".." in wav and ".." in wav.split("/")):
+        raise ValueError(f"'wav' must be a path inside the folder of the recordings; it is {wav[:60]!r}")
 
 
 def _check_numbers(name: str, values: Any) -> None:
@@ -185,12 +199,8 @@ def _check_numbers(name: str, values: Any) -> None:
 
 def _check_value(name: str, value: Any, kind: type) -> None:
     kinds = (int, float) if kind is float else (kind,)
-    if type(value) not in kinds or (name in ("key", "wav") and not value):
+    if type(value) not in kinds:
         expected = {str: "text", int: "a whole number", float: "a number"}[kind]
         raise ValueError(f"{name!r} must be {expected}; it is {json.dumps(value)[:60]}")
-    if isinstance(value, str):
-        value.encode()  # half a surrogate pair is a UnicodeEncodeError, which is a ValueError
-        if name in ("key", "wav"):
-            _check_name(name, value)
-    elif isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name!r} is {value}")

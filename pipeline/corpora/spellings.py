@@ -11,10 +11,13 @@ Spelling = tuple[str, str]
 
 def spellings(speakers: Iterable[Spelling]) -> list[list[Spelling]]:
     """Each speaker who is written in several ways, as 1, 01, 1.0 and 1,0: the ways, and where each first stands."""
-    ways_of: dict[str, dict[str, str]] = defaultdict(dict)
+    first: dict[str, str] = {}
     for speaker, where in speakers:
+        first.setdefault(speaker, where)
+    ways_of: dict[str, dict[str, str]] = defaultdict(dict)
+    for speaker, where in first.items():
         if speaker:
-            ways_of[_plain(speaker)].setdefault(speaker, where)
+            ways_of[_plain(speaker)][speaker] = where
     return [[*ways.items()] for ways in ways_of.values() if len(ways) > 1]
 
 

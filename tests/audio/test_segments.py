@@ -10,7 +10,7 @@ from pipeline.audio.audio_file import prepare
 from pipeline.audio.bad_recordings import RecordingsError
 from pipeline.audio.decoding import BLOCK_VALUES, Recording
 from pipeline.audio.examination import examine
-from pipeline.audio.segments import Segment, bounds_problem, by_file, segment_key
+from pipeline.audio.segments import FILES, PORTION, Segment, bounds_problem, by_file, in_portions, segment_key
 from pipeline.storage.feature_file import FeatureFile
 
 RATE = 22050
@@ -115,3 +115,14 @@ def test_keys_sort_as_segments_follow_each_other():
 @pytest.mark.parametrize("start", [-1.0, float("nan"), float("inf"), 2, 10**400])
 def test_bounds_that_none_can_have(start):
     assert bounds_problem(start, 2)
+
+
+def test_small_files_are_taken_together_and_large_ones_alone(tmp_path):
+    sizes = {"a": 10, "b": 20, "large": PORTION, "c": 5, "missing": None} | {f"{i:03d}": 1 for i in range(FILES)}
+    for name, size in sizes.items():
+        if size is not None:
+            (tmp_path / name).write_bytes(bytes(size))
+    groups = [{name: Segment(tmp_path / name)} for name in sizes]
+    portions = [*in_portions(groups)]
+    assert [each for portion in portions for each in portion] == groups
+    assert [len(portion) for portion in portions] == [3, FILES, 2]

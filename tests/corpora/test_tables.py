@@ -1,12 +1,13 @@
 """Tables of recordings as people and spreadsheets write them, and what is wrong with them, by its line."""
 
 import unicodedata
+from pathlib import PurePosixPath
 
 import pytest
 import soundfile
 from conftest import tone
 
-from pipeline.corpora import listing
+from pipeline.corpora import listing, table
 from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.recognition import recognise
 from pipeline.corpora.table import SHOWN
@@ -286,3 +287,10 @@ def test_no_column_is_guessed(columns, says, fails):
 def test_columns_have_names_here(read):
     with pytest.raises(ParamsError, match=r"'emotoin' is no column \(did you mean 'emotion'\?\)"):
         read("path,emotion\n", columns={"emotoin": "x"})
+
+
+@pytest.mark.parametrize(
+    "path", ["a.wav", "b/a.wav", "b.c/a", "a.b.wav", "a.", ".a", ".a.wav", "b/.a", "b/..a", "ü/é.flac", "a b/c.d .wav"]
+)
+def test_the_key_is_the_path_without_its_suffix(path):
+    assert table.key({"path": path}) == str(PurePosixPath(path).with_suffix(""))
