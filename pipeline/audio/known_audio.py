@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.atomic import atomic_path
 from pipeline.audio.segments import Segment
+from pipeline.audio.suffixes import suffix_of
 from pipeline.errors import UserError
 from pipeline.storage.feature_file import FeatureFile
 
@@ -33,7 +34,12 @@ def sha256_of(path: Path) -> str:
 
 def source_name(sha256: str, segment: Segment) -> str:
     """What tells a recording from all others."""
-    return json.dumps([sha256, segment.start, segment.end, segment.path.suffix.lower()])
+    return recording_name(sha256, segment.start, segment.end, segment.path.name)
+
+
+def recording_name(sha256: str, start: float | None, end: float | None, file: str) -> str:
+    """The same, of a part of a file, or all of it: the digest of its bytes, start and end (s), and its path or name."""
+    return json.dumps([sha256, start or 0.0, end, suffix_of(file).lower()])
 
 
 def identity(code: str) -> str:

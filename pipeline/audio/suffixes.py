@@ -50,6 +50,13 @@ UNREADABLE = MEDIA_SUFFIXES - {*AUDIO_SUFFIXES}
 """suffixes of recordings that are not read"""
 
 
+def suffix_of(path: str) -> str:
+    """The suffix of a path with forward slashes: pathlib's, which takes ten times as long to say it."""
+    name = path[path.rfind("/") + 1 :]
+    dot = name.rfind(".")
+    return name[dot:] if 0 < dot < len(name) - 1 else ""
+
+
 def unread_suffix(name: str) -> str:
     """The suffix or suffixes of a file's name that are a recording's, which is not read; "" of other names."""
     path = PurePosixPath(name.lower())

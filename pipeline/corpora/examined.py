@@ -11,12 +11,12 @@ import numpy as np
 from pipeline import paths
 from pipeline.atomic import atomic_path
 from pipeline.audio.examination import Examination, Measures
-from pipeline.audio.known_audio import source_name
+from pipeline.audio.known_audio import recording_name
 from pipeline.corpora import prints
 from pipeline.corpora.manifest import Row
 
 Known = Mapping[str, Examination]
-"""the name of a recording, as `source_name` makes it -> what it is"""
+"""the name of a recording, as `recording_name` makes it -> what it is"""
 
 
 def read(corpus: str, identity: str) -> Known:
@@ -49,7 +49,7 @@ def write(corpus: str, identity: str, rows: Sequence[Row], examinations: Mapping
     """
     from safetensors.numpy import save
 
-    named = {source_name(row.sha256, row.source(paths.DATA)): examinations[row.key] for row in rows}
+    named = {recording_name(row.sha256, row.start, row.end, row.wav): examinations[row.key] for row in rows}
     measures = [each.measures for each in named.values()]
     arrays = {
         **prints.arrays({key: each.fingerprint for key, each in named.items()}),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.audio.segments import bounds_problem, segment_key, segment_title
-from pipeline.audio.suffixes import AUDIO_SUFFIXES
+from pipeline.audio.suffixes import AUDIO_SUFFIXES, suffix_of
 from pipeline.corpora.base import COLUMNS
 from pipeline.corpora.listed_files import Names, listed_file, mistake
 from pipeline.corpora.ratings import RatingColumns
@@ -129,6 +129,8 @@ def bounds(row: Mapping[str, str]) -> tuple[float | None, float | None]:
     Raises:
         ValueError: one is no number.
     """
+    if "start" not in row and "end" not in row:
+        return None, None
     return _seconds("start", row.get("start", "")), _seconds("end", row.get("end", ""))
 
 
@@ -141,11 +143,7 @@ def _seconds(name: str, value: str) -> float | None:
 
 def key(row: Mapping[str, str]) -> str:
     """The key of a row's recording: its path without suffix, and which part of the file it is."""
-    path = row["path"]
-    name = path[path.rfind("/") + 1 :]
-    dot = name.rfind(".")
-    suffix = len(name) - dot if 0 < dot < len(name) - 1 else 0  # pathlib's, which takes ten times as long to say it
-    return segment_key(path[: len(path) - suffix], *bounds(row))
+    return segment_key(row["path"].removesuffix(suffix_of(row["path"])), *bounds(row))
 
 
 def read_text(path: Path, encoding: str = "") -> tuple[str, str]:

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from conftest import tone
 
+from pipeline.audio.suffixes import suffix_of
 from pipeline.corpora import listing, table
 from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.recognition import recognise
@@ -294,3 +295,4 @@ def test_columns_have_names_here(read):
 )
 def test_the_key_is_the_path_without_its_suffix(path):
     assert table.key({"path": path}) == str(PurePosixPath(path).with_suffix(""))
+    assert suffix_of(path) == PurePosixPath(path).suffix
