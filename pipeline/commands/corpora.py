@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("name", required=False)
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--table", metavar="NAME", help="With FOLDER: its table or list, as labels.csv or data/casia/casia.jsonl."
+)
 @click.option("--project", is_flag=True, help="Check every corpus of params.yaml in the working folder.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context
-def corpora(ctx: click.Context, name: str | None, folder: Path | None, project: bool, form: str) -> None:
+def corpora(
+    ctx: click.Context, name: str | None, folder: Path | None, table: str | None, project: bool, form: str
+) -> None:
     """List the corpora that there are readers of, or say what of one is there.
 
     With NAME and FOLDER, hold the folder against what is published of the corpus that the reader NAME reads:
@@ -34,7 +39,9 @@ def corpora(ctx: click.Context, name: str | None, folder: Path | None, project: 
 
     if project and name is not None:
         raise ParamsError("NAME and --project exclude each other; leave one out")
-    wanted = _wanted(name, folder, project)
+    if table is not None and folder is None:
+        raise ParamsError("--table is of a FOLDER; give one, or leave it out")
+    wanted = _wanted(name, folder, table or "", project)
     if wanted:
         values, lines = _checked(wanted)
     else:
@@ -46,7 +53,7 @@ def corpora(ctx: click.Context, name: str | None, folder: Path | None, project: 
     ctx.exit(int(bool(wanted) and not all(value["complete"] for value in values)))
 
 
-def _wanted(name: str | None, folder: Path | None, project: bool) -> "Mapping[str, CorpusParams]":
+def _wanted(name: str | None, folder: Path | None, table: str, project: bool) -> "Mapping[str, CorpusParams]":
     """Name -> params of the corpora that are to be checked; none where a reader is to be described, or all.
 
     Raises:
@@ -59,7 +66,7 @@ def _wanted(name: str | None, folder: Path | None, project: bool) -> "Mapping[st
 
     if folder is not None and name is not None:
         _reader(name, {})
-        return {name: validate(CorpusParams, {"reader": name, "root": folder})}
+        return {name: validate(CorpusParams, {"reader": name, "root": folder, "table": table})}
     if project:
         return load().corpora
     known = load().corpora if name is not None and FILE.is_file() else {}

@@ -26,6 +26,11 @@ def both(folder: Path) -> list[str]:
     return ["corpora", "ravdess", "--project"]
 
 
+@bad_input("ser corpora: a table of no folder", says="--table is of a FOLDER; give one, or leave it out", code=2)
+def table_of_no_folder(folder: Path) -> list[str]:
+    return ["corpora", "folder", "--table", "labels.csv"]
+
+
 @bad_input("ser corpora: a folder of another corpus", says="not a RAVDESS file name (seven two-digit codes")
 def another(folder: Path) -> list[str]:
     corpus(folder, "savee", ("DC/sa03.wav",))

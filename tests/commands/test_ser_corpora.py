@@ -11,11 +11,11 @@ from pipeline.corpora import READERS, find_reader
 
 @pytest.fixture
 def savee(tmp_path, monkeypatch):
-    """The folder of a whole SAVEE, of empty files, beside a working folder without a project."""
+    """The folder of a whole SAVEE, of files of one byte, beside a working folder without a project."""
     root = tmp_path / "data"
     root.mkdir()
     for key in find_reader("savee").expected(Path("none")):
-        (root / f"{key.removeprefix('savee-')}.wav").touch()
+        (root / f"{key.removeprefix('savee-')}.wav").write_bytes(b"r")
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     return root
@@ -69,3 +69,12 @@ def test_the_corpora_of_a_project_are_checked(savee):
     assert "gone: cannot be read\n  error       corpus folder 'nowhere' does not exist\n" in said.stdout
     values = json.loads(ser("corpora", "--project", "--format", "json").stdout)
     assert {value["corpus"]: value["complete"] for value in values} == {"mine": True, "gone": False}
+
+
+def test_a_table_is_named_with_its_folder(tmp_path):
+    (tmp_path / "labels.csv").write_text("path,emotion\na.wav,sad\nb.wav,happy\n", encoding="utf-8")
+    (tmp_path / "a.wav").write_bytes(b"r")
+    said = ser("corpora", "folder", str(tmp_path), "--table", "labels.csv")
+    assert said.exit_code == 1, said.stderr
+    assert "  recordings  1 of 2\n" in said.stdout
+    assert "  missing     1 (b.wav)\n" in said.stdout
