@@ -5,8 +5,12 @@ import re
 from importlib import import_module
 
 import pytest
+import yaml
 from conftest import REPOSITORY
 from toy_project import write_project
+
+from pipeline.config.document import load
+from pipeline.config.unmet import unmet_demands
 
 MODULES = (
     "pipeline.experiments.corpus_data",
@@ -48,3 +52,11 @@ def test_the_example_with_scikit_learn_runs(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["Pipeline", "Pooled"]
     assert all(re.fullmatch(r"\w+: UA \d\.\d\d", line) for line in lines)
+
+
+def test_the_readmes_experiment_has_the_features_that_it_asks_for(tmp_path):
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    shown = yaml.safe_load(re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)[0])
+    del shown["fusions"], shown["keep"]  # of entries that are not shown
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(shown))
+    assert not unmet_demands(load())
