@@ -78,7 +78,6 @@ def test_hump_cats_framed_features_share_their_times():
     ("entry", "preset"),
     [
         ("logmel_224", "caf_logmel"),
-        ("logmel_278", "dual_branch_logmel"),
         ("mfcc_40", "ca_ser_mfcc"),
         ("mfcc_39", "hump_cat_mfcc"),
         ("prosody", "hump_cat_prosody"),
@@ -88,6 +87,12 @@ def test_hump_cats_framed_features_share_their_times():
 def test_the_shipped_params_are_the_presets(entry, preset):
     kind, found = project_params.load(REPOSITORY / "params.yaml").feature(entry)
     assert found == validate(kind.Params, PRESETS[preset][1])
+
+
+def test_the_demos_spectrogram_is_the_presets_but_for_its_size():
+    kind, found = project_params.load(REPOSITORY / "params.yaml").feature("logmel_139")
+    smaller = {"hop_length": 2 * PRESETS["dual_branch_logmel"][1]["hop_length"], "n_mels": 64}
+    assert found == validate(kind.Params, PRESETS["dual_branch_logmel"][1] | smaller)
 
 
 def test_the_presets_of_an_extractor():

@@ -96,11 +96,18 @@ def test_presets_that_share_entries_go_into_one_file(own):
     assert len(settings.fusions) == 6
 
 
-@pytest.mark.parametrize("name", ["caf-table1", "ca-ser-table2", "hump-cat-table5", "dual-branch-table5-cached"])
+@pytest.mark.parametrize("name", ["caf-table1", "ca-ser-table2", "hump-cat-table5"])
 def test_presets_share_the_features_of_the_projects_own_params(own, name):
     own.write_bytes((REPOSITORY / "params.yaml").read_bytes())
     corpora = [f"--corpus={corpus}=demo_en" for corpus in load(name).corpora]
     assert not [line for line in apply(name, *corpora).splitlines() if "features." in line]
+
+
+def test_the_papers_spectrogram_stands_beside_the_demos_smaller_one(own):
+    own.write_bytes((REPOSITORY / "params.yaml").read_bytes())
+    report = apply("dual-branch-table5-cached", "--corpus=ravdess=demo_en")
+    assert [line for line in report.splitlines() if "features." in line] == ["added features.logmel_278"]
+    assert load_params(own).feature("logmel_139")[1].n_mels == 64
 
 
 @pytest.mark.parametrize("name", names())
