@@ -66,21 +66,23 @@ def hold(params: Path) -> None:
 
     What is wrong with the file is not said here: whoever reads it for its params does.
     """
-    if _asked(params) != PORTABLE:
+    if asked(params) != PORTABLE:
         return
-    if obstacle := _obstacle():
-        print(
-            f"warning: {params}: {KEY}: {PORTABLE} cannot be had ({obstacle}); last digits may differ", file=sys.stderr
-        )
-        return
-    for name in CONTRARY:
-        os.environ.pop(name, None)
-    os.environ.update(VARIABLES)
+    if not is_portable():  # a parent that holds it has done so before anything was loaded
+        if obstacle := _obstacle():
+            print(
+                f"warning: {params}: {KEY}: {PORTABLE} cannot be had ({obstacle}); last digits may differ",
+                file=sys.stderr,
+            )
+            return
+        for name in CONTRARY:
+            os.environ.pop(name, None)
+        os.environ.update(VARIABLES)
     if GPU.exists():
         print(f"note: {params}: {KEY}: {PORTABLE} computes on the CPU alone; native would use the GPU", file=sys.stderr)
 
 
-def _asked(params: Path) -> str:
+def asked(params: Path) -> str:
     """The value of the key, without making anything of the rest of the file; "" where there is none."""
     import yaml
 

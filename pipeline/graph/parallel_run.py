@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing.context import BaseContext
 
 from pipeline.errors import UserError
@@ -21,9 +21,13 @@ from pipeline.graph.stage_run import Outcome, run_stage
 from pipeline.jobs import interrupts
 from pipeline.jobs.executors import WorkerPool, worker_count
 from pipeline.jobs.status_line import StatusLine
+from pipeline.jobs.warm_start import is_possible, warm_python
 
 PRELOADED = (run_stage.__module__, "dvc.repo", "dvc.repo.stage", "dvc.scm", "dvc.lock")
 """what the processes that run stages import"""
+
+MANY = 4
+"""stages left, from which on it is worth to load the libraries of all once"""
 
 REFRESH = 0.5
 """how often the status is shown (s)"""
@@ -54,6 +58,7 @@ class ParallelRun:
         self._unseen = [*graph.order]
         self._changed: list[str] = []
         self._obstacle = ""
+        self._folder = ""
         self.outcomes: list[Outcome] = []
         self.current: set[str] = set()
 
@@ -83,7 +88,7 @@ class ParallelRun:
         if not self._changed:
             return
         try:
-            with _workers(self._jobs) as (pool, running):
+            with self._programs() as self._folder, _workers(self._jobs) as (pool, running):
                 self._start(pool, running)
                 while running:
                     if not (done := self._waited(running)):
@@ -95,6 +100,10 @@ class ParallelRun:
         finally:
             self._status.show("")
             self._graph.sort_files()
+
+    def _programs(self) -> AbstractContextManager[str]:
+        """The folder of a Python that has stages' libraries loaded; "" where few stages are left, or it cannot be."""
+        return warm_python() if self.waiting >= MANY and is_possible() else nullcontext("")
 
     def _waited(self, running: Running) -> set[Future[Outcome]]:
         """Those that have ended, of some; none yet where the status is to be shown again."""
@@ -129,7 +138,9 @@ class ParallelRun:
             name = self._changed.pop(0)
             self._tell(f"{name} starts")
             self._begun[name] = time.monotonic()
-            running[pool.submit(run_stage, name, self._graph.target(name), share, self._status.clear)] = name
+            running[pool.submit(run_stage, name, self._graph.target(name), share, self._status.clear, self._folder)] = (
+                name
+            )
 
     def _end(self, name: str, future: Future[Outcome]) -> None:
         try:

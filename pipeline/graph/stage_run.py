@@ -29,7 +29,7 @@ class Outcome:
     written: frozenset[str] = frozenset()
 
 
-def run_stage(stage: str, target: str, cores: int, clear: str) -> Outcome:
+def run_stage(stage: str, target: str, cores: int, clear: str, programs: str) -> Outcome:
     """Have DVC reproduce one stage alone, on so many cores; each line that it writes begins with the stage's name.
 
     It is `dvc repro --single-item --wait-for-lock`: DVC holds the repository's lock for all that it does itself, and
@@ -40,12 +40,13 @@ def run_stage(stage: str, target: str, cores: int, clear: str) -> Outcome:
         target: what DVC takes for it.
         cores: how many.
         clear: what takes away a status line.
+        programs: folders of programs that come before others; this environment's are the next.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     begun, error = time.monotonic(), ""
-    with prefixed_lines(f"{stage} | ", clear), _environment(cores), Repo(_wait_for_lock=True) as repo:
+    with prefixed_lines(f"{stage} | ", clear), _environment(cores, programs), Repo(_wait_for_lock=True) as repo:
         repo.scm_context.quiet = True  # what to add to git is said at the end, of all stages
         written = repo.scm_context.files_to_track  # which DVC fills, and has another set for afterwards
         try:
@@ -56,14 +57,14 @@ def run_stage(stage: str, target: str, cores: int, clear: str) -> Outcome:
 
 
 @contextmanager
-def _environment(cores: int) -> Iterator[None]:
+def _environment(cores: int, programs: str) -> Iterator[None]:
     """Let a stage have so many workers and this environment's programs, and write its lines at once.
 
     Threads of numeric libraries are left alone: hidden states have other last bits with another number of them.
     """
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    folders = filter(None, [programs, str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     before = dict(os.environ)
-    os.environ.update({"SER_WORKERS": str(cores), "PATH": programs, "PYTHONUNBUFFERED": "1"})
+    os.environ.update({"SER_WORKERS": str(cores), "PATH": os.pathsep.join(folders), "PYTHONUNBUFFERED": "1"})
     try:
         yield
     finally:

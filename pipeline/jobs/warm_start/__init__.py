@@ -1,0 +1,60 @@
+"""Stages that begin with their libraries loaded: a process has them, and forks one for each `python -m stages.NAME`.
+
+NumPy, scikit-learn, torch and transformers take 2 to 8 s to import, which a graph's stages spend dozens of times.
+DVC gives a stage's command to a shell, which looks for `python`; where `warm_python` is before others in PATH, it
+finds a launcher (`launcher`) that has the command run by the process with the libraries (`server`). Where that cannot
+be, or is not ready, the launcher becomes the Python that was meant.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+LIBRARIES = (
+    "h5py",
+    "scipy.fft",
+    "scipy.optimize",
+    "scipy.signal",
+    "scipy.stats",
+    "sklearn.linear_model",
+    "sklearn.model_selection",
+    "skorch",
+    "torch._dynamo",  # every optimizer of torch imports it
+    "transformers.models.wav2vec2.modeling_wav2vec2",  # most of what other models take is the same
+)
+SOCKET = "socket"
+"""in the folder, once the libraries are loaded"""
+
+
+def is_possible() -> bool:
+    """Whether the system can: it forks, and says in a descriptor that a process has ended, as Linux does."""
+    return sys.platform == "linux" and hasattr(os, "pidfd_open")
+
+
+@contextmanager
+def warm_python(libraries: Sequence[str] = LIBRARIES) -> Iterator[str]:
+    """A folder with a program `python`, for PATH; it begins like any other until the libraries are loaded."""
+    with tempfile.TemporaryDirectory(prefix="ser-python-") as name:
+        folder = Path(name)
+        launcher = [sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("launcher.py"))]
+        program = folder / "python"
+        command = shlex.join([*launcher, str(folder / SOCKET), sys.executable])
+        program.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+        program.chmod(0o700)
+        server = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "pipeline.jobs.warm_start.server", str(folder / SOCKET), *libraries],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        try:
+            yield name
+        finally:
+            server.kill()
+            server.communicate()
