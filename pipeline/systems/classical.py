@@ -28,6 +28,10 @@ class Classical(VectorEstimator, System):
     def learn(self, X: View, codes: NDArray[np.int64]) -> None:
         """Set `numbers_` to what is learned of utterances X, of the classes `codes` (N,); `fit` has checked both."""
 
+    def learn_shares(self, X: View, shares: FloatArray) -> None:
+        """As `learn`, of the share of each class in each utterance (N, classes); not called unless `takes_votes`."""
+        raise NotImplementedError
+
     @abstractmethod
     def probabilities(self, z: FloatArray) -> FloatArray:
         """Class probabilities (N, classes) of standardised vectors, by `numbers_`."""
@@ -39,18 +43,28 @@ class Classical(VectorEstimator, System):
         validation: tuple[Data, Labels] | None = None,
         on_epoch: Callable[[], None] = unreported,
     ) -> Self:
-        """Fit on utterances X with labels y; a validation part is not needed and not used.
+        """Fit on utterances X with labels y, or with shares, to which the cross-entropy then is.
+
+        A validation part is not needed and not used.
 
         Raises:
             ParamsError: a param is not what it must be.
             ValueError: X or y cannot be taken, a feature is undefined, or there is one class only.
         """
         view, labels = self.training_data(X, y)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if isinstance(y, SoftLabels):
+            self.classes_, shares = y.present()
+            self._check_classes()
+            self.learn_shares(view, shares)
+        else:
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+            self._check_classes()
+            self.learn(view, codes.astype(np.int64))
+        return self
+
+    def _check_classes(self) -> None:
         if len(self.classes_) < 2:
             raise DataError(f"the training part has one class only, {str(self.classes_[0])!r}; choose another protocol")
-        self.learn(view, codes.astype(np.int64))
-        return self
 
     def predict_proba(self, X: Data) -> FloatArray:
         """Class probabilities (N, classes).

@@ -3,18 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.systems.logistic import FloatArray, spanned
-
-Codes = NDArray[np.int64]
+from pipeline.systems.logistic import spanned
+from pipeline.systems.soft_labels import FloatArray, duplicated, repeated
 
 SHARPEST = 10.0
 """bound of the factor of scores, and its reciprocal's"""
 
 
 def discriminant_path(
-    table: FloatArray, codes: Codes, strengths: Sequence[float], balanced: bool
+    table: FloatArray, truth: FloatArray, strengths: Sequence[float], balanced: bool
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Weights (classes, dims) and biases (classes,) for each strength C, in their order.
 
@@ -25,16 +23,17 @@ def discriminant_path(
 
     Args:
         table: standardised vectors (N, dims).
-        codes: (N,) class of each, from 0; each class is there.
+        truth: (N, classes) share of each class in each utterance, summing to 1; labels are shares of 1.
         strengths: above 0.
         balanced: whether each class counts the same in the covariance, and as likely; or as it is there.
     """
     table, basis = spanned(table)
-    count, classes = len(table), int(codes.max()) + 1
-    sizes = np.bincount(codes)
+    (count, classes), sizes = truth.shape, truth.sum(axis=0)
     priors = np.full(classes, 1 / classes) if balanced else sizes / count
-    means = np.stack([table[codes == code].mean(axis=0) for code in range(classes)])
-    deviations = (table - means[codes]) * np.sqrt(priors / sizes)[codes, None]
+    rows, codes, shares = duplicated(truth, balanced=False)
+    table, parts = repeated(table, rows), [codes == code for code in range(classes)]
+    means = np.stack([np.average(table[own], axis=0, weights=shares[own]) for own in parts])
+    deviations = (table - means[codes]) * np.sqrt(shares * (priors / sizes)[codes])[:, None]
     spread, axes = np.linalg.eigh(deviations.T @ deviations)
     directions = axes if basis is None else basis @ axes
     centre = priors @ means
@@ -45,16 +44,20 @@ def discriminant_path(
         yield weights @ directions.T, bias
 
 
-def sharpness(scores: FloatArray, codes: Codes) -> float:
-    """The factor of scores (N, classes) with which their softmax gives classes the highest likelihood.
+def sharpness(scores: FloatArray, truth: FloatArray) -> float:
+    """The factor of scores (N, classes) with which the cross-entropy of their softmax to shares is lowest.
 
     It is the reciprocal of the temperature of Guo et al. (2017, "On calibration of modern neural networks", section
     4.2), to be had of utterances that the scores were not fitted to.
+
+    Args:
+        scores: of each utterance and class.
+        truth: (N, classes), as in `discriminant_path`.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import logsumexp
 
-    own = scores[np.arange(len(codes)), codes]
+    own = (truth * scores).sum(axis=1)
 
     def log_loss(exponent: float) -> float:
         factor = np.exp(exponent)

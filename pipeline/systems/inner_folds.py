@@ -19,14 +19,14 @@ def inner_folds(codes: NDArray[np.int64], X: View, count: int, seed: int) -> lis
     Without known speakers, the names and copies of one recording are in one fold.
 
     Args:
-        codes: (N,) class of each utterance.
+        codes: (N,) class of each utterance, by which folds are stratified.
         X: the utterances.
         count: folds.
         seed: of the order, where speakers are not known.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    count = min(count, int(np.bincount(codes).min()))
+    count = min(count, int(np.unique(codes, return_counts=True)[1].min()))
     if count < 2:
         return []
     speakers = _known(X, "speaker")

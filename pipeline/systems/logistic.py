@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from pipeline.systems.soft_labels import FloatArray, duplicated, repeated
 
 TOLERANCE = 1e-4
 """of the gradient, scikit-learn's own"""
 
 
 def logistic_path(
-    table: FloatArray, codes: NDArray[np.int64], strengths: Sequence[float], balanced: bool
+    table: FloatArray, truth: FloatArray, strengths: Sequence[float], balanced: bool
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Weights (classes, dims) and biases (classes,) for each inverse strength of the penalty, in their order.
 
@@ -23,18 +23,18 @@ def logistic_path(
 
     Args:
         table: standardised vectors (N, dims).
-        codes: (N,) class of each, from 0; each class is there.
+        truth: (N, classes) share of each class in each utterance, summing to 1; labels are shares of 1.
         strengths: ascending.
         balanced: whether classes are weighted inversely to their frequency.
     """
     from sklearn.linear_model import LogisticRegression
 
     table, basis = spanned(table)
-    model = LogisticRegression(
-        class_weight="balanced" if balanced else None, max_iter=10_000, tol=TOLERANCE, warm_start=True
-    )
+    rows, codes, shares = duplicated(truth, balanced)
+    table = repeated(table, rows)
+    model = LogisticRegression(max_iter=10_000, tol=TOLERANCE, warm_start=True)
     for strength in strengths:
-        model.set_params(C=strength).fit(table, codes)
+        model.set_params(C=strength).fit(table, codes, sample_weight=shares)
         weights, bias = of_each_class(model.coef_.copy(), model.intercept_.copy())
         yield (weights if basis is None else weights @ basis.T), bias
 

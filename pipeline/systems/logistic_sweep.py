@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from pipeline.systems.logistic import logistic_path, softmax, standard
 from pipeline.systems.many_lbfgs import FloatArray, Steps, inner, spread
+from pipeline.systems.soft_labels import tilted
 
-Codes = NDArray[np.int64]
 Rows = NDArray[np.floating]
 """numbers in single or in double precision"""
 Mask = NDArray[np.bool_]
@@ -81,17 +81,20 @@ class Fits:
     Attributes:
         mean: of each part's rows, (P, dims).
         scale: their deviation, (P, dims); infinite for what never varies in the part.
+        part: the number of its part, (P,).
         shares: how much each row counts in the loss, (P, N), 0 outside of the part; they sum to 1.
         penalty: of half the squared weights, (P,): 1 / (C times the part's rows), as the loss is a mean.
     """
 
     mean: FloatArray
     scale: FloatArray
+    part: NDArray[np.int64]
     shares: FloatArray
     penalty: FloatArray
 
     def __getitem__(self, chosen: Mask) -> "Fits":
-        return Fits(self.mean[chosen], self.scale[chosen], self.shares[chosen], self.penalty[chosen])
+        mean, scale, part = self.mean[chosen], self.scale[chosen], self.part[chosen]
+        return Fits(mean, scale, part, self.shares[chosen], self.penalty[chosen])
 
     def penalties(self, dims: int) -> FloatArray:
         """Of each unknown, (P, 1, dims + 1); the biases, which come last, have none."""
@@ -105,7 +108,7 @@ def is_large(table: FloatArray) -> bool:
 
 def logistic_sweep(
     table: FloatArray,
-    codes: Codes,
+    truth: FloatArray,
     parts: Sequence[NDArray[np.int64]],
     strengths: Sequence[float],
     balanced: bool,
@@ -118,7 +121,7 @@ def logistic_sweep(
 
     Args:
         table: vectors (N, dims).
-        codes: (N,) class of each, from 0.
+        truth: (N, classes) share of each class in each row, summing to 1; labels are shares of 1.
         parts: the rows of each; all classes are in each.
         strengths: inverse ones, of the penalty.
         balanced: whether classes are weighted inversely to their frequency.
@@ -126,14 +129,15 @@ def logistic_sweep(
     """
     centre, width = standard(table)
     mean, scale = moments(table, parts, centre, width)
-    fits, outputs = _fits(codes, parts, mean, scale, strengths, balanced), outputs_of(int(codes.max()) + 1)
+    soft, shares = _weighted(truth, parts, balanced)
+    fits, outputs = _fits(parts, mean, scale, shares, strengths), outputs_of(truth.shape[1])
     found = np.zeros((len(fits.penalty), len(outputs), table.shape[1] + 1))
     slope = np.full(len(fits.penalty), np.inf)
     for precision, patience in ((np.float32, PATIENCE), (np.float64, STEPS)):
         left = slope > tolerance
         if left.any() and (precision is np.float64 or fits.scale.min() >= NARROW):
             rows = standardised(table, centre, width, precision)
-            found[left], slope[left] = Descent(rows, codes, outputs, tolerance).run(fits[left], found[left], patience)
+            found[left], slope[left] = Descent(rows, soft, outputs, tolerance).run(fits[left], found[left], patience)
             del rows  # before there are those of the next precision
     found[..., :-1][np.repeat(np.isinf(fits.scale)[:, None], len(outputs), axis=1)] = 0
     whole = np.einsum("qc,pqd->pcd", outputs, found)
@@ -142,7 +146,7 @@ def logistic_sweep(
     for number in np.flatnonzero(slope > FAR).tolist():
         part, strength = divmod(number, len(strengths))
         z = (table[parts[part]] - centres[part]) / scales[part]
-        (each[number],) = logistic_path(z, codes[parts[part]], [strengths[strength]], balanced)
+        (each[number],) = logistic_path(z, truth[parts[part]], [strengths[strength]], balanced)
     if short := int(((slope > tolerance) & (slope <= FAR)).sum()):
         warnings.warn(
             f"logistic regression: {short} of {len(slope)} fits end near the optimum, not at it", stacklevel=2
@@ -169,22 +173,27 @@ def standardised(table: Rows, centre: FloatArray, width: FloatArray, precision: 
     return rows
 
 
+def _weighted(truth: FloatArray, parts: Sequence[NDArray[np.int64]], balanced: bool) -> tuple[FloatArray, FloatArray]:
+    """Of each part the shares of classes (parts, classes, N), and how much each row counts (parts, N)."""
+    soft, shares = np.empty((len(parts), truth.shape[1], len(truth))), np.zeros((len(parts), len(truth)))
+    for number, part in enumerate(parts):
+        sizes = truth[part].sum(axis=0)
+        own, weights = tilted(truth, 1 / (sizes * len(sizes)) if balanced else np.full(len(sizes), 1 / len(part)))
+        soft[number], shares[number, part] = own.T, weights[part]
+    return soft, shares
+
+
 def _fits(
-    codes: Codes,
     parts: Sequence[NDArray[np.int64]],
     mean: FloatArray,
     scale: FloatArray,
+    shares: FloatArray,
     strengths: Sequence[float],
-    balanced: bool,
 ) -> Fits:
     """A fit of each part at each strength, one part after the other."""
-    shares, penalty = np.zeros((len(parts), len(codes))), []
-    for own, part in zip(shares, parts, strict=True):
-        sizes = np.bincount(codes[part])
-        own[part] = (1 / (sizes * len(sizes)))[codes[part]] if balanced else 1 / len(part)
-        penalty += [1 / (strength * len(part)) for strength in strengths]
+    penalty = [1 / (strength * len(part)) for part in parts for strength in strengths]
     each = np.repeat(np.arange(len(parts)), len(strengths))
-    return Fits(mean[each], scale[each], shares[each], np.array(penalty))
+    return Fits(mean[each], scale[each], each, shares[each], np.array(penalty))
 
 
 def moments(
@@ -234,14 +243,14 @@ class Descent:
 
     Args:
         rows: (N, dims), standardised.
-        codes: (N,) class of each.
+        truth: shares of classes, of each part, (parts, classes, N).
         outputs: what the scores of classes are made of, (outputs, classes).
         tolerance: of the gradient's largest number.
     """
 
-    def __init__(self, rows: Rows, codes: Codes, outputs: FloatArray, tolerance: float) -> None:
+    def __init__(self, rows: Rows, truth: FloatArray, outputs: FloatArray, tolerance: float) -> None:
         self.rows, self.tolerance, self.outputs = rows, tolerance, outputs.astype(rows.dtype)
-        self.truth = np.eye(outputs.shape[1], dtype=rows.dtype)[:, codes]
+        self.truth = truth.astype(rows.dtype)
         self.axes, self.rest = principal_axes(rows)
         along = rows @ self.axes
         self.squares = np.square(along, out=along)
@@ -292,7 +301,7 @@ class Descent:
 
     def gradient(self, unknowns: FloatArray, likely: Rows, fits: Fits) -> FloatArray:
         """Of the loss and the penalty, (P, outputs, dims + 1)."""
-        error = self.outputs @ ((likely - self.truth) * fits.shares[:, None])
+        error = self.outputs @ ((likely - self.truth[fits.part]) * fits.shares[:, None])
         product = error.reshape(-1, len(self.rows)).astype(self.rows.dtype) @ self.rows
         sums = error.sum(axis=2)[..., None]
         slopes = (product.reshape(*error.shape[:2], -1) - sums * fits.mean[:, None]) / fits.scale[:, None]
@@ -340,7 +349,7 @@ class Descent:
         length, shares = np.ones(len(direction)), fits.shares.astype(self.rows.dtype)
         low, high, open_ = np.zeros(len(direction)), np.full(len(direction), np.inf), np.ones(len(direction), np.bool_)
         base, by_class = self.by_class(scores), self.by_class(slopes)
-        own = np.einsum("pcn,cn,pn->p", by_class, self.truth, shares)
+        own = np.einsum("pcn,pcn,pn->p", by_class, self.truth[fits.part], shares)
         for _ in range(LENGTHS):
             likely = softmax(base + spread(length).astype(base.dtype) * by_class, axis=1)
             mean = (likely * by_class).sum(axis=1)

@@ -1,19 +1,13 @@
 """A strong classical baseline: functionals of log-Mel and MFCC over speech, prosody, states; logistic regression."""
 
-from collections.abc import Callable
-from typing import Self
-
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.errors import DataError
-from pipeline.systems.arrays import Data, Labels
 from pipeline.systems.classical import Classical, FloatArray, Numbers, softmax
-from pipeline.systems.estimator import unreported
 from pipeline.systems.logistic_sweep import is_large, logistic_sweep
 from pipeline.systems.normalisation import SystemParams
-from pipeline.systems.soft_labels import SoftLabels, duplicated
+from pipeline.systems.soft_labels import duplicated, of_labels
 from pipeline.systems.view import View
 
 
@@ -47,35 +41,21 @@ class Pooled(Classical):
     Params = PooledParams
     takes_votes = True
 
-    def fit(
-        self,
-        X: Data,
-        y: Labels | SoftLabels,
-        validation: tuple[Data, Labels] | None = None,
-        on_epoch: Callable[[], None] = unreported,
-    ) -> Self:
-        """Fit on utterances X with labels y, or with shares: the cross-entropy is to these. See `Classical`."""
-        if not isinstance(y, SoftLabels):
-            return super().fit(X, y, validation, on_epoch)
-        view, _ = self.training_data(X, y)
-        self.classes_, shares = y.present()
-        if len(self.classes_) < 2:
-            raise DataError(f"all shares are of one class, {str(self.classes_[0])!r}; choose another protocol")
-        rows, codes, weights = duplicated(shares)
-        if self.settings().balanced:
-            weights = weights * (len(shares) / (shares.shape[1] * shares.sum(axis=0)))[codes]
-        self.keep(self._fitted(self.keep_scale(self.table(view))[rows], codes, None, weights))
-        return self
-
     def learn(self, X: View, codes: NDArray[np.int64]) -> None:
         """Weights (classes, dims) and biases (classes,)."""
         z, settings = self.keep_scale(self.table(X)), self.settings()
         if is_large(z):
-            (whole,) = logistic_sweep(z, codes, [np.arange(len(z))], [settings.c], settings.balanced)
+            truth, every = of_labels(codes, len(self.classes_)), [np.arange(len(z))]
+            (whole,) = logistic_sweep(z, truth, every, [settings.c], settings.balanced)
             ((weight, bias),) = whole.fits
             self.keep({"weight": weight, "bias": bias})
         else:
             self.keep(self._fitted(z, codes, "balanced" if settings.balanced else None, None))
+
+    def learn_shares(self, X: View, shares: FloatArray) -> None:
+        """Weights (classes, dims) and biases (classes,)."""
+        rows, codes, weights = duplicated(shares, self.settings().balanced)
+        self.keep(self._fitted(self.keep_scale(self.table(X))[rows], codes, None, weights))
 
     def _fitted(
         self, z: FloatArray, codes: NDArray[np.int64], weight: str | None, utterances: FloatArray | None

@@ -32,6 +32,7 @@ from pipeline.systems.normalisation import SystemParams
 from pipeline.systems.probe_fits import Choice, Fitted, FittedLayers
 from pipeline.systems.probe_heads import Discriminant, Head, Linear, Perceptron, Weighted, scores
 from pipeline.systems.self_training import corpora_of, expected_shares, pseudo_labels, unlabelled
+from pipeline.systems.soft_labels import of_labels
 from pipeline.systems.stacked_layers import joined, shares_of
 from pipeline.systems.view import View
 
@@ -112,6 +113,12 @@ class Probe(LayerReader, Classical):
     scikit-learn's `GridSearchCV` over a pipeline with `StandardScaler`: the highest mean over the folds of balanced
     accuracy, of equal ones the first. Where there can be no folds it is the middle of the strengths, and of the layers.
 
+    Of raters' shares it minimises the cross-entropy to these. The folds are stratified by each utterance's largest
+    share, of equal ones the first, and balanced accuracy is the mean over the classes of the part of their shares that
+    was recognised, which of labels is the recall: the choice is by the same score as that of labels. Factors of scores,
+    and what stacked layers count, are those of the lowest cross-entropy to the shares; what self-training takes a
+    recording for is a share of 1.
+
     Attributes:
         layers_: the layers that are read; all, where they are not chosen.
         c_: the strength chosen; of stacked layers, that of each, and last that of other features.
@@ -128,6 +135,7 @@ class Probe(LayerReader, Classical):
     optional = ("ssl", "logmel", "mfcc", "opensmile", "prosody")
     Params = ProbeParams
     chooses = True
+    takes_votes = True
 
     def learn(self, X: View, codes: Codes) -> None:
         """Choose a strength and layers, and fit to these.
@@ -135,26 +143,34 @@ class Probe(LayerReader, Classical):
         Raises:
             UserError: the features lack a layer that is asked for.
         """
+        self.learn_shares(X, of_labels(codes, len(self.classes_)))
+
+    def learn_shares(self, X: View, shares: FloatArray) -> None:
+        """As `learn`, of the share of each class in each utterance (N, classes).
+
+        Raises:
+            UserError: the features lack a layer that is asked for.
+        """
         self.layers_ = every_layer(X)
         self.c_: float | tuple[float, ...]
         table, candidates = self.table(X), self.candidates(X)
-        chosen, truth = self._chosen(table, codes, candidates, X)
-        shares = self._shares(chosen, truth)
+        chosen, held_out = self._chosen(table, shares, candidates, X)
+        parts = self._parts(chosen, held_out)
 
-        def fitted_to(table: FloatArray, codes: Codes) -> FittedLayers:
-            return {layers: self._fitted(table, codes, candidates[layers], chosen[layers], X) for layers in chosen}
+        def fitted_to(table: FloatArray, truth: FloatArray) -> FittedLayers:
+            return {layers: self._fitted(table, truth, candidates[layers], chosen[layers], X) for layers in chosen}
 
-        fitted = self._self_trained(fitted_to, table, codes, shares, X)
+        fitted = self._self_trained(fitted_to, table, shares, parts, X)
         self.variants_ = {layers: one for layers, one in fitted.items() if layers} if len(fitted) > 1 else {}
         if self.settings().layers == "stacked":
-            self._stack(shares, chosen, fitted)
+            self._stack(parts, chosen, fitted)
         else:
-            (best,) = shares
+            (best,) = parts
             self.layers_, self.c_, own = best, chosen[best].strength, fitted[best]
             layers = np.array(best, np.float64)
             self.numbers_: Numbers = {"mean": own.mean, "scale": own.scale, "layers": layers, **own.numbers}
 
-    def _shares(self, chosen: Mapping[Layers, Choice], truth: Codes) -> dict[Layers, float]:
+    def _parts(self, chosen: Mapping[Layers, Choice], truth: FloatArray) -> dict[Layers, float]:
         """What the scores of each candidate that is read count: of stacked layers of each, or else of the best."""
         if self.settings().layers != "stacked":
             return {max(chosen, key=lambda layers: chosen[layers].score): 1.0}
@@ -162,24 +178,25 @@ class Probe(LayerReader, Classical):
 
     def _self_trained(
         self,
-        fitted_to: Callable[[FloatArray, Codes], FittedLayers],
+        fitted_to: Callable[[FloatArray, FloatArray], FittedLayers],
         table: FloatArray,
-        codes: Codes,
-        shares: Mapping[Layers, float],
+        truth: FloatArray,
+        parts: Mapping[Layers, float],
         X: View,
     ) -> FittedLayers:
         """What is fitted to X, and to what it then takes the recordings without labels for, round by round."""
-        fitted, rounds = fitted_to(table, codes), self.settings().self_training
+        fitted, rounds = fitted_to(table, truth), self.settings().self_training
         others = unlabelled(X) if rounds else X[:0]
         if not len(others):
             return fitted
         rest, corpora = self.table(others), corpora_of(others)
-        expected = expected_shares(codes, corpora_of(X), len(self.classes_))
+        expected = expected_shares(truth, corpora_of(X))
         for share in rounds:
-            logits = sum((part * fitted[layers].scores(rest) for layers, part in shares.items()), np.zeros(1))
+            logits = sum((part * fitted[layers].scores(rest) for layers, part in parts.items()), np.zeros(1))
             labels = pseudo_labels(logits, corpora, expected, share)
             taken = labels >= 0
-            fitted = fitted_to(np.vstack([table, rest[taken]]), np.concatenate([codes, labels[taken]]))
+            learned = np.concatenate([truth, of_labels(labels[taken], len(self.classes_))])
+            fitted = fitted_to(np.vstack([table, rest[taken]]), learned)
         return fitted
 
     def _stack(self, shares: Mapping[Layers, float], chosen: Mapping[Layers, Choice], fitted: FittedLayers) -> None:
@@ -256,46 +273,47 @@ class Probe(LayerReader, Classical):
         return own | ({(): others} if len(others) else {})
 
     def _chosen(
-        self, table: FloatArray, codes: Codes, candidates: Mapping[Layers, Columns], X: View
-    ) -> tuple[dict[Layers, Choice], Codes]:
-        """What inner folds choose for each candidate, and the classes of what they left out."""
+        self, table: FloatArray, truth: FloatArray, candidates: Mapping[Layers, Columns], X: View
+    ) -> tuple[dict[Layers, Choice], FloatArray]:
+        """What inner folds choose for each candidate, and the shares of classes in what they left out."""
         settings = self.settings()
-        folds = inner_folds(codes, X, settings.folds, self.seed)
-        whole = [fold for fold in folds if len(np.unique(codes[fold[0]])) == codes.max() + 1]
+        folds = inner_folds(truth.argmax(axis=1), X, settings.folds, self.seed)
+        whole = [fold for fold in folds if truth[fold[0]].any(axis=0).all()]
         if not whole:
             middle = sorted(candidates)[len(candidates) // 2]
-            return {layers: Choice(layers == middle, settings.c[len(settings.c) // 2]) for layers in candidates}, codes[
-                :0
-            ]
-        head, truth = self._head(layer_width(X)), np.concatenate([codes[left_out] for _, left_out in whole])
-        chosen = {layers: self._choice(head, table[:, own], codes, whole) for layers, own in candidates.items()}
-        return chosen, truth
+            strength = settings.c[len(settings.c) // 2]
+            return {layers: Choice(layers == middle, strength) for layers in candidates}, truth[:0]
+        head = self._head(layer_width(X))
+        chosen = {layers: self._choice(head, table[:, own], truth, whole) for layers, own in candidates.items()}
+        return chosen, np.concatenate([truth[left_out] for _, left_out in whole])
 
-    def _choice(self, head: Head, table: FloatArray, codes: Codes, folds: Sequence[Split]) -> Choice:
+    def _choice(self, head: Head, table: FloatArray, truth: FloatArray, folds: Sequence[Split]) -> Choice:
         """The strength with the highest mean of balanced accuracy over the folds, and the factor of its scores."""
         from scipy.special import log_softmax
 
-        held = head.held_out(table, codes, folds, self.settings().c)
-        truth = [codes[left_out] for _, left_out in folds]
-        recalls = [[_recall(y, each.argmax(axis=1)) for each in own] for y, own in zip(truth, held, strict=True)]
+        held = head.held_out(table, truth, folds, self.settings().c)
+        known = [truth[left_out] for _, left_out in folds]
+        recalls = [[_recall(y, each.argmax(axis=1)) for each in own] for y, own in zip(known, held, strict=True)]
         mean = np.mean(recalls, axis=0)
         best = int(mean.argmax())
         own = np.concatenate([each[best] for each in held])
-        factor = sharpness(own, np.concatenate(truth)) if head.calibrated else 1.0
+        factor = sharpness(own, np.concatenate(known)) if head.calibrated else 1.0
         return Choice(float(mean.max()), self.settings().c[best], factor, log_softmax(factor * own, axis=1))
 
-    def _fitted(self, table: FloatArray, codes: Codes, columns: Columns, choice: Choice, X: View) -> Fitted:
+    def _fitted(self, table: FloatArray, truth: FloatArray, columns: Columns, choice: Choice, X: View) -> Fitted:
         z, head = table[:, columns], self._head(layer_width(X))
         mean, scale = standard(z)
         z -= mean  # in place: a large table fills the memory
         z /= scale
         before = [c for c in self.settings().c if c < choice.strength] if head.goes_on else []
-        *_, numbers = head.path(z, codes, [*before, choice.strength])
+        *_, numbers = head.path(z, truth, [*before, choice.strength])
         if head.calibrated:
             numbers = {name: choice.factor * value for name, value in numbers.items()}
         return Fitted(columns, mean, scale, {name: np.ascontiguousarray(value) for name, value in numbers.items()})
 
 
-def _recall(truth: Codes, predicted: Codes) -> float:
-    """The mean over the classes that there are of the share that was recognised."""
-    return float(np.mean([np.mean(predicted[truth == code] == code) for code in np.unique(truth)]))
+def _recall(truth: FloatArray, predicted: Codes) -> float:
+    """The mean over the classes that there are of the part of their shares (N, classes) that was recognised."""
+    sums, found = truth.sum(axis=0), truth[np.arange(len(truth)), predicted]
+    recognised = np.bincount(predicted, found, minlength=len(sums))
+    return float(np.mean(recognised[sums > 0] / sums[sums > 0]))

@@ -1,8 +1,9 @@
 """What a probe fits to standardised vectors: a linear layer, a weighting of layers before it, or a hidden layer.
 
-All but the discriminant analysis minimise the sum of cross-entropies, weighted by class where asked for, plus half the
-squared norm of the weights over C, biases left out, as scikit-learn's logistic regression does. Each starts from the
-same weights every time.
+All but the discriminant analysis minimise the sum of cross-entropies to the utterances' shares of classes, weighted by
+class where asked for, plus half the squared norm of the weights over C, biases left out, as scikit-learn's logistic
+regression does; the discriminant analysis has means, priors and covariance that are weighted by shares. A label is a
+share of 1. Each starts from the same weights every time.
 """
 
 import warnings
@@ -12,15 +13,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.systems.classical import FloatArray, Numbers, softmax
 from pipeline.systems.discriminant import discriminant_path
 from pipeline.systems.inner_folds import Split
 from pipeline.systems.logistic import TOLERANCE, logistic_path, of_each_class, spanned, standard
 from pipeline.systems.logistic_sweep import Fit, is_large, logistic_sweep
+from pipeline.systems.soft_labels import class_weights, duplicated, repeated, tilted
 
-Codes = NDArray[np.int64]
 Shapes = dict[str, tuple[int | None, ...]]
 
 STEPS = 1000
@@ -38,11 +38,11 @@ class Head(Protocol):
     def calibrated(self) -> bool:
         """Whether the scores need a factor, which inner folds tell, before their softmax is a probability."""
 
-    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
-        """What is fitted to vectors z (N, dims) of the classes `codes` (N,), from 0 on, for each C in turn."""
+    def path(self, z: FloatArray, truth: FloatArray, strengths: Sequence[float]) -> Iterator[Numbers]:
+        """What is fitted to vectors z (N, dims) and their shares of classes (N, classes), for each C in turn."""
 
     def held_out(
-        self, table: FloatArray, codes: Codes, folds: Sequence[Split], strengths: Sequence[float]
+        self, table: FloatArray, truth: FloatArray, folds: Sequence[Split], strengths: Sequence[float]
     ) -> list[list[FloatArray]]:
         """The scores (n, classes) of what each fold of a table (N, dims) leaves out, for each C."""
 
@@ -54,23 +54,25 @@ class FoldByFold(ABC):
     """What heads share that are fitted to one fold after the other."""
 
     @abstractmethod
-    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+    def path(self, z: FloatArray, truth: FloatArray, strengths: Sequence[float]) -> Iterator[Numbers]:
         """See `Head`."""
 
     def held_out(
-        self, table: FloatArray, codes: Codes, folds: Sequence[Split], strengths: Sequence[float]
+        self, table: FloatArray, truth: FloatArray, folds: Sequence[Split], strengths: Sequence[float]
     ) -> list[list[FloatArray]]:
         """See `Head`."""
-        return [self._of_fold(table, codes, fold, strengths) for fold in folds]
+        return [self._of_fold(table, truth, fold, strengths) for fold in folds]
 
-    def _of_fold(self, table: FloatArray, codes: Codes, fold: Split, strengths: Sequence[float]) -> list[FloatArray]:
+    def _of_fold(
+        self, table: FloatArray, truth: FloatArray, fold: Split, strengths: Sequence[float]
+    ) -> list[FloatArray]:
         fitted, left_out = fold
         z, held = table[fitted], table[left_out]
         mean, scale = standard(z)
         for rows in (z, held):  # in place: a large table fills the memory
             rows -= mean
             rows /= scale
-        return [scores(held, numbers) for numbers in self.path(z, codes[fitted], strengths)]
+        return [scores(held, numbers) for numbers in self.path(z, truth[fitted], strengths)]
 
 
 def scores(z: FloatArray, numbers: Numbers) -> FloatArray:
@@ -90,12 +92,6 @@ def mixed(z: FloatArray, shares: FloatArray, dims: int) -> FloatArray:
     return np.hstack([shares @ layers, z[:, count * width :]])
 
 
-def utterance_weights(codes: Codes, balanced: bool) -> FloatArray:
-    """(N,): 1, or inversely to how often the utterance's class is there, 1 on average."""
-    counts = np.bincount(codes)
-    return len(codes) / (len(counts) * counts[codes]) if balanced else np.ones(len(codes))
-
-
 @dataclass(frozen=True)
 class Linear(FoldByFold):
     """scikit-learn's multinomial logistic regression.
@@ -108,26 +104,26 @@ class Linear(FoldByFold):
     goes_on: ClassVar[bool] = False
     calibrated: ClassVar[bool] = False
 
-    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+    def path(self, z: FloatArray, truth: FloatArray, strengths: Sequence[float]) -> Iterator[Numbers]:
         """See `Head`."""
-        for weight, bias in self._fits(z, codes, strengths):
+        for weight, bias in self._fits(z, truth, strengths):
             yield {"weight": weight, "bias": bias}
 
     def held_out(
-        self, table: FloatArray, codes: Codes, folds: Sequence[Split], strengths: Sequence[float]
+        self, table: FloatArray, truth: FloatArray, folds: Sequence[Split], strengths: Sequence[float]
     ) -> list[list[FloatArray]]:
         """See `Head`; those of a large table are fitted together."""
         if not is_large(table):
-            return super().held_out(table, codes, folds, strengths)
+            return super().held_out(table, truth, folds, strengths)
         parts, rests = zip(*folds, strict=True)
-        fitted = logistic_sweep(table, codes, parts, strengths, self.balanced, TOLERANCE)  # enough to choose by
+        fitted = logistic_sweep(table, truth, parts, strengths, self.balanced, TOLERANCE)  # enough to choose by
         held = [(table[rest] - own.mean) / own.scale for rest, own in zip(rests, fitted, strict=True)]
         return [[z @ weight.T + bias for weight, bias in own.fits] for z, own in zip(held, fitted, strict=True)]
 
-    def _fits(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterable[Fit]:
+    def _fits(self, z: FloatArray, truth: FloatArray, strengths: Sequence[float]) -> Iterable[Fit]:
         if is_large(z):
-            return logistic_sweep(z, codes, [np.arange(len(z))], strengths, self.balanced)[0].fits
-        return logistic_path(z, codes, strengths, self.balanced)
+            return logistic_sweep(z, truth, [np.arange(len(z))], strengths, self.balanced)[0].fits
+        return logistic_path(z, truth, strengths, self.balanced)
 
     def shapes(self, dims: int, classes: int) -> Shapes:
         """Of weights and biases."""
@@ -146,9 +142,9 @@ class Discriminant(FoldByFold):
     goes_on: ClassVar[bool] = False
     calibrated: ClassVar[bool] = True
 
-    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+    def path(self, z: FloatArray, truth: FloatArray, strengths: Sequence[float]) -> Iterator[Numbers]:
         """See `Head`."""
-        for weight, bias in discriminant_path(z, codes, strengths, self.balanced):
+        for weight, bias in discriminant_path(z, truth, strengths, self.balanced):
             yield {"weight": weight, "bias": bias}
 
     def shapes(self, dims: int, classes: int) -> Shapes:
@@ -179,15 +175,16 @@ class Weighted(FoldByFold):
     goes_on: ClassVar[bool] = True
     calibrated: ClassVar[bool] = False
 
-    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+    def path(self, z: FloatArray, truth: FloatArray, strengths: Sequence[float]) -> Iterator[Numbers]:
         """See `Head`."""
         from scipy.optimize import minimize
 
-        dims, classes = z.shape[1] - (self.layers - 1) * self.width, int(codes.max()) + 1
-        at, weights = np.zeros(self.layers + classes * dims + classes), utterance_weights(codes, self.balanced)
+        dims, classes = z.shape[1] - (self.layers - 1) * self.width, truth.shape[1]
+        at = np.zeros(self.layers + classes * dims + classes)
+        truth, weights = tilted(truth, class_weights(truth, self.balanced))
         for strength in strengths:
             options = {"maxiter": STEPS, "gtol": 1e-5, "ftol": 1e-12}
-            at = minimize(self.loss, at, (z, codes, weights, strength), "L-BFGS-B", jac=True, options=options).x
+            at = minimize(self.loss, at, (z, truth, weights, strength), "L-BFGS-B", jac=True, options=options).x
             logits, weight, bias = self.parts(at, classes)
             yield {"layer_weights": softmax(logits), "weight": weight, "bias": bias}
 
@@ -201,16 +198,15 @@ class Weighted(FoldByFold):
         return at[: self.layers], weight, at[len(at) - classes :]
 
     def loss(
-        self, at: FloatArray, z: FloatArray, codes: Codes, weights: FloatArray, strength: float
+        self, at: FloatArray, z: FloatArray, truth: FloatArray, weights: FloatArray, strength: float
     ) -> tuple[float, FloatArray]:
         """What is minimised, over the sum of the utterances' weights, and its gradient."""
-        logits, weight, bias = self.parts(at, int(codes.max()) + 1)
-        shares, rows, total = softmax(logits), np.arange(len(codes)), weights.sum()
+        logits, weight, bias = self.parts(at, truth.shape[1])
+        shares, total = softmax(logits), weights.sum()
         sums = mixed(z, shares, weight.shape[1])
         p = softmax(sums @ weight.T + bias)
-        entropy = -np.log(np.maximum(p[rows, codes], 1e-300)) @ weights / total
-        p[rows, codes] -= 1
-        slope = p * (weights / total)[:, None]
+        entropy = -(truth * np.log(np.maximum(p, 1e-300))).sum(axis=1) @ weights / total
+        slope = (p - truth) * (weights / total)[:, None]
         layers = z[:, : self.layers * self.width].reshape(len(z), self.layers, self.width)
         of_shares = (layers @ (slope @ weight[:, : self.width])[:, :, None])[:, :, 0].sum(axis=0)
         penalty, of_weight, penalty_of_shares = self.penalty(shares, weight)
@@ -246,18 +242,20 @@ class Perceptron(FoldByFold):
     goes_on: ClassVar[bool] = False
     calibrated: ClassVar[bool] = False
 
-    def path(self, z: FloatArray, codes: Codes, strengths: Sequence[float]) -> Iterator[Numbers]:
+    def path(self, z: FloatArray, truth: FloatArray, strengths: Sequence[float]) -> Iterator[Numbers]:
         """See `Head`."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
 
-        rows, basis = spanned(z)
+        z, basis = spanned(z)
+        rows, codes, weights = duplicated(truth, self.balanced)
+        z = repeated(z, rows)
         options = {"solver": "lbfgs", "random_state": self.seed, "max_iter": STEPS, "max_fun": 2 * STEPS}
         for strength in strengths:
             model = MLPClassifier((self.hidden,), alpha=1 / strength, **options)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # so many steps are what is asked for
-                model.fit(rows, codes, sample_weight=utterance_weights(codes, self.balanced))
+                model.fit(z, codes, sample_weight=weights)
             hidden = model.coefs_[0] if basis is None else basis @ model.coefs_[0]
             weight, bias = of_each_class(model.coefs_[1].T, model.intercepts_[1])
             yield {"hidden_weight": hidden.T, "hidden_bias": model.intercepts_[0], "weight": weight, "bias": bias}

@@ -38,19 +38,18 @@ def corpora_of(X: View) -> list[str]:
         return [""] * len(X)
 
 
-def expected_shares(codes: Codes, corpora: Sequence[str], classes: int) -> dict[str, FloatArray]:
+def expected_shares(truth: FloatArray, corpora: Sequence[str]) -> dict[str, FloatArray]:
     """Corpus -> how frequent each class is expected to be: (classes,), summing to 1.
 
     Args:
-        codes: (N,) class of each labelled utterance, from 0.
+        truth: (N, classes) share of each class in each labelled utterance; labels are shares of 1.
         corpora: of each.
-        classes: how many there are.
 
     Returns:
         The shares among the labelled utterances of a corpus, each class counted once more (Laplace's rule).
     """
     own = np.array(corpora)
-    counts = {corpus: np.bincount(codes[own == corpus], minlength=classes) + 1 for corpus in sorted(set(corpora))}
+    counts = {corpus: truth[own == corpus].sum(axis=0) + 1 for corpus in sorted(set(corpora))}
     return {corpus: count / count.sum() for corpus, count in counts.items()}
 
 

@@ -156,8 +156,9 @@ def with_votes(folder):
     path.write_text("\n".join([f"{head},votes_happy,votes_sad", *rows, ""]))
 
 
-def test_classes_are_learnt_from_votes(folder):
-    rated_project(folder, hard=CLASSES, soft=VOTED)
+@pytest.mark.parametrize("system", ["pooled", "probe, params: {c: [0.3, 3.0]}"])
+def test_classes_are_learnt_from_votes(folder, system):
+    rated_project(folder, hard=CLASSES.replace("pooled", system), soft=VOTED.replace("pooled", system))
     with_votes(folder)
     run_all(("hard", "train"), ("soft", "train"))
     hard, soft = (
@@ -182,8 +183,8 @@ def test_classes_are_learnt_from_votes(folder):
     [
         (VOTED, "x.labels: no recording of corpus mine has votes; its table has none in columns as votes_angry"),
         (
-            VOTED.replace("system: pooled", "system: probe"),
-            "x.labels: probe takes no votes; those that do",
+            VOTED.replace("system: pooled", "system: svm"),
+            "x.labels: svm takes no votes; those that do are ",
         ),
         (VOTED.replace("labels", "targets: [valence], labels"), "labels: votes is for classes, and there are targets"),
     ],

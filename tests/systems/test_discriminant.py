@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import log_loss
@@ -10,9 +10,11 @@ from sklearn.metrics import log_loss
 from pipeline.storage.source import Arrays
 from pipeline.systems.discriminant import discriminant_path, sharpness
 from pipeline.systems.probe import Probe
+from pipeline.systems.soft_labels import of_labels
 from pipeline.systems.view import View
 
 CODES = np.array([0, 1, 1, 2, 1] * 8)
+TRUTH = of_labels(CODES, 3)
 
 
 class Ridge(BaseEstimator):
@@ -36,7 +38,7 @@ def table(dims):
 def test_it_is_scikit_learns(dims, balanced):
     x, other = table(dims), table(dims)[::-1] * 1.1
     strengths = (1e-4, 1e-2, 1.0)
-    for strength, (weight, bias) in zip(strengths, discriminant_path(x, CODES, strengths, balanced), strict=True):
+    for strength, (weight, bias) in zip(strengths, discriminant_path(x, TRUTH, strengths, balanced), strict=True):
         priors = np.full(3, 1 / 3) if balanced else np.bincount(CODES) / len(CODES)
         ridge = Ridge(1 / (strength * len(x)))
         theirs = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=ridge, priors=priors).fit(x, CODES)
@@ -44,14 +46,38 @@ def test_it_is_scikit_learns(dims, balanced):
         np.testing.assert_allclose(ours, theirs.predict_proba(other), atol=1e-7)
 
 
+@pytest.mark.parametrize("balanced", [True, False])
+def test_shares_are_utterances_that_are_there_as_often(balanced):
+    x, rng = table(6), np.random.default_rng(3)
+    votes = 3 * TRUTH.astype(int) + np.eye(3, dtype=int)[rng.integers(0, 3, len(CODES))]  # of four raters
+    rows, codes = (np.repeat(each, votes.ravel()) for each in np.divmod(np.arange(votes.size), 3))
+    ((weight, bias),) = discriminant_path(x, votes / 4, [0.01], balanced)
+    priors = np.full(3, 1 / 3) if balanced else votes.sum(axis=0) / votes.sum()
+    ridge = Ridge(1 / (0.01 * len(x)))
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=ridge, priors=priors).fit(x[rows], codes)
+    np.testing.assert_allclose(softmax(x @ weight.T + bias, axis=1), theirs.predict_proba(x), atol=1e-7)
+
+
+def test_the_factor_of_shares_has_the_lowest_cross_entropy():
+    rng = np.random.default_rng(0)
+    truth = rng.dirichlet(np.ones(3), len(CODES))
+    scores = 0.5 * np.log(truth + 0.05) + 0.1 * rng.standard_normal(truth.shape)
+    factor = sharpness(scores, truth)
+    losses = {
+        other: -(truth * log_softmax(other * scores, axis=1)).sum() for other in (0.9 * factor, factor, 1.1 * factor)
+    }
+    assert min(losses, key=losses.get) == factor
+    assert 1 < factor < 4
+
+
 def test_the_factor_is_the_temperature_of_the_lowest_log_loss():
     rng = np.random.default_rng(0)
     scores = 8 * (np.eye(3)[CODES] + rng.standard_normal((len(CODES), 3)))
-    factor = sharpness(scores, CODES)
+    factor = sharpness(scores, TRUTH)
     losses = {other: log_loss(CODES, softmax(other * scores, axis=1)) for other in (0.9 * factor, factor, 1.1 * factor)}
     assert min(losses, key=losses.get) == factor
     assert 0.05 < factor < 0.9
-    assert sharpness(scores / 2, CODES) == pytest.approx(2 * factor, rel=1e-3)
+    assert sharpness(scores / 2, TRUTH) == pytest.approx(2 * factor, rel=1e-3)
 
 
 def test_a_probe_by_it_is_surer_of_new_speakers_only_where_it_is_right():

@@ -12,6 +12,7 @@ from pipeline.systems.logistic import logistic_path, softmax, standard
 from pipeline.systems.pooled import Pooled
 from pipeline.systems.probe import Probe
 from pipeline.systems.probe_heads import Linear
+from pipeline.systems.soft_labels import of_labels
 from pipeline.systems.view import View
 
 STRENGTHS = (0.001, 0.1)
@@ -29,8 +30,8 @@ def table(classes, dims=40, rows=600, seed=0):
 
 def apart(x, codes, parts, balanced=True, **options):
     """The largest difference of a probability from scikit-learn's, solved to the end, over all parts and strengths."""
-    worst = 0
-    for part, own in zip(parts, sweep.logistic_sweep(x, codes, parts, STRENGTHS, balanced, **options), strict=True):
+    worst, found = 0, sweep.logistic_sweep(x, of_labels(codes, codes.max() + 1), parts, STRENGTHS, balanced, **options)
+    for part, own in zip(parts, found, strict=True):
         mean, scale = standard(x[part])
         np.testing.assert_allclose((own.mean, own.scale), (mean, scale), rtol=1e-9, atol=1e-12)
         z = (x - mean) / scale
@@ -47,6 +48,21 @@ def apart(x, codes, parts, balanced=True, **options):
 def test_probabilities_are_those_of_scikit_learn_solved_to_the_end(classes, balanced):
     x, codes = table(classes)
     assert apart(x, codes, [np.arange(500), np.arange(100, 600)], balanced) < 1e-5
+
+
+@pytest.mark.parametrize(("classes", "balanced"), [(4, True), (3, False), (2, True)])
+def test_probabilities_of_shares_are_those_of_weighted_duplicates(classes, balanced):
+    x, codes = table(classes)
+    truth = 0.7 * of_labels(codes, classes) + 0.3 * np.random.default_rng(1).dirichlet(np.ones(classes), 600)
+    parts = [np.arange(500), np.arange(100, 600)]
+    for part, own in zip(parts, sweep.logistic_sweep(x, truth, parts, STRENGTHS, balanced), strict=True):
+        z, shares = (x - own.mean) / own.scale, truth[part]
+        of_class = len(part) / (classes * shares.sum(axis=0)) if balanced else np.ones(classes)
+        each, weights = np.tile(np.arange(classes), len(part)), (shares * of_class).ravel()
+        for strength, (weight, bias) in zip(STRENGTHS, own.fits, strict=True):
+            model = LogisticRegression(C=strength, solver="newton-cg", tol=1e-10, max_iter=1000)
+            model.fit(np.repeat(z[part], classes, axis=0), each, sample_weight=weights)
+            np.testing.assert_allclose(softmax(z @ weight.T + bias), model.predict_proba(z), atol=1e-5)
 
 
 def constant_in_a_part(x):
@@ -94,16 +110,16 @@ def test_a_stall_of_single_precision_costs_its_patience_and_no_digits(monkeypatc
 def test_classes_that_lie_apart_end_with_hardly_a_penalty(monkeypatch, recwarn):
     monkeypatch.setattr(sweep, "STEPS", 300)
     x, codes = table(4, dims=200)
-    sweep.logistic_sweep(x, codes, [np.arange(600)], (1e6,), True)
+    sweep.logistic_sweep(x, of_labels(codes, 4), [np.arange(600)], (1e6,), True)
     assert not len(recwarn)
 
 
 def test_fits_are_the_same_every_time_and_with_others_beside_them():
     x, codes = table(3)
-    part = np.arange(600)
-    one, other = (sweep.logistic_sweep(x, codes, [part], (0.01,), True)[0].fits[0][0] for _ in range(2))
+    part, truth = np.arange(600), of_labels(codes, 3)
+    one, other = (sweep.logistic_sweep(x, truth, [part], (0.01,), True)[0].fits[0][0] for _ in range(2))
     np.testing.assert_array_equal(one, other)
-    beside = sweep.logistic_sweep(x, codes, [part[:500], part], (0.001, 0.01), True)[1].fits[1][0]
+    beside = sweep.logistic_sweep(x, truth, [part[:500], part], (0.001, 0.01), True)[1].fits[1][0]
     np.testing.assert_allclose(beside, one, atol=1e-4 * np.abs(one).max())
 
 
@@ -112,7 +128,7 @@ def test_a_fit_that_does_not_end_is_warned_of(monkeypatch):
     x, codes = table(3)
     monkeypatch.setattr(sweep, "FAR", np.inf)
     with pytest.warns(UserWarning, match="2 of 2 fits end near the optimum"):
-        sweep.logistic_sweep(x, codes, [np.arange(600)], STRENGTHS, True)
+        sweep.logistic_sweep(x, of_labels(codes, 3), [np.arange(600)], STRENGTHS, True)
 
 
 @pytest.mark.parametrize("size", [(600, 40, True), (600, 700, False), (20, 10, False)])
@@ -142,12 +158,13 @@ def test_a_column_that_hardly_varies_in_a_part_is_as_scikit_learn_has_it(still):
     x, codes = table(3)
     x[:, 5] = np.where(np.arange(600) % 3 == 0, x[:, 6] + 1000, still)
     parts = [np.arange(600)[np.arange(600) % 3 != left_out] for left_out in range(3)]
-    found = sweep.logistic_sweep(x, codes, parts, STRENGTHS, True)
+    truth = of_labels(codes, 3)
+    found = sweep.logistic_sweep(x, truth, parts, STRENGTHS, True)
     for part, own_part in zip(parts, found, strict=True):
         mean, scale = standard(x[part])
         z = (x[part] - mean) / scale
         for (weight, bias), (theirs, own) in zip(
-            own_part.fits, logistic_path(z, codes[part], STRENGTHS, True), strict=True
+            own_part.fits, logistic_path(z, truth[part], STRENGTHS, True), strict=True
         ):
             likely = softmax(z @ weight.T + bias)
             np.testing.assert_allclose(likely, softmax(z @ theirs.T + own), atol=2e-3)
@@ -160,7 +177,7 @@ def test_strengths_that_single_precision_cannot_solve_are_fitted_all_the_same(st
     codes = np.repeat(np.arange(6), [200, 100, 50, 30, 15, 5])
     x = rng.standard_normal((400, 60)) + 2 * np.eye(6, 60)[codes]
     mean, scale = standard(x)
-    (found,) = sweep.logistic_sweep(x, codes, [np.arange(400)], (1.0, strength), False)
+    (found,) = sweep.logistic_sweep(x, of_labels(codes, 6), [np.arange(400)], (1.0, strength), False)
     for (weight, bias), least in zip(found.fits, (0.95, 1), strict=True):
         assert np.mean(((x - mean) / scale @ weight.T + bias).argmax(axis=1) == codes) >= least
 
@@ -179,8 +196,8 @@ def test_a_sweep_in_double_precision_takes_two_tables_and_a_half(monkeypatch):
     """Its rows, their squares along the axes, and what lies between."""
     monkeypatch.setattr(sweep, "NARROW", np.inf)
     x, codes = table(4, 200, 5000)
-    parts = [np.arange(len(x))]
-    assert most_tables(lambda: sweep.logistic_sweep(x, codes, parts, STRENGTHS, True), x) < 2.8
+    parts, truth = [np.arange(len(x))], of_labels(codes, 4)
+    assert most_tables(lambda: sweep.logistic_sweep(x, truth, parts, STRENGTHS, True), x) < 2.8
 
 
 def test_a_large_probe_takes_its_vectors_a_table_and_what_is_fitted_to(monkeypatch):
@@ -197,5 +214,5 @@ def test_a_large_probe_takes_its_vectors_a_table_and_what_is_fitted_to(monkeypat
 def test_what_is_fitted_to_inner_folds_leaves_the_table_as_it_was():
     x, codes = table(4)
     before = x.copy()
-    Linear(balanced=True).held_out(x, codes, [(np.arange(500), np.arange(500, 600))], STRENGTHS)
+    Linear(balanced=True).held_out(x, of_labels(codes, 4), [(np.arange(500), np.arange(500, 600))], STRENGTHS)
     np.testing.assert_array_equal(x, before)

@@ -10,7 +10,8 @@ from pipeline.errors import DataError, ParamsError
 from pipeline.storage.source import Arrays
 from pipeline.systems.functionals import vectors
 from pipeline.systems.probe import Probe
-from pipeline.systems.probe_heads import Linear, Weighted, mixed, scores, utterance_weights
+from pipeline.systems.probe_heads import Linear, Weighted, mixed, scores
+from pipeline.systems.soft_labels import class_weights, of_labels, tilted
 from pipeline.systems.view import View
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -54,15 +55,17 @@ def test_layers_that_know_as_much_share():
     codes = np.arange(120) % 3
     centres = rng.standard_normal((3, WIDTH))
     z = np.hstack([centres[codes] + 2 * rng.standard_normal((120, WIDTH)) for _ in range(4)])
-    for numbers in Weighted(4, WIDTH, balanced=True).path((z - z.mean(axis=0)) / z.std(axis=0), codes, (0.001, 0.01)):
+    for numbers in Weighted(4, WIDTH, balanced=True).path(
+        (z - z.mean(axis=0)) / z.std(axis=0), of_labels(codes, 3), (0.001, 0.01)
+    ):
         assert numbers["layer_weights"].max() < 0.4
 
 
 def test_weighted_layers_that_are_the_same_are_the_linear_probe_of_one():
     rng = np.random.default_rng(6)
-    codes, z = np.arange(60) % 3, rng.standard_normal((60, WIDTH))
-    (weighted,) = Weighted(2, WIDTH, balanced=True).path(np.hstack([z, z]), codes, (0.1,))
-    (linear,) = Linear(balanced=True).path(z, codes, (0.2,))  # two columns of half the weight are penalised half
+    truth, z = of_labels(np.arange(60) % 3, 3), rng.standard_normal((60, WIDTH))
+    (weighted,) = Weighted(2, WIDTH, balanced=True).path(np.hstack([z, z]), truth, (0.1,))
+    (linear,) = Linear(balanced=True).path(z, truth, (0.2,))  # two columns of half the weight are penalised half
     np.testing.assert_allclose(weighted["layer_weights"], 0.5, atol=1e-6)
     np.testing.assert_allclose(scores(np.hstack([z, z]), weighted), scores(z, linear), atol=2e-2)
 
@@ -82,20 +85,24 @@ def test_a_weighted_sum_is_of_the_layers_and_leaves_the_rest():
     np.testing.assert_allclose(found[0], [0.5 * 0 + 0.25 * 2 + 0.25 * 4, 0.5 * 1 + 0.25 * 3 + 0.25 * 5, 6, 7])
 
 
-def test_the_slope_of_the_weighted_loss_is_torchs():
+@pytest.mark.parametrize("kind", ["labels", "shares"])
+def test_the_slope_of_the_weighted_loss_is_torchs(kind):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     z, codes, head = rng.standard_normal((20, 3 * 5 + 2)), rng.integers(0, 4, 20), Weighted(3, 5, balanced=True)
     codes[:4] = range(4)
-    at, weights = rng.standard_normal(3 + 4 * 7 + 4), utterance_weights(codes, balanced=True)
-    value, slope = head.loss(at, z, codes, weights, 0.3)
+    truth = of_labels(codes, 4) if kind == "labels" else rng.dirichlet(np.ones(4), 20)
+    of_class = class_weights(truth, balanced=True)
+    at, (shares, weights) = rng.standard_normal(3 + 4 * 7 + 4), tilted(truth, of_class)
+    value, slope = head.loss(at, z, shares, weights, 0.3)
 
     x, data = torch.tensor(at, requires_grad=True), torch.tensor(z)
-    shares, weight, bias = x[:3].softmax(0), x[3:-4].reshape(4, 7), x[-4:]
-    sums = torch.cat([(data[:, :15].reshape(20, 3, 5) * shares[:, None]).sum(1), data[:, 15:]], 1)
-    each = torch.nn.functional.cross_entropy(sums @ weight.T + bias, torch.tensor(codes), reduction="none")
-    effective = torch.cat([share * weight[:, :5] for share in shares] + [weight[:, 5:]], 1)  # of all columns of z
-    loss = (each * torch.tensor(weights)).sum() / weights.sum() + effective.square().sum() / (2 * 0.3 * weights.sum())
+    layers, weight, bias = x[:3].softmax(0), x[3:-4].reshape(4, 7), x[-4:]
+    sums = torch.cat([(data[:, :15].reshape(20, 3, 5) * layers[:, None]).sum(1), data[:, 15:]], 1)
+    likely = (sums @ weight.T + bias).log_softmax(1)
+    entropy = -(torch.tensor(truth * of_class) * likely).sum() / weights.sum()
+    effective = torch.cat([share * weight[:, :5] for share in layers] + [weight[:, 5:]], 1)  # of all columns of z
+    loss = entropy + effective.square().sum() / (2 * 0.3 * weights.sum())
     loss.backward()
     assert value == pytest.approx(loss.item())
     np.testing.assert_allclose(slope, x.grad.numpy(), atol=1e-12)

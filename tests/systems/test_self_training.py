@@ -8,6 +8,7 @@ from pipeline.storage.source import Arrays
 from pipeline.systems.normalisation import looks_at_test_part
 from pipeline.systems.probe import Probe
 from pipeline.systems.self_training import corpora_of, expected_shares, pseudo_labels, surest, unlabelled, with_shares
+from pipeline.systems.soft_labels import SoftLabels, of_labels
 from pipeline.systems.view import View
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -48,6 +49,14 @@ def test_a_shifted_corpus_is_recognised_better(pair, layers, classifier):
     assert learned > plain + 0.1
 
 
+def test_a_shifted_corpus_is_recognised_better_by_shares(pair):
+    X, y, others, truth = pair
+    shares = 0.7 * (y[:, None] == CLASSES) + 0.1
+    soft = SoftLabels(CLASSES.tolist(), shares, y)
+    plain, learned = (Probe(self_training=each).fit(X, soft).score(others, truth) for each in ((), SHARES))
+    assert learned > plain + 0.1
+
+
 def test_no_label_of_the_other_corpus_is_seen_and_the_model_is_saved_to_the_last_bit(pair, tmp_path):
     X, y, others, _ = pair
     one, other = (Probe(layers="stacked", classifier="lda", self_training=SHARES).fit(X, y) for _ in range(2))
@@ -72,7 +81,7 @@ def test_unlabelled_are_the_experiments_other_recordings(pair):
 
 
 def test_classes_are_expected_as_a_corpus_has_them_and_alike_where_nothing_is_known():
-    shares = expected_shares(np.array([0, 0, 0, 1, 1]), ["a", "a", "a", "a", "b"], 2)
+    shares = expected_shares(of_labels(np.array([0, 0, 0, 1, 1]), 2), ["a", "a", "a", "a", "b"])
     assert {corpus: share.tolist() for corpus, share in shares.items()} == {
         "a": pytest.approx([4 / 6, 2 / 6]),
         "b": pytest.approx([1 / 3, 2 / 3]),

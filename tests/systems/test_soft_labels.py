@@ -11,8 +11,8 @@ from pipeline.systems.layers.am_softmax import AMSoftmaxLoss
 from pipeline.systems.layers.cross_entropy import CrossEntropy
 from pipeline.systems.mlp import MLP
 from pipeline.systems.pooled import Pooled
-from pipeline.systems.probe import Probe
 from pipeline.systems.soft_labels import SoftLabels
+from pipeline.systems.svm import SVM
 from pipeline.systems.view import View
 
 CLASSES = ["angry", "happy", "sad"]
@@ -81,9 +81,9 @@ def test_losses_take_shares_and_class_numbers_alike():
 
 def test_systems_that_take_no_shares_say_so():
     X, codes = data(12)
-    with pytest.raises(DataError, match="Probe takes labels, and no shares of them"):
-        Probe().fit(X, certain(codes)[1])
-    assert not systems()["probe"].takes_votes
+    with pytest.raises(DataError, match="SVM takes labels, and no shares of them"):
+        SVM().fit(X, certain(codes)[1])
+    assert not systems()["svm"].takes_votes
     assert all(entry.takes_votes for entry in systems().values() if entry.neural)
 
 

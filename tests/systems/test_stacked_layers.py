@@ -9,6 +9,7 @@ from system_checks import check_saved
 from pipeline.errors import ParamsError
 from pipeline.storage.source import Arrays
 from pipeline.systems.probe import Probe
+from pipeline.systems.soft_labels import of_labels
 from pipeline.systems.stacked_layers import PULL, joined, shares_of
 from pipeline.systems.view import View
 
@@ -71,7 +72,8 @@ def test_shares_have_the_lowest_loss_and_are_pulled_together():
     rng = np.random.default_rng(0)
     knowing = 2 * np.eye(3)[CODES] + rng.standard_normal((COUNT, 3))
     members = [log_softmax(one, axis=1) for one in (knowing, rng.standard_normal((COUNT, 3)))]
-    shares = shares_of(members, CODES)
+    truth = of_labels(CODES, 3)
+    shares = shares_of(members, truth)
 
     def loss(weights):
         summed = sum(weight * one for weight, one in zip(weights, members, strict=True))
@@ -80,7 +82,23 @@ def test_shares_have_the_lowest_loss_and_are_pulled_together():
     assert shares[0] > 0.5 > shares[1] >= 0
     for step in ([0.01, 0], [-0.01, 0], [0, 0.01]):
         assert loss(shares) < loss(shares + np.array(step))
-    assert shares_of(members[:0] + members, CODES[:0]).tolist() == [0.5, 0.5]
+    assert shares_of(members, truth[:0]).tolist() == [0.5, 0.5]
+
+
+def test_shares_of_classes_have_the_lowest_cross_entropy():
+    rng = np.random.default_rng(0)
+    truth = rng.dirichlet(np.ones(3), COUNT)
+    members = [log_softmax(np.log(truth + 0.1) + one * rng.standard_normal((COUNT, 3)), axis=1) for one in (0.3, 1.5)]
+    shares = shares_of(members, truth)
+
+    def loss(weights):
+        summed = sum(weight * one for weight, one in zip(weights, members, strict=True))
+        entropy = -(truth * log_softmax(summed, axis=1)).sum(axis=1).mean()
+        return entropy + PULL * np.square(np.subtract(weights, 0.5)).sum()
+
+    assert shares[0] > shares[1] >= 0
+    for step in ([0.01, 0], [-0.01, 0], [0, 0.01]):
+        assert loss(shares) < loss(shares + np.array(step))
 
 
 def test_joined_classifiers_are_one_of_all_columns():
