@@ -226,5 +226,6 @@ def _held_out(rows: Sequence[Labelled], train: Indices, share: float, seed: int,
         with quiet_sklearn():
             _, held_out = next(splitter.split(train, [rows[i].emotion for i in train], groups))
     except ValueError as error:
-        raise UserError(f"{corpus_title(rows)}: validation {share:g} cannot be had: {error}") from error
+        problem = f"validation {share:g} cannot be had: no emotion has {folds} training recordings; raise it"
+        raise UserError(f"{corpus_title(rows)}: {problem}") from error
     return np.sort(train[held_out])

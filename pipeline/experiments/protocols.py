@@ -1,7 +1,10 @@
 """Protocols: who is trained on, validated on and tested on; and the checks that nothing leaks."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +124,8 @@ def _groups(
     try:
         return deals([f"{row.dataset} {row.emotion}" for row in rows], speakers, protocol.folds, protocol.repeats, seed)
     except ValueError as error:
-        raise UserError(f"{corpus_title(rows)}: cannot be cut into {protocol.folds} folds: {error}") from error
+        problem = f"cannot be cut into {protocol.folds} folds: no emotion has so many recordings; lower folds"
+        raise UserError(f"{corpus_title(rows)}: {problem}") from error
     except UserError as error:
         raise UserError(f"{corpus_title(rows)}: {error}") from error
 
@@ -159,21 +163,53 @@ def _sessions(rows: Sequence[Labelled]) -> list[list[str]]:
 
 
 def _stratified(rows: Sequence[Labelled], protocol: StratifiedSplit, seed: int) -> Fold:
-    from sklearn.model_selection import train_test_split
-
-    # By emotion; of several corpora, by the emotions of each, so that every part has all corpora.
-    emotions, every = np.array([f"{row.dataset} {row.emotion}" for row in rows]), np.arange(len(rows))
-    once = _once(rows, every)
-    try:
-        rest, test = train_test_split(once, test_size=protocol.test, stratify=emotions[once], random_state=seed)
-        if not protocol.validation:
-            return Fold(_with_twins(rows, every, rest), rest[:0], _with_twins(rows, every, test))
-        share = protocol.validation / (1 - protocol.test)
-        train, validation = train_test_split(rest, test_size=share, stratify=emotions[rest], random_state=seed)
-    except ValueError as error:
-        raise UserError(f"{corpus_title(rows)}: cannot be split by emotion: {error}") from error
+    every = np.arange(len(rows))
+    rest, test = _cut(rows, _once(rows, every), "test", protocol.test, 1, seed)
+    if not protocol.validation:
+        return Fold(_with_twins(rows, every, rest), rest[:0], _with_twins(rows, every, test))
+    train, validation = _cut(rows, rest, "validation", protocol.validation, 1 - protocol.test, seed)
     parts = [_with_twins(rows, every, part) for part in (train, validation, test)]
     return Fold(parts[0], parts[1], parts[2])
+
+
+def _cut(
+    rows: Sequence[Labelled], among: Indices, part: str, share: float, whole: float, seed: int
+) -> tuple[Indices, Indices]:
+    """What is left, and a part of so large a share of the corpus, of which `among` is as much as `whole` says.
+
+    By emotion; of several corpora, by the emotions of each, so that every part has all corpora.
+    """
+    from sklearn.model_selection import train_test_split
+
+    emotions = [f"{rows[i].dataset} {rows[i].emotion}" for i in among]
+    if problem := _uncut([rows[i] for i in among], part, share, whole):
+        raise UserError(f"{corpus_title(rows)}: cannot be split by emotion: {problem}")
+    left, taken = train_test_split(among, test_size=share / whole, stratify=emotions, random_state=seed)
+    return left, taken
+
+
+def _uncut(rows: Sequence[Labelled], part: str, share: float, whole: float) -> str:
+    """Why scikit-learn cannot take a part with each of the rows' emotions, and leave each; "" where it can."""
+    counts, count = Counter((row.dataset, row.emotion) for row in rows), len(rows)
+    ((dataset, emotion), least), each = min(counts.items(), key=itemgetter(1)), len(counts)
+    if least < 2:
+        beside = "" if whole == 1 else " beside the test part"
+        return (
+            f"emotion {emotion!r} of {dataset} has one recording{beside}, and the {part} part and what is trained on "
+            "need one each; bring more of it, or leave it out by the experiment's `emotions`"
+        )
+    taken = math.ceil(share / whole * count)
+    if min(taken, count - taken) >= each:
+        return ""
+    if taken < each:
+        few, cure = (
+            f"{part} part would have {taken}",
+            f"raise {part} to {math.ceil(100 * whole * each / count) / 100:g}",
+        )
+    else:
+        most = math.floor(100 * whole * (count - each) / count) / 100
+        few, cure = f"training part would have {count - taken}", f"lower {part} to {most:g}"
+    return f"the {few} of {count} recordings, too few for one of each emotion ({each}); {cure}"
 
 
 def _once(rows: Sequence[Labelled], among: Indices) -> Indices:
@@ -230,7 +266,10 @@ def inner_folds(
         with quiet_sklearn():
             parts = list(splitter.split(once, emotions, None if dependent else speakers))
     except ValueError as error:
-        raise UserError(f"{corpus_title(rows)}: inner_folds {protocol.inner_folds} are too many: {error}") from error
+        problem = (
+            f"inner_folds {protocol.inner_folds} are too many: no emotion has so many training recordings; lower them"
+        )
+        raise UserError(f"{corpus_title(rows)}: {problem}") from error
     return [(_with_twins(rows, train, once[fitted]), _with_twins(rows, train, once[held])) for fitted, held in parts]
 
 

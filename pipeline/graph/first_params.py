@@ -1,5 +1,6 @@
 """A first params.yaml for corpora as they were found: a protocol they can serve, and an experiment to begin with."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def protocol_for(found: Recognition) -> Protocol:
             )
         return Protocol(
             "random",
-            {"scheme": "stratified_split", "validation": 0, "test": 0.2},
+            {"scheme": "stratified_split", "validation": 0, "test": _tested(found)},
             f"random split, as {reason}: scores are too high for new speakers",
         )
     if count <= FEW_SPEAKERS:
@@ -97,6 +98,12 @@ def protocol_for(found: Recognition) -> Protocol:
         {"scheme": "grouped_kfold", "folds": FOLDS, "validation_speakers": 0},
         f"{count} speakers in {FOLDS} folds, each tested by a model that never heard them",
     )
+
+
+def _tested(found: Recognition) -> float:
+    """The share of recordings that a random split tests: a fifth, or as many as there are emotions."""
+    recordings, emotions = sum(found.emotions.values()), len(found.emotions)
+    return max(0.2, math.ceil(100 * emotions / recordings) / 100) if 0 < 2 * emotions <= recordings else 0.2
 
 
 def _why_no_speakers(found: Recognition) -> str:

@@ -75,3 +75,39 @@ def test_without_parts_some_unknown_speaker_makes_the_split_random(rated, tmp_pa
     result = ser("init", "--corpus", "mine=recordings")
     assert result.exit_code == 0, result.stderr
     assert "random split, as nobody knows who speaks in 1 of 20 recordings" in result.stdout
+
+
+@pytest.fixture
+def make_folder(tmp_path, monkeypatch):
+    """Makes a folder of so many recordings of each of some emotions, of nobody known."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(emotions, count):
+        for number in range(len(emotions) * count):
+            place = tmp_path / "recordings" / emotions[number % len(emotions)]
+            place.mkdir(parents=True, exist_ok=True)
+            noise = np.random.default_rng(number).uniform(-0.3, 0.3, 8000)
+            soundfile.write(place / f"{number}.wav", noise, 16000)
+        return ser("init", "--corpus", "mine=recordings")
+
+    return make
+
+
+EMOTIONS = ["angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised"]
+
+
+@pytest.mark.parametrize(("classes", "count", "tested"), [(8, 3, 0.34), (7, 2, 0.5), (6, 5, 0.2)])
+def test_a_random_split_of_few_recordings_tests_each_emotion(make_folder, tmp_path, classes, count, tested):
+    result = make_folder(EMOTIONS[:classes], count)
+    assert result.exit_code == 0, result.stderr
+    protocol = yaml.safe_load((tmp_path / "params.yaml").read_text("utf-8"))["protocols"]["random"]
+    assert protocol == {"scheme": "stratified_split", "validation": 0, "test": tested}
+
+
+def test_emotions_of_one_recording_are_told_from_those_that_can_be_tested(make_folder):
+    result = make_folder(EMOTIONS[:6], 1)
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "experiments.pooled_mine.protocol: mine: cannot be split by emotion: emotion 'angry' of mine has one " in (
+        result.stderr
+    )

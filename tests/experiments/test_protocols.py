@@ -248,10 +248,12 @@ def test_unknown_speakers_are_refused_by_name(protocol):
 
 def test_fewer_utterances_of_every_emotion_than_folds():
     rows = [manifest_row(f"u{i}", f"s{i % 4}", EMOTIONS[i // 2]) for i in range(8)]
-    with pytest.raises(UserError, match="toy: cannot be cut into 3 folds"):
+    with pytest.raises(
+        UserError, match="toy: cannot be cut into 3 folds: no emotion has so many recordings; lower folds"
+    ):
         split(rows, grouped(folds=3), 0)
     for protocol in (grouped(inner_folds=3), stratified(inner_folds=3)):
-        with pytest.raises(UserError, match="toy: inner_folds 3 are too many"):
+        with pytest.raises(UserError, match="toy: inner_folds 3 are too many: no emotion has so many training"):
             inner_folds(rows, np.arange(8), protocol, 0)
 
 
@@ -289,10 +291,32 @@ def test_one_inner_fold_is_refused(model, scheme):
         validate(model, {"scheme": scheme, "inner_folds": 1})
 
 
-def test_emotion_too_rare_to_be_split():
-    rows = [*corpus(takes=10), manifest_row("once", "s0", "bored")]
-    with pytest.raises(UserError, match="cannot be split by emotion"):
-        split(rows, stratified(), 0)
+@pytest.mark.parametrize(("takes", "where"), [(1, "one recording, and the test"), (2, "one recording beside the test")])
+def test_emotion_too_rare_to_be_split(takes, where):
+    rows = [*corpus(takes=10), *(manifest_row(f"rare {i}", "s0", "bored") for i in range(takes))]
+    with pytest.raises(UserError, match=f"toy: cannot be split by emotion: emotion 'bored' of toy has {where}"):
+        split(rows, stratified(validation=0.4, test=0.4), 0)
+
+
+@pytest.mark.parametrize(
+    ("takes", "shares", "problem", "cure"),
+    [
+        (3, {"validation": 0, "test": 0.2}, "test part would have 5 of 24 recordings", {"test": 0.34}),
+        (3, {"validation": 0, "test": 0.7}, "training part would have 7 of 24 recordings", {"test": 0.66}),
+        (5, {"validation": 0.1, "test": 0.2}, "validation part would have 4 of 32 recordings", {"validation": 0.2}),
+        (5, {"validation": 0.6, "test": 0.3}, "training part would have 4 of 28 recordings", {"validation": 0.5}),
+    ],
+)
+def test_parts_too_small_for_each_emotion(takes, shares, problem, cure):
+    rows = [manifest_row(f"u{i}", "", emotion) for i, emotion in enumerate("abcdefgh" * takes)]
+    with pytest.raises(UserError) as said:
+        split(rows, stratified(**shares), 0)
+    ((name, share),) = cure.items()
+    assert str(said.value) == (
+        f"toy: cannot be split by emotion: the {problem}, too few for one of each emotion (8); "
+        f"{'raise' if share > shares[name] else 'lower'} {name} to {share}"
+    )
+    assert split(rows, stratified(**shares | cure), 0)
 
 
 def test_emotion_tested_but_never_trained_on():
