@@ -29,8 +29,9 @@ def corpora(
 
     With NAME and FOLDER, hold the folder against what is published of the corpus that the reader NAME reads:
     recordings, speakers and labels, what is missing (by name, where names follow a rule or are in the corpus's tables),
-    and audio files that are not the corpus's. With NAME alone, check that corpus of params.yaml in the working folder,
-    or, where it has none of that name, say what is published of the reader's. `ser fetch` gets corpora, or says how.
+    and audio files that are not the corpus's. NAME may be a corpus of params.yaml, too, whose columns, numbers and
+    emotions then count in FOLDER. With NAME alone, check that corpus of params.yaml in the working folder, or, where it
+    has none of that name, say what is published of the reader's. `ser fetch` gets corpora, or says how.
 
     The exit code is 0 where a corpus is complete; 1 where recordings are missing, an audio file is not the corpus's, or
     two files of one name differ. Copies, documents and what is not read are said and no fault.
@@ -61,17 +62,19 @@ def _wanted(name: str | None, folder: Path | None, table: str, project: bool) ->
     """
     from pipeline.config.document import load
     from pipeline.config.params import FILE
+    from pipeline.corpora import READERS
     from pipeline.corpora.base import CorpusParams
     from pipeline.strict import validate
 
-    if folder is not None and name is not None:
-        _reader(name, {})
+    if folder is not None and name is not None and name in READERS:
         return {name: validate(CorpusParams, {"reader": name, "root": folder, "table": table})}
     if project:
         return load().corpora
     known = load().corpora if name is not None and FILE.is_file() else {}
     if name is not None and name not in known:
         _reader(name, known)
+    if folder is not None and name is not None:
+        return {name: known[name].model_copy(update={"root": folder, **({"table": table} if table else {})})}
     return {name: known[name]} if name is not None and name in known else {}
 
 

@@ -10,6 +10,7 @@ from pipeline.audio.suffixes import unread_suffix
 from pipeline.corpora import find_reader
 from pipeline.corpora.base import CorpusParams, CorpusReader, Published, Utterance, audio_files, corpus_files, is_audio
 from pipeline.corpora.emotions import EMOTIONS, canonical
+from pipeline.corpora.ratings import majority
 from pipeline.corpora.same_key import one_of_each_key
 from pipeline.corpora.unread import unread_suffixes
 from pipeline.errors import UserError
@@ -29,7 +30,9 @@ class Coverage:
         expected: recordings that should be there; 0 where nothing says how many.
         recordings: distinct ones that are there.
         speakers: of these, sorted.
-        labels: canonical label -> recordings, in the order of `EMOTIONS`.
+        labels: canonical label -> recordings, in the order of `EMOTIONS`; without one, what most raters chose.
+        voted: recordings with raters' votes.
+        dimensions: what there are numbers on, as valence -> recordings that have one.
         missing: recordings that are not there, by name, sorted, or what names them; none where no name is known.
         lacking: how many are not there.
         unexpected: audio files that no rule of the reader takes, or that are not the corpus's.
@@ -49,6 +52,8 @@ class Coverage:
     recordings: int
     speakers: tuple[str, ...]
     labels: Mapping[str, int]
+    voted: int
+    dimensions: Mapping[str, int]
     missing: tuple[str, ...]
     lacking: int
     unexpected: tuple[str, ...]
@@ -108,6 +113,8 @@ def coverage(params: CorpusParams) -> Coverage:
         recordings=len(utterances),
         speakers=tuple(sorted({utterance.speaker for utterance in utterances} - {""})),
         labels={emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]},
+        voted=sum(bool(utterance.votes) for utterance in utterances),
+        dimensions=dict(Counter(name for utterance in utterances for name in utterance.dimensions)),
         missing=gaps.missing,
         lacking=gaps.lacking,
         unexpected=tuple(sorted([*held.strays, *gaps.beyond])),
@@ -154,9 +161,11 @@ def _by_names(reader: CorpusReader, root: Path) -> tuple[list[Utterance], list[s
 
 
 def _label(utterance: Utterance, table: dict[str, str]) -> str | None:
-    """The canonical label; "" where the code is in a table that was not read, None where it is none."""
+    """The canonical label; "" where there is none or a table that has the code was not read, None of a code of none."""
     try:
-        return canonical(utterance.raw_emotion, table) if utterance.raw_emotion else ""
+        if not utterance.raw_emotion:
+            return majority(utterance.votes) if utterance.votes else ""
+        return canonical(utterance.raw_emotion, table)
     except ValueError:
         return None
 

@@ -283,7 +283,8 @@ def _check_columns(path: Path, names: list[str], ratings: RatingColumns, require
             raise UserError(f"{path}: {problem}")
         if name not in COLUMNS and name not in ratings:
             known = (*COLUMNS, *ratings.dimensions)
-            raise UserError(f"{path}: unknown column {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+            own = "; numbers of other names are listed in the corpus's `dimensions`"
+            raise UserError(f"{path}: unknown column {name!r}{nearest(name, known)}; known: {', '.join(known)}{own}")
         if names.count(name) > 1:
             raise UserError(f"{path}: column {name!r} stands twice; take one out")
 

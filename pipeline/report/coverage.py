@@ -102,6 +102,8 @@ def coverage_lines(name: str, coverage: Coverage, reader: CorpusReader) -> list[
         "recordings": _of(coverage.recordings, coverage.expected),
         "speakers": _of(len(coverage.speakers), published.speakers),
         "labels": ", ".join(f"{label} {count}" for label, count in _labels(coverage).items()),
+        "numbers": ", ".join(f"{name} {count}" for name, count in coverage.dimensions.items()),
+        "votes": str(coverage.voted or ""),
         "missing": _missing(coverage),
         "unexpected": _unexpected(coverage),
         "hollow": _hollow(coverage),

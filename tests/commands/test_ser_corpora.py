@@ -78,3 +78,27 @@ def test_a_table_is_named_with_its_folder(tmp_path):
     assert said.exit_code == 1, said.stderr
     assert "  recordings  1 of 2\n" in said.stdout
     assert "  missing     1 (b.wav)\n" in said.stdout
+
+
+def test_numbers_and_votes_are_counted_by_the_corpus_own_columns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("one", "other"):
+        Path(folder).mkdir()
+        for name in "abc":
+            Path(folder, f"{name}.wav").write_bytes(b"r")
+        rows = ["path,engagement,valence,votes_sad,votes_happy", "a.wav,1,2,1,3", "b.wav,2,,,", "c.wav,,,2,0", ""]
+        Path(folder, "labels.csv").write_text("\n".join(rows), encoding="utf-8")
+    entry = "{reader: folder, root: one, table: labels.csv, dimensions: [engagement]}"
+    Path("params.yaml").write_text(f"corpora:\n  mine: {entry}\n", encoding="utf-8")
+    for asked, folder in ((("mine",), "one"), (("mine", "other"), "other")):
+        said = ser("corpora", *asked)
+        assert said.exit_code == 0, said.stderr
+        assert f"  folder      {folder}\n" in said.stdout
+        assert "  labels      happy 1, sad 1\n  numbers     valence 1, engagement 2\n  votes       2\n" in said.stdout
+    (value,) = json.loads(ser("corpora", "mine", "--format", "json").stdout)
+    assert (value["dimensions"], value["voted"]) == ({"valence": 1, "engagement": 2}, 2)
+    refused = ser("corpora", "folder", "one", "--table", "labels.csv")
+    assert refused.exit_code == 1
+    assert "unknown column 'engagement'" in refused.stderr
+    assert refused.stderr.endswith("numbers of other names are listed in the corpus's `dimensions`\n")
+    assert "unknown corpus 'mime' (did you mean 'mine'?)" in ser("corpora", "mime", "one").stderr
