@@ -21,8 +21,8 @@ def run(targets: tuple[str, ...], jobs: int, keep_going: bool) -> None:
     DVC itself checks, runs and saves each stage, and dvc.lock is, to the byte, what `dvc repro` leaves. A line begins
     with the stage that writes it, and on a terminal the last line says what runs. The cores (SER_WORKERS) are shared
     among the stages that run when one starts; memory is not: on one GPU, so many trainings share what it has. Of four
-    stages or more, libraries are loaded once for all (on Linux). After a failure, what runs is finished, and nothing
-    else is started.
+    stages or more, libraries are loaded once for all (on Linux without a GPU). After a failure, what runs is finished,
+    and nothing else is started.
     """
     from pipeline.errors import UserError
     from pipeline.graph.dvc_graph import open_graph

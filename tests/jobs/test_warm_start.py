@@ -166,6 +166,12 @@ def test_a_stage_is_waited_for_when_the_server_has_died(warm: str, project: Path
     assert (project / "done").exists()
 
 
+def test_a_gpu_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_possible()
+    monkeypatch.setattr("pipeline.jobs.warm_start.GPUS", (Path(__file__),))
+    assert not is_possible()
+
+
 class Graph:
     """A graph of so many stages."""
 

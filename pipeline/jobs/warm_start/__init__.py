@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline import arithmetic
+
 LIBRARIES = (
     "h5py",
     "scipy.fft",
@@ -27,13 +29,18 @@ LIBRARIES = (
     "torch._dynamo",  # every optimizer of torch imports it
     "transformers.models.wav2vec2.modeling_wav2vec2",  # most of what other models take is the same
 )
+GPUS = (arithmetic.GPU, Path("/dev/kfd"))
+"""of which one is there where there is a GPU, NVIDIA's or AMD's"""
 SOCKET = "socket"
 """in the folder, once the libraries are loaded"""
 
 
 def is_possible() -> bool:
-    """Whether the system can: it forks, and says in a descriptor that a process has ended, as Linux does."""
-    return sys.platform == "linux" and hasattr(os, "pidfd_open")
+    """Whether the system can: it forks, and says in a descriptor that a process has ended, as Linux does.
+
+    Not where there is a GPU, which no process can use that was forked from one whose libraries have looked at it.
+    """
+    return sys.platform == "linux" and hasattr(os, "pidfd_open") and not any(map(Path.exists, GPUS))
 
 
 @contextmanager
