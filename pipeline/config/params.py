@@ -76,14 +76,18 @@ class Params(Strict):
         return {name: experiment for name, experiment in self.experiments.items() if not experiment.targets}
 
     @property
-    def regressed(self) -> dict[str, ExperimentParams]:
-        """The experiments that predict numbers."""
-        return {name: experiment for name, experiment in self.experiments.items() if experiment.targets}
+    def regressed(self) -> dict[str, ExperimentParams | TransferParams]:
+        """What predicts numbers and is scored, by name, in the order of tables: experiments, and transfers of them."""
+        experiments = {name: experiment for name, experiment in self.experiments.items() if experiment.targets}
+        moved = {name: each for name, each in self.transfers.items() if each.source in experiments}
+        return {**experiments, **moved}
 
     @property
     def scored(self) -> dict[str, ExperimentParams | TransferParams | FusionParams]:
         """What tells classes apart and is scored, by name, in the order of tables: experiments, transfers, fusions."""
-        return {**self.classified, **self.transfers, **self.fusions}
+        numbers = self.regressed
+        moved = {name: each for name, each in self.transfers.items() if name not in numbers}
+        return {**self.classified, **moved, **self.fusions}
 
     @property
     def corpora_tested(self) -> list[tuple[str, ExperimentParams]]:

@@ -258,7 +258,7 @@ class _Graph:
             [
                 *(str(paths.manifest(corpus)) for corpus in corpora),
                 *(str(paths.corpus_report(name)) for name in skipping(params)),
-                *(str(paths.predictions(name)) for name in params.scored),
+                *(str(paths.predictions(name)) for name in (*params.scored, *params.regressed)),
                 *(str(paths.tested(name)) for name in tested(params)),
                 code_path("evaluate"),
             ],
@@ -289,7 +289,7 @@ class _Graph:
             ],
             [
                 *(str(path) for corpus in corpora for path in (paths.manifest(corpus), paths.corpus_report(corpus))),
-                *(str(paths.predictions(name)) for name in self.params.scored),
+                *(str(paths.predictions(name)) for name in (*self.params.scored, *self.params.regressed)),
                 *evaluation.paths(),
                 *dict.fromkeys(str(path) for path in files if path),
                 code_path("report"),

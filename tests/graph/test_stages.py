@@ -13,6 +13,7 @@ BASE = """
 corpora:
   ravdess: {reader: ravdess, root: recordings}
   other: {reader: emodb, root: elsewhere}
+  rated: {reader: folder, root: rated, table: labels.csv}
 copies:
   noisy: {source: ravdess, snr: [10]}
 features:
@@ -290,3 +291,10 @@ def test_all_that_computes_depends_on_the_arithmetic_where_it_is_said():
     assert {name: [p for p in stage.params if p != "arithmetic"] for name, stage in said.items()} == {
         name: list(stage.params) for name, stage in usual.items()
     }
+
+
+def test_numbers_are_scored_and_shown_after_they_are_predicted():
+    rated = "experiments: {numbers: {system: pooled, corpus: rated, protocol: loso, mfcc: cepstra, targets: [valence]}}"
+    stages = graph(rated)
+    for name in ("evaluate", "report"):
+        assert "data/predictions/numbers" in stages[name].deps
