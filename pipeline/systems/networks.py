@@ -18,6 +18,7 @@ from pipeline.arithmetic import hold_network
 from pipeline.errors import DataError, ParamsError, UserError
 from pipeline.jobs.devices import torch_devices
 from pipeline.storage.identity import canonical_json
+from pipeline.systems import HEAD
 from pipeline.systems.arrays import Data
 from pipeline.systems.estimator import Estimator
 from pipeline.systems.layers.standardize import Standardize
@@ -26,6 +27,7 @@ from pipeline.systems.training.batches import Batches, Inputs, memory_budget
 from pipeline.systems.training.loop import TrainingLoop
 from pipeline.systems.training.params import TrainingParams
 from pipeline.systems.training.size_limit import filled_by
+from pipeline.systems.training.tuning import ALL, Parts, part_modules, trained_alone
 from pipeline.systems.view import View
 
 
@@ -42,6 +44,8 @@ class NetworkEstimator(Estimator):
     """whether its networks may hold parts of a pretrained model"""
     curve: ClassVar[Sequence[str]]
     """what is known of each epoch of a training"""
+    parts: ClassVar[Parts] = HEAD
+    """head, and fusion where there is one -> names of the network's modules, which `tune` may train alone"""
 
     @abstractmethod
     def inputs(self, X: View) -> Inputs:
@@ -60,8 +64,13 @@ class NetworkEstimator(Estimator):
         train: Batches | None = None,
         held_out: Batches | None = None,
         on_epoch: Callable[[], None] = lambda: None,
+        still: Sequence[nn.Module] = (),
     ) -> TrainingLoop:
-        """What trains a network."""
+        """What trains a network, but for the modules that are to stay `still`."""
+
+    def body(self, network: nn.Module) -> nn.Module:
+        """Of a network, what has the modules that `parts` names."""
+        return network
 
     def check_training(self, validated: bool) -> None:
         """Refuse a device that is not there, and early stopping without a validation part.
@@ -105,6 +114,26 @@ class NetworkEstimator(Estimator):
                 net = self.loop(one, criterion, seed, train, held_out, on_epoch)
                 net.fit(train, None)
             self.nets_.append(net)
+        self.record_history()
+
+    def tune_networks(self, part: str, criterion: nn.Module, train: Batches, on_epoch: Callable[[], None]) -> None:
+        """Go on training the networks, each from its weights, with an optimiser of its own.
+
+        Args:
+            part: what is trained: all, or one of `parts`, the rest as in evaluation.
+            criterion: their loss.
+            train: what they are trained on.
+            on_epoch: called after each epoch.
+
+        Raises:
+            UserError: the network has no such part.
+        """
+        for number, network in enumerate([net.module_ for net in self.nets_]):
+            seed = self.seed + number
+            modules = [network] if part == ALL else part_modules(self.body(network), part, self.parts)
+            with torch.random.fork_rng(devices=[]), repeatable(self.device), trained_alone(network, modules) as still:
+                torch.manual_seed(seed)
+                self.nets_[number] = self.loop(network, criterion, seed, train, None, on_epoch, still).fit(train, None)
         self.record_history()
 
     def record_history(self) -> None:

@@ -11,18 +11,18 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from pipeline.errors import DataError, UserError
-from pipeline.systems import CURVE, HEAD
+from pipeline.systems import CURVE
 from pipeline.systems.arrays import Data, Labels, as_labels, as_view
 from pipeline.systems.estimator import unreported
 from pipeline.systems.layers.cross_entropy import CrossEntropy
 from pipeline.systems.layers.standardize import Standardize
-from pipeline.systems.networks import NetworkEstimator, repeatable
+from pipeline.systems.networks import NetworkEstimator
 from pipeline.systems.soft_labels import SoftLabels
 from pipeline.systems.system import System
 from pipeline.systems.training.batches import Batches, Fixed, Inputs, Ragged
 from pipeline.systems.training.loop import Loop, make_loop
 from pipeline.systems.training.params import TrainingParams
-from pipeline.systems.training.tuning import ALL, Parts, part_modules, trained_alone
+from pipeline.systems.training.tuning import ALL
 
 
 class NeuralSystem(NetworkEstimator, System):
@@ -30,8 +30,6 @@ class NeuralSystem(NetworkEstimator, System):
 
     curve: ClassVar[Sequence[str]] = CURVE
     tunes: ClassVar[bool] = True
-    parts: ClassVar[Parts] = HEAD
-    """head, and fusion where there is one -> names of the network's modules, for `tune`"""
     takes_votes = True
 
     def loss(self, weight: Tensor | None, label_smoothing: float) -> nn.Module:
@@ -81,16 +79,7 @@ class NeuralSystem(NetworkEstimator, System):
         codes, settings = self._codes(labels, "tuned on"), self.settings()
         weights = self._weights(np.eye(len(self.classes_))[codes])
         train, criterion = self._batches(X, codes), self.loss(weights, settings.label_smoothing)
-        for number, network in enumerate([net.module_ for net in self.nets_]):
-            seed = self.seed + number
-            modules = [network] if part == ALL else part_modules(network, part, self.parts)
-            with torch.random.fork_rng(devices=[]), repeatable(self.device), trained_alone(network, modules) as still:
-                torch.manual_seed(seed)
-                net = make_loop(
-                    network, criterion, settings, len(self.classes_), seed, self.device, train, None, on_epoch, still
-                )
-                self.nets_[number] = net.fit(train, None)
-        self.record_history()
+        self.tune_networks(part, criterion, train, on_epoch)
         return self
 
     def loop(
@@ -101,10 +90,11 @@ class NeuralSystem(NetworkEstimator, System):
         train: Batches | None = None,
         held_out: Batches | None = None,
         on_epoch: Callable[[], None] = unreported,
+        still: Sequence[nn.Module] = (),
     ) -> Loop:
         """What trains a network of classes."""
         classes, settings = len(self.classes_), self.settings()
-        return make_loop(network, criterion, settings, classes, seed, self.device, train, held_out, on_epoch)
+        return make_loop(network, criterion, settings, classes, seed, self.device, train, held_out, on_epoch, still)
 
     def predict_proba(self, X: Data) -> NDArray[np.float64]:
         """Class probabilities (N, classes), the mean over seeds.

@@ -1,5 +1,6 @@
 """Tuning goes on from trained weights, and changes nothing but the part that is asked for."""
 
+import numpy as np
 import pytest
 import torch
 from every_system import files_of, tiny_params, write_every_role
@@ -9,6 +10,8 @@ from pipeline.errors import DataError, UserError
 from pipeline.experiments.experiment import groups_of
 from pipeline.systems import systems
 from pipeline.systems.mlp import MLP
+from pipeline.systems.regression import find_regressor
+from pipeline.systems.regression.agreement import squared_error
 from pipeline.systems.view import View
 
 ROWS = corpus(speakers=4)
@@ -81,3 +84,47 @@ def test_balanced_weights_do_without_the_classes_that_a_share_lacks(files):
     model = MLP(epochs=1, patience=0, class_weights="balanced").fit(X, LABELS)
     some = [i for i, label in enumerate(LABELS) if label != "sad"]
     assert model.tune(X[some], [LABELS[i] for i in some]).classes_.tolist() == sorted({*LABELS})
+
+
+# Numbers
+
+
+NUMBERS = np.random.default_rng(0).uniform(1, 5, (len(ROWS), 2))
+
+
+@pytest.mark.parametrize("name", NEURAL)
+def test_only_the_part_that_is_tuned_changes_of_a_regressor(name, files, tmp_path):
+    X, kind = viewed(name, files), find_regressor(name)
+    params = {param: value for param, value in tiny_params(name).items() if param in kind.Params.model_fields}
+    kind(**params).fit(X, NUMBERS).save(tmp_path / "model")
+    for part in (*systems()[name].parts, "all"):
+        model = kind(**params).load(tmp_path / "model", X, 2)
+        before = tensors(model)
+        modules = model.parts["head"] + (model.parts[part] if part not in ("head", "all") else ())
+        names = tuple(f"network.{'layers.1' if module == 'layers.-1' else module}" for module in modules)
+        moved = changed(before, tensors(model.tune(X[:8], NUMBERS[:8], part)))
+        assert any(name.startswith(names) for name in moved)
+        assert not any("standardize" in name or name in ("mean", "deviation") for name in moved)
+        assert part == "all" or all(name.startswith(names) for name in moved)
+        model.save(tmp_path / part)
+        loaded = kind(**params).load(tmp_path / part, X, 2)
+        assert not changed(tensors(model), tensors(loaded))
+
+
+def test_tuned_numbers_come_nearer_to_those_of_the_share(files):
+    X, kind = viewed("mlp", files), find_regressor("mlp")
+    model = kind(epochs=3, loss="mse").fit(X, NUMBERS)
+    before = squared_error(model.predict(X), NUMBERS + 2)
+    model.set_params(epochs=40, learning_rate=0.01)
+    assert (squared_error(model.tune(X, NUMBERS + 2).predict(X), NUMBERS + 2) < before / 2).all()
+    assert len(model.history_) == 40
+    assert not find_regressor("probe").tunes
+
+
+def test_what_a_regressor_cannot_be_tuned_on_is_named(files):
+    X = viewed("mlp", files)
+    model = find_regressor("mlp")(epochs=1).fit(X, NUMBERS)
+    with pytest.raises(UserError, match="fusion is no part of this network; it has head, all"):
+        model.tune(X, NUMBERS, "fusion")
+    with pytest.raises(DataError, match="y has 1 targets, and MLPRegressor was trained on 2"):
+        model.tune(X, NUMBERS[:, :1])

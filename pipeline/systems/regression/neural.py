@@ -13,9 +13,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from pydantic import Field, model_validator
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from pipeline.errors import UserError
+from pipeline.errors import DataError, UserError
 from pipeline.systems import find_system, systems
 from pipeline.systems.arrays import Data, as_view
 from pipeline.systems.estimator import unreported
@@ -27,6 +28,7 @@ from pipeline.systems.regression import NEURAL, VALUE_CURVE
 from pipeline.systems.regression.regressor import FloatArray, Regressor, Values, as_targets, standard
 from pipeline.systems.training.batches import Batches, Inputs
 from pipeline.systems.training.params import TrainingParams
+from pipeline.systems.training.tuning import ALL
 from pipeline.systems.training.value_loop import ValueLoop, make_value_loop
 from pipeline.systems.view import View
 
@@ -80,6 +82,7 @@ class NeuralRegressor(NetworkEstimator, Regressor):
 
     System: ClassVar[type[NeuralSystem]]
     curve: ClassVar[Sequence[str]] = VALUE_CURVE
+    tunes: ClassVar[bool] = True
 
     def fit(
         self,
@@ -108,6 +111,23 @@ class NeuralRegressor(NetworkEstimator, Regressor):
             return one
 
         self.train_networks(network, criterion, self._batches(view, targets.astype(np.float32)), held_out, on_epoch)
+        return self
+
+    def tune(self, X: Data, y: Values, part: str = ALL, on_epoch: Callable[[], None] = unreported) -> Self:
+        """Go on training the networks, each from its weights, with an optimiser of its own; see `Regressor`.
+
+        Raises:
+            ParamsError: a param is not what it must be.
+            ValueError: X or y cannot be taken, or y has other targets than were trained on.
+            UserError: the network has no such part, or the loss became no number.
+        """
+        check_is_fitted(self)
+        trained = self.outputs_
+        view, targets = self.training_data(X, y)
+        if self.outputs_ != trained:
+            raise DataError(f"y has {self.outputs_} targets, and {type(self).__name__} was trained on {trained}")
+        criterion = LOSSES[self.settings().loss](self.nets_[0].module_.deviation.detach().cpu().clone())
+        self.tune_networks(part, criterion, self._batches(view, targets.astype(np.float32)), on_epoch)
         return self
 
     def values(self, X: Data) -> FloatArray:
@@ -151,9 +171,16 @@ class NeuralRegressor(NetworkEstimator, Regressor):
         train: Batches | None = None,
         held_out: Batches | None = None,
         on_epoch: Callable[[], None] = unreported,
+        still: Sequence[nn.Module] = (),
     ) -> ValueLoop:
         """What trains a network of numbers."""
-        return make_value_loop(network, criterion, self.settings(), seed, self.device, train, held_out, on_epoch)
+        settings = self.settings()
+        return make_value_loop(network, criterion, settings, seed, self.device, train, held_out, on_epoch, still)
+
+    def body(self, network: nn.Module) -> nn.Module:
+        """The system's network."""
+        assert isinstance(network, ValueNetwork)  # noqa: S101 - for the type checker
+        return network.network
 
     def raw(self) -> tuple[str, ...]:
         """Those of the system."""
@@ -189,6 +216,7 @@ def neural_regressor(system: str) -> type[NeuralRegressor]:
         "optional": of.optional,
         "accepts": of.accepts,
         "holds_pretrained": of.holds_pretrained,
+        "parts": of.parts,
     }
     return type(name, (NeuralRegressor,), members)
 

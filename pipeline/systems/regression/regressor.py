@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ Values = NDArray[Any] | Sequence[Any]
 class Regressor(RegressorMixin, Estimator):
     """A regressor of one target or more, which it standardises by the training part and maps back."""
 
+    tunes: ClassVar[bool] = False
+    """whether the training of a trained model goes on by `tune`; where not, a transfer fits it anew"""
     outputs_: int
     """number of targets; set by `fit` and `load`"""
     flat_: bool
@@ -46,6 +48,20 @@ class Regressor(RegressorMixin, Estimator):
             validation: utterances and numbers that pick the epoch kept, where there are epochs.
             on_epoch: called after each.
         """
+
+    def tune(self, X: Data, y: Values, part: str = "all", on_epoch: Callable[[], None] = unreported) -> Self:
+        """Go on training the trained regressor on utterances X with the numbers y; returns itself.
+
+        All statistics of what it was trained on stay, the means and deviations of its targets too, and there is no
+        validation part. Where `tunes` is false, it is not called: `fit` is, see `System.tune`.
+
+        Args:
+            X: utterances of another corpus.
+            y: their numbers, (N, targets), or (N,).
+            part: what is trained: all, or fusion (with the head) or head, the rest as in evaluation.
+            on_epoch: called after each epoch.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def values(self, X: Data) -> FloatArray:

@@ -1,6 +1,6 @@
 """The training loop of numbers: that of classes, but for what is said of an epoch and what picks the one kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,7 @@ def make_value_loop(
     train: Batches | None = None,
     held_out: Batches | None = None,
     on_epoch: Callable[[], None] = lambda: None,
+    still: Sequence[nn.Module] = (),
 ) -> ValueLoop:
     """The loop that trains `network` on `train`; `held_out` picks the epoch kept, or is watched (`settings.stop`).
 
@@ -57,4 +58,4 @@ def make_value_loop(
     """
     scores = [("concordance", _Concordance())]
     options = loop_options(settings, seed, device, train, held_out, on_epoch, scores)
-    return ValueLoop(network, criterion=criterion, predict_nonlinearity=None, **options)
+    return ValueLoop(network, criterion=criterion, predict_nonlinearity=None, still=still, **options)
