@@ -1,11 +1,13 @@
 """What a transfer starts from: an experiment's trained models, and the recordings that they were trained on."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
 
 from pipeline import paths
 from pipeline.audio.keys import source_key
@@ -15,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.experiments.balance import balance_cells, balanced
 from pipeline.experiments.experiment import Features
 from pipeline.experiments.labelled import datasets_of
-from pipeline.experiments.model_card import ModelCard
+from pipeline.experiments.model_card import ModelCard, TrainedCard
 from pipeline.experiments.model_folder import read_card, validated_card
 from pipeline.storage.joined import Joined
 from pipeline.storage.qualified import Qualified, qualified
@@ -25,33 +27,45 @@ Files = Mapping[str, Features]
 """role -> feature file, or those of several corpora as one"""
 
 
+Card = TypeVar("Card", bound=TrainedCard)
+
+
 @dataclass(frozen=True)
-class Reference:
+class TrainedReference(ABC, Generic[Card]):
     """A source of a transfer; its keys, speakers and contents are `qualified` by the corpus.
 
     Attributes:
         folder: of its trained models.
         card: of them.
-        rows: the experiment's utterances, with its classes.
+        rows: the experiment's utterances, with its classes or numbers.
         clean: role -> feature file of its corpus.
         copied: role -> feature file of its copies; empty for none.
         trained: keys of each fold's training part, those of copies too.
     """
 
     folder: Path
-    card: ModelCard
+    card: Card
     rows: Sequence[Row]
     clean: Files
     copied: Files
     trained: Sequence[Sequence[str]]
 
     @classmethod
-    def read(cls, experiment: str, rows: Sequence[Row], clean: Files, copied: Files) -> "Reference":
+    @abstractmethod
+    def card_of(cls, folder: Path) -> Card:
+        """The card of a folder of models.
+
+        Raises:
+            UserError: it is missing or damaged, or of models that give something else.
+        """
+
+    @classmethod
+    def read(cls, experiment: str, rows: Sequence[Row], clean: Files, copied: Files) -> Self:
         """Read what the experiment left.
 
         Args:
             experiment: its name.
-            rows: its utterances, with its classes.
+            rows: its utterances, with its classes or numbers.
             clean: role -> features of its corpus.
             copied: role -> features of its copies.
 
@@ -59,15 +73,22 @@ class Reference:
             UserError: models or folds are missing or damaged.
         """
         folder = paths.models(experiment)
-        card = validated_card(ModelCard, read_card(folder), folder)
         return cls(
             folder,
-            card,
+            cls.card_of(folder),
             qualified_rows(rows),
             clean,
             copied,
             [_qualified_keys(rows, fold) for fold in _trained(experiment)],
         )
+
+    @abstractmethod
+    def fitted(self, keys: Sequence[str], seed: int) -> list[str]:
+        """Keys that a model is fitted to, of those of a training part."""
+
+    @abstractmethod
+    def truth(self, keys: Sequence[str]) -> Any:
+        """What a model is fitted to of utterances, or of what they are copies of."""
 
     @cached_property
     def everything(self) -> list[str]:
@@ -78,13 +99,22 @@ class Reference:
         """Feature files of its own as sources of its keys."""
         return {role: qualified_source(file, self.card.corpus) for role, file in files.items()}
 
+
+class Reference(TrainedReference[ModelCard]):
+    """A source whose models tell classes apart."""
+
+    @classmethod
+    def card_of(cls, folder: Path) -> ModelCard:
+        """The card of a folder of models."""
+        return validated_card(ModelCard, read_card(folder), folder)
+
     def fitted(self, keys: Sequence[str], seed: int) -> list[str]:
         """Keys that a model is fitted to: those of a training part, repeated as the experiment's `balance` asks."""
         datasets = {row.key: row.dataset for row in self.rows}
-        cells = balance_cells(self.card.balance, [datasets[source_key(key)] for key in keys], self.emotions(keys))
+        cells = balance_cells(self.card.balance, [datasets[source_key(key)] for key in keys], self.truth(keys))
         return [keys[i] for i in balanced(cells, seed)]
 
-    def emotions(self, keys: Sequence[str]) -> list[str]:
+    def truth(self, keys: Sequence[str]) -> list[str]:
         """The classes of utterances, or of what they are copies of."""
         known = {row.key: row.emotion for row in self.rows}
         return [known[source_key(key)] for key in keys]
@@ -124,7 +154,7 @@ def qualified_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def check_apart(
-    target: Sequence[Row], files: Files, reference: Reference, copies: Iterable[tuple[str, str]] = ()
+    target: Sequence[Row], files: Files, reference: TrainedReference[Any], copies: Iterable[tuple[str, str]] = ()
 ) -> None:
     """Refuse a target that has a recording of the source.
 

@@ -14,16 +14,18 @@ from pipeline.corpora.manifest import Row
 from pipeline.errors import UserError
 from pipeline.experiments.balance import balance_cells, balanced
 from pipeline.experiments.classes import ClassSet
+from pipeline.experiments.cross_validation import columns_of_all
 from pipeline.experiments.draws import draws
 from pipeline.experiments.experiment import groups_of, program_digests
 from pipeline.experiments.labelled import Fold
 from pipeline.experiments.model_folder import checked_numbers
-from pipeline.experiments.reference import Files, Reference, check_apart, qualified_rows
+from pipeline.experiments.reference import Files, TrainedReference, check_apart, qualified_rows
 from pipeline.experiments.selection import Only
 from pipeline.storage.identity import canonical_json
 from pipeline.storage.qualified import Qualified
 from pipeline.storage.source import Source
 from pipeline.strict import Strict
+from pipeline.systems import CURVE
 from pipeline.systems.view import View
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Transfer:
         reference: the source.
         classifier: the system's class.
         settings: the system's params in the tuning.
-        rows: the target's utterances, with the source's classes.
+        rows: the target's utterances, with the source's classes for their emotions.
         emotions: the class set of those classes that the target has; None where it is all of the target's labels.
         files: role -> feature file of the target.
         seed: of draws and training.
@@ -61,7 +63,7 @@ class Transfer:
 
     name: str
     plan: TransferParams
-    reference: Reference
+    reference: TrainedReference[Any]
     classifier: Any
     settings: Strict
     rows: Sequence[Row]
@@ -87,7 +89,12 @@ class Transfer:
     @cached_property
     def classes(self) -> list[str]:
         """The source's."""
-        return self.reference.card.classes
+        return [*self.reference.card.classes]
+
+    @property
+    def untested(self) -> list[str]:
+        """The source's classes that the target lacks."""
+        return sorted({*self.classes} - {row.emotion for row in self.rows})
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -116,7 +123,7 @@ class Transfer:
         Raises:
             UserError: the source has no such fold.
         """
-        weights, count = self.plan.weights, len(self.reference.card.folds)
+        weights, count = self.plan.weights, len(self.reference.card.weights)
         if isinstance(weights, int) and weights >= count:
             raise UserError(f"transfers.{self.name}.weights: {weights}, and the source has the folds 0 to {count - 1}")
         if weights == "fresh" or self.is_refitted:
@@ -164,7 +171,7 @@ class Transfer:
         files = {role: [source] for role, source in self.features.items()}
         return View([self._rows[i].key for i in indices], files, groups_of(self._rows))
 
-    def emotions_of(self, indices: Indices) -> list[str]:
+    def truth_of(self, indices: Indices) -> Any:
         """The classes of some of the target's utterances."""
         return [self.rows[i].emotion for i in indices]
 
@@ -174,12 +181,11 @@ class Transfer:
 
     def fitted_share(self, train: Indices) -> Indices:
         """A share as models are fitted to it: utterances repeated as the source's `balance` asks."""
-        emotions = self.emotions_of(train)
-        cells = balance_cells(self.reference.card.balance, [self.corpus] * len(train), emotions)
+        cells = balance_cells(self.reference.card.balance, [self.corpus] * len(train), self.truth_of(train))
         return train[balanced(cells, self.seed)] if len(train) else train
 
-    def union(self, train: Indices) -> tuple[View, list[str]]:
-        """What the source was fitted to and a share, if there is one, which counts as much, as a view and classes."""
+    def union(self, train: Indices) -> tuple[View, Any]:
+        """What the source was fitted to and a share, if there is one, which counts as much, as a view and its truth."""
         weights, reference = self.plan.weights, self.reference
         known = reference.fitted(
             reference.trained[weights] if isinstance(weights, int) else reference.everything, self.seed
@@ -193,7 +199,11 @@ class Transfer:
             for role, source in self.features.items()
         }
         groups = groups_of([*self._rows, *reference.rows])
-        return View(keys, files, groups), [*reference.emotions(known), *self.emotions_of(share)]
+        return View(keys, files, groups), self.joined(reference.truth(known), self.truth_of(share))
+
+    def joined(self, known: Any, share: Any) -> Any:
+        """What is fitted to of the source's utterances, and of the target's after these."""
+        return [*known, *share]
 
     def untrained(self, draw: int) -> "System":
         """The system with its params; its seeds are other ones in each draw."""
@@ -209,7 +219,29 @@ class Transfer:
         """
         card = self.reference.card
         path = checked_numbers(self.reference.folder, start, card.weights[start])
-        return self.untrained(draw).load(path, self.view(np.arange(1)), card.folds[start])
+        return self.untrained(draw).load(path, self.view(np.arange(1)), self.outputs_in(start))
+
+    def outputs_in(self, start: int) -> Any:
+        """What the source's model of a fold was trained to give, as its `load` takes it: classes."""
+        return self.reference.card.folds[start]
+
+    @property
+    def curve(self) -> Sequence[str]:
+        """What is known of each epoch."""
+        return CURVE
+
+    def predicted(self, model: Any, test: Indices) -> NDArray[np.float64]:
+        """What a model gives for a test part, (n, C): probabilities of the source's classes, 0 for unknown ones."""
+        return columns_of_all(self.classes, model, model.predict_proba(self.view(test)))
+
+    def variants(self, model: Any, test: Indices) -> dict[str, NDArray[np.float64]]:
+        """The same by each layer that was tried."""
+        variants = model.variants(self.view(test)).items()
+        return {name: columns_of_all(self.classes, model, values) for name, values in variants}
+
+    def outputs_of(self, model: Any) -> Indices:
+        """The numbers of the classes that a model was trained on, ascending."""
+        return np.array([self.classes.index(name) for name in model.classes_], np.int64)
 
     def identity(self) -> str:
         """Says all that the models depend on, the program included."""
