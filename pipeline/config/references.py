@@ -6,7 +6,7 @@ from pipeline.config.experiments import CLEAN, ExperimentParams
 from pipeline.config.fusions import FusionParams
 from pipeline.config.params import Params
 from pipeline.config.protocols import GroupedKFold, LeaveOneCorpusOut, StratifiedSplit, has_validation, list_of, repeats
-from pipeline.config.targets import target_problems
+from pipeline.config.targets import moved_target_problems, target_problems
 from pipeline.corpora import READERS
 from pipeline.errors import nearest
 from pipeline.systems import REGISTRY, find_system
@@ -155,8 +155,7 @@ def _transfer(params: Params, names: Names, name: str) -> Iterator[str]:
             f"{key}.source: {transfer.source!r} is trained on votes, and a transfer trains on labels; take share: 0 "
             "without params, or an experiment with labels: majority"
         )
-    if source.targets:
-        yield f"{key}.source: {transfer.source!r} predicts numbers, and a transfer is of classes; take another"
+    yield from moved_target_problems(params, key, transfer, source)
     if transfer.corpus in source.corpora:
         yield f"{key}.corpus: {transfer.corpus!r} is what {transfer.source!r} was trained on; take another"
     if source.system in REGISTRY and transfer.tune != "all" and transfer.tune not in find_system(source.system).parts:

@@ -1,6 +1,7 @@
 """The own params of experiments' systems. Checking them imports the systems, which takes seconds."""
 
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
@@ -10,7 +11,11 @@ from pipeline.errors import ParamsError
 from pipeline.strict import validate
 from pipeline.systems import REGISTRY, find_system
 from pipeline.systems.normalisation import SystemParams
-from pipeline.systems.regression import find_regressor, takes_targets
+from pipeline.systems.regression import OF_CLASSES, OF_NUMBERS, find_regressor, takes_targets
+
+if TYPE_CHECKING:
+    from pipeline.systems.regression.regressor import Regressor
+    from pipeline.systems.system import System
 
 OF_VALIDATION = ("patience", "monitor", "stop")
 """params that a validation part makes use of"""
@@ -25,9 +30,14 @@ def system_params(name: str, experiment: ExperimentParams) -> SystemParams:
     Raises:
         ParamsError: a param is wrong, or the system does not take it; one line for each, beginning with its key.
     """
-    kind = find_regressor(experiment.system) if experiment.targets else find_system(experiment.system).load()
+    kind = _trained(experiment)
     params: SystemParams = validate(kind.Params, experiment.params, f"experiments.{name}.params")
     return params
+
+
+def _trained(experiment: ExperimentParams) -> "type[System | Regressor]":
+    """What an experiment trains: its system, or with targets the regressor of it."""
+    return find_regressor(experiment.system) if experiment.targets else find_system(experiment.system).load()
 
 
 def transfer_params(name: str, transfer: TransferParams, source: ExperimentParams) -> SystemParams:
@@ -36,9 +46,9 @@ def transfer_params(name: str, transfer: TransferParams, source: ExperimentParam
     Raises:
         ParamsError: a param is wrong, or is nothing that a transfer can change; one line for each.
     """
-    system, key = find_system(source.system).load(), f"transfers.{name}.params"
+    system, key = _trained(source), f"transfers.{name}.params"
     fields = system.Params.model_fields
-    if problems := [f"{key}.{param}: {problem}" for param, problem in _fixed(transfer, system.tunes, fields)]:
+    if problems := [f"{key}.{param}: {problem}" for param, problem in _fixed(transfer, source, system.tunes, fields)]:
         raise ParamsError("\n".join(problems))
     if transfer.params and not transfer.share and system.tunes:
         raise ParamsError(f"{key}: are of no use to share 0, which trains nothing of {source.system}; leave them out")
@@ -47,17 +57,25 @@ def transfer_params(name: str, transfer: TransferParams, source: ExperimentParam
     return params
 
 
-def _fixed(transfer: TransferParams, tunes: bool, fields: Collection[str]) -> Iterator[tuple[str, str]]:
+def _fixed(
+    transfer: TransferParams, source: ExperimentParams, tunes: bool, fields: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """The params of a transfer that cannot be its own, each with why."""
-    from pipeline.systems.training.params import TrainingParams
-
-    of_training = {*TrainingParams.model_fields} - {*OF_VALIDATION, *OF_NETWORKS}
+    of_classes = {*OF_CLASSES} if source.targets else set()  # which the regressor's params themselves refuse
     for param in fields & transfer.params.keys():
         if param in OF_VALIDATION and tunes:
             yield param, "is of no use to a transfer, which has no validation part; leave it out"
-        elif tunes and transfer.weights != "fresh" and param not in of_training:
-            known = ", ".join(sorted(of_training))
+        elif tunes and transfer.weights != "fresh" and param not in _of_training(source) | of_classes:
+            known = ", ".join(sorted(_of_training(source)))
             yield param, f"is as the source was trained with; a tuning takes {known}"
+
+
+def _of_training(source: ExperimentParams) -> set[str]:
+    """The params that a tuning of networks may have of its own."""
+    from pipeline.systems.training.params import TrainingParams
+
+    own = {*TrainingParams.model_fields} - {*OF_VALIDATION, *OF_NETWORKS}
+    return own - {*OF_CLASSES} | {*OF_NUMBERS} if source.targets else own
 
 
 def system_params_problems(params: Params) -> list[str]:
@@ -80,6 +98,8 @@ def _transfer_problems(params: Params, wrong: Collection[str]) -> list[str]:
     for name, transfer in params.transfers.items():
         source = params.experiments.get(transfer.source)
         if source is None or transfer.source in wrong or source.system not in REGISTRY:
+            continue
+        if source.targets and not takes_targets(source.system):
             continue
         try:
             transfer_params(name, transfer, source)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.config.experiments import ExperimentParams
 from pipeline.config.params import Params
+from pipeline.config.transfers import TransferParams
 from pipeline.corpora import READERS
 from pipeline.corpora.base import CorpusParams
 from pipeline.corpora.ratings import target_problem
@@ -24,6 +25,18 @@ def target_problems(params: Params, key: str, experiment: ExperimentParams) -> I
         for target in experiment.targets if corpus and corpus.reader in READERS else ():
             if corpus and (problem := target_problem(target, known_dimensions(corpus), name)):
                 yield f"{key}.targets: {problem}"
+
+
+def moved_target_problems(
+    params: Params, key: str, transfer: TransferParams, source: ExperimentParams
+) -> Iterator[str]:
+    """The targets of a transfer's source that its corpus lacks; nothing where they are wrong of the source itself."""
+    corpus = params.corpora.get(transfer.corpus)
+    if corpus is None or corpus.reader not in READERS or any(target_problems(params, key, source)):
+        return
+    for target in source.targets:
+        if problem := target_problem(target, known_dimensions(corpus), transfer.corpus):
+            yield f"{key}.corpus: {problem}"
 
 
 def known_dimensions(corpus: CorpusParams) -> list[str]:

@@ -1,4 +1,7 @@
-"""Score every experiment with targets, after a last check that nothing leaked and that numbers are the manifest's."""
+"""Score what predicts numbers, experiments with targets and transfers of these, after a last check of their origin.
+
+It refuses what leaked, and numbers that are others than the manifest's.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -28,10 +31,11 @@ from pipeline.evaluation.json_text import json_text
 from pipeline.evaluation.leaks import check_leaks
 from pipeline.evaluation.origin import LISTED
 from pipeline.evaluation.training_cost import training_cost
-from pipeline.experiments.joint_corpora import by_corpus, rows_of
+from pipeline.experiments.joint_corpora import by_corpus, corpora_of, rows_of
 from pipeline.experiments.predictions import write_csv
 from pipeline.experiments.selection import selected
 from pipeline.experiments.values import Values
+from pipeline.storage.qualified import place_of
 from pipeline.systems.regression import VALUE_CURVE
 from pipeline.systems.regression.agreement import concordance, pearson, squared_error
 
@@ -141,10 +145,35 @@ def value_scores(found: Values, params: ScoringParams, seed: int) -> dict[str, A
         "interval": {"CCC": interval},
         "targets": table,
         **_over_folds(folds.mean(axis=1)),
+        **_corpora(found, params, seed),
         "utterances": len(tested),
         "folds": len(folds),
         "without_targets": found.card.get("without_targets", 0),
         "speaker_dependent": found.card["speaker_dependent"],
+    }
+
+
+def _corpora(found: Values, params: ScoringParams, seed: int) -> dict[str, Any]:
+    """CCC of each corpus, of each target and their mean, under `corpora`; nothing where there is one corpus."""
+    tested, names = found.where("test"), corpora_of(found.card)
+    if len(names) < 2:
+        return {}
+    own = {name: np.array([i for i in tested if place_of(found.keys[i])[0] == name], np.int64) for name in names}
+    return {"corpora": {name: _concordances(found, rows, params, seed) for name, rows in own.items() if len(rows)}}
+
+
+def _concordances(found: Values, rows: Any, params: ScoringParams, seed: int) -> dict[str, dict[str, Any]]:
+    """Target, or `mean` -> CCC of some tests, with its interval."""
+    truth, predicted = found.numbers(rows)
+    units = units_of([found.keys[i] for i in rows], [found.speakers[i] for i in rows])
+    samples, count = resampled(moments(predicted, truth, units), params, seed), len({*units})
+    columns = {**dict(zip(found.targets, samples.T, strict=True)), MEAN: samples.mean(axis=1)}
+    return {
+        name: {
+            "CCC": float(own[0]),
+            "interval": correlation_interval(float(own[0]), own[1:], count, params.confidence),
+        }
+        for name, own in columns.items()
     }
 
 

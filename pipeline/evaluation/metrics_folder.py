@@ -12,6 +12,7 @@ from pipeline.evaluation.evaluation import Results, write_details, write_scores
 from pipeline.evaluation.layers import write_layers
 from pipeline.evaluation.mistakes import write_mistakes
 from pipeline.evaluation.transfer_matrix import transfer_matrices, write_transfers
+from pipeline.evaluation.value_matrix import value_matrices, write_value_transfers
 from pipeline.evaluation.weights import copy_weights
 from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.values import Values
@@ -34,7 +35,7 @@ def write_tables(
         predictions: what was scored.
         rows: the manifest rows of all their corpora.
         layers: rows of `evaluation.layers`, of those that have any.
-        numbers: results of each experiment with targets, see `evaluate_values`.
+        numbers: results of what predicts numbers, see `evaluate_values`.
         values: what was scored of those.
     """
     write_scores(results, paths.SCORES, value_figures(numbers))
@@ -44,5 +45,6 @@ def write_tables(
     write_conditions(results, paths.METRICS / "conditions.csv")
     write_layers(layers, paths.METRICS / "layers")
     write_transfers(transfer_matrices(predictions, results), paths.METRICS / "transfers.csv")
+    write_value_transfers(value_matrices(values, numbers), paths.METRICS / "dimension_transfers.csv")
     copy_weights(params.fusions, paths.METRICS / "weights")
     write_mistakes(predictions, rows, paths.MISTAKES)

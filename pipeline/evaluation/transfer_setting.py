@@ -8,7 +8,11 @@ from typing import Any
 from pipeline.audio.keys import COPY
 from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.selection import described
+from pipeline.experiments.values import Values
 from pipeline.storage.identity import canonical_json
+
+Found = Predictions | Values
+"""what models gave, of classes or of numbers"""
 
 ZERO_SHOT = "zero-shot"
 
@@ -18,13 +22,13 @@ WIDEST = 24
 """signs of a param's value that are shown, at most"""
 
 
-def origin_of(one: Predictions) -> Mapping[str, Any]:
+def origin_of(one: Found) -> Mapping[str, Any]:
     """What the card of a transfer says of its source; empty for what is none."""
     origin: Mapping[str, Any] = one.card.get("transfer") or {}
     return origin
 
 
-def setting_of(one: Predictions, source: Predictions) -> str:
+def setting_of(one: Found, source: Found) -> str:
     """As `20 % of the speakers, head tuned with epochs 20`, with the params that are not the source's."""
     origin, weights = origin_of(one), origin_of(one).get("weights")
     start = f"from fold {weights}" if isinstance(weights, int) else ""
@@ -33,18 +37,18 @@ def setting_of(one: Predictions, source: Predictions) -> str:
     return ", ".join(filter(None, [trained, start, aligned, described(one.card.get("only"))]))
 
 
-def setting_key(one: Predictions, source: Predictions) -> str:
+def setting_key(one: Found, source: Found) -> str:
     """What the setting says, and the params whole."""
     return canonical_json([setting_of(one, source), _own_params(one, source)])
 
 
-def _own_params(one: Predictions, source: Predictions) -> dict[str, Any]:
+def _own_params(one: Found, source: Found) -> dict[str, Any]:
     """The params that are not as the source's."""
     known: Mapping[str, Any] = source.card["params"]
     return {name: value for name, value in one.card["params"].items() if name not in known or known[name] != value}
 
 
-def _trained(one: Predictions) -> str:
+def _trained(one: Found) -> str:
     origin, protocol = origin_of(one), one.card["protocol"]
     share = f"{100 * protocol['share']:g} % of the {protocol['of']}"
     if origin.get("fitted_again"):
@@ -54,7 +58,7 @@ def _trained(one: Predictions) -> str:
     return f"{share}, {'trained on it alone' if origin.get('weights') == 'fresh' else origin['tune'] + ' tuned'}"
 
 
-def _joint(one: Predictions) -> str:
+def _joint(one: Found) -> str:
     """The word before the params, where one `with` is there already."""
     return "and" if origin_of(one).get("fitted_again") and one.card["protocol"]["share"] else "with"
 
@@ -73,32 +77,42 @@ def shortened(value: Any) -> str:
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 
 
-def recipe_of(one: Predictions) -> str:
+def recipe_of(one: Found) -> str:
     """What two experiments share that differ in their corpora and protocols only."""
     models = [feature["digest"] for feature in one.card.get("cost", {}).get("features", [])]
-    return canonical_json([one.card["system"], one.card["inputs"], models, training_of(one), one.classes])
+    return canonical_json([one.card["system"], one.card["inputs"], models, training_of(one), _columns(one)])
 
 
-def training_of(one: Predictions) -> dict[str, Any]:
+def _columns(one: Found) -> list[str]:
+    """Its classes, or its targets."""
+    return one.targets if isinstance(one, Values) else one.classes
+
+
+def _gives(one: Found) -> str:
+    """The same in words: how many classes, or which targets."""
+    return f"{len(one.classes)} classes" if isinstance(one, Predictions) else f"targets {', '.join(one.targets)}"
+
+
+def training_of(one: Found) -> dict[str, Any]:
     """The params of an experiment, and what else of its training is not as by default."""
     extra = {name: one.card[name] for name in ("trainings", "balance", "labels") if name in one.card}
     copies = sorted({match[1] for key in _trained_keys(one) if (match := COPY.search(key))})
     return {**one.card["params"], **extra, **({"copies": " ".join(copies)} if copies else {})}
 
 
-def _trained_keys(one: Predictions) -> Iterator[str]:
+def _trained_keys(one: Found) -> Iterator[str]:
     return (key for fold in one.folds for key in fold["train"])
 
 
-def titles_of(examples: Mapping[str, Predictions]) -> dict[str, str]:
-    """Recipe -> system, inputs and number of classes; of those who share them, with the params in which they differ.
+def titles_of(examples: Mapping[str, Found]) -> dict[str, str]:
+    """Recipe -> system, inputs, and classes or targets; of those who share them, with the params in which they differ.
 
     Args:
         examples: recipe -> an experiment of it.
     """
     alike: dict[str, list[str]] = {}
     for recipe, one in examples.items():
-        title = f"{one.card['system']} ({', '.join(one.card['inputs'])}), {len(one.classes)} classes"
+        title = f"{one.card['system']} ({', '.join(one.card['inputs'])}), {_gives(one)}"
         alike.setdefault(title, []).append(recipe)
     titles = {}
     for title, recipes in alike.items():

@@ -23,6 +23,7 @@ def draws(rows: Sequence[Labelled], plan: TransferParams, seed: int) -> list[Fol
     Whole speakers are drawn, or utterances of each class, as many as are nearest to the share (a half is rounded up);
     recordings of one content are on one side, and so are speakers who have one in common. Every share has every class,
     and is another than those before it: a random one that is not is drawn again. Fewer draws are the first of more.
+    Where numbers are predicted, all utterances are of one class, "": no share is drawn with regard to its numbers.
 
     Args:
         rows: the target's utterances, with the classes of the source.
@@ -59,7 +60,8 @@ def _next(
     corpus = rows[0].dataset
     if lacking and not taken:
         raise UserError(f"{corpus}: no such share has {min(lacking)!r} and all other classes; raise share")
-    raise UserError(f"{corpus}: there are fewer than {count} draws of such a share with every class; lower draws")
+    every = " with every class" if any(classes) else ""
+    raise UserError(f"{corpus}: there are fewer than {count} draws of such a share{every}; lower draws")
 
 
 def _rounded(share: float, count: int) -> int:
@@ -96,7 +98,10 @@ def _utterance_draw(rows: Sequence[Labelled], share: float) -> Draw:
     of_class: dict[str, list[str]] = {}
     for content, emotion in {row.content: row.emotion for row in reversed(rows)}.items():
         of_class.setdefault(emotion, []).append(content)
-    if lone := min((name for name, contents in of_class.items() if len(contents) < 2), default=None):
+    lone = min((name for name, contents in of_class.items() if len(contents) < 2), default=None)
+    if lone == "":
+        raise UserError(f"{rows[0].dataset}: has one recording, which cannot be trained on and tested")
+    if lone is not None:
         raise UserError(
             f"{rows[0].dataset}: has one recording of {lone!r}, which cannot be trained on and tested; leave the class "
             "out of the source's `emotions`"

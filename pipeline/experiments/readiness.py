@@ -120,8 +120,10 @@ def _transfer(
 ) -> Iterator[str]:
     """What a target's recordings cannot give; the source's classes are known where its corpora or class set are."""
     source, rows = params.experiments.get(transfer.source), listings[transfer.corpus]
-    classes = _classes(source, listings) if source else None
-    if source is None or classes is None:
+    if source is None or any(target_problems(params, name, source)):  # which `reference_problems` says
+        return
+    classes = [] if source.targets else _classes(source, listings)
+    if classes is None:
         return
     try:
         selected(rows, transfer.only)
@@ -129,7 +131,10 @@ def _transfer(
         yield f"transfers.{name}.only: {error}"
         return
     try:
-        own, _ = target_rows(rows, transfer.only, source.emotions, classes)
+        if source.targets:
+            own, _ = chosen_with_targets(rows, transfer.only, source.targets)
+        else:
+            own, _ = target_rows(rows, transfer.only, source.emotions, classes)
     except UserError as error:
         yield f"transfers.{name}.corpus: {error}"
         return

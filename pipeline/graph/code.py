@@ -46,6 +46,10 @@ NEUTRAL = (
 """modules and rooms that change no result: they are left out, with what they alone import"""
 
 
+OF_NUMBERS = ("regress", "transfer_values")
+"""kinds of stages that train a system's regressor, or test it"""
+
+
 def code_path(kind: str, name: str = "") -> str:
     """The file that a stage of a kind depends on, for the corpus reader, extractor or system of that name."""
     return f"{paths.CODE.as_posix()}/" + (f"{kind}-{name}.txt" if name else f"{kind}.txt" if kind else "")
@@ -90,11 +94,11 @@ def code_text(file: str) -> str:
 def _roots(kind: str, name: str) -> list[Path]:
     """The stage's module, and that of what it takes by its name."""
     registries: dict[str, Mapping[str, Any]] = {"manifest": READERS, "features": EXTRACTORS}
-    registries |= dict.fromkeys(("train", "regress", "transfer", "test"), systems())
+    registries |= dict.fromkeys(("train", "transfer", "test", *OF_NUMBERS), systems())
     roots = [ROOT / "stages" / f"{kind}.py", PACKAGE / "arithmetic.py"]  # which `stages` imports before any of them
     if name:
         roots.append(ROOT / (registries[kind][name].module.replace(".", "/") + ".py"))
-    if kind == "regress":
+    if kind in OF_NUMBERS:
         roots.append(ROOT / (regressor_module(name).replace(".", "/") + ".py"))
     if kind == "features":
         roots.append(PACKAGE / "features/presets.py")

@@ -30,6 +30,7 @@ KINDS = (
     "train",
     "regress",
     "transfer",
+    "transfer_values",
     "fuse",
     "test",
     "evaluate",

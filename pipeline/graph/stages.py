@@ -240,7 +240,8 @@ class _Graph:
         curves = any(find_system(e.system).neural for e in params.experiments.values())
         tables = {
             "conditions.csv": bool(tested(params)),
-            "transfers.csv": has_matrix(params),
+            "transfers.csv": has_matrix(params, params.classified),
+            "dimension_transfers.csv": has_matrix(params, params.regressed),
             "dimensions.csv": bool(params.regressed),
             "dimension_differences.csv": bool(params.regressed),
         }

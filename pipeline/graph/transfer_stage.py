@@ -22,10 +22,11 @@ def transfer_stage(params: Params, data: Mapping[str, Any], name: str) -> Stage:
         for feature in source.inputs.values()
     ]
     how = "tune" if transfer.share else "zero-shot"
+    kind = "transfer_values" if source.targets else "transfer"
     return Stage(
         f"transfer-{name}",
         f"{how} {source.system} of {' and '.join(source.corpora)} on {transfer.corpus}",
-        f"python -m stages.transfer {name}",
+        f"python -m stages.{kind} {name}",
         [
             *given_key(data, "seed"),
             *entry_keys(data, "transfers", name),
@@ -37,7 +38,7 @@ def transfer_stage(params: Params, data: Mapping[str, Any], name: str) -> Stage:
             *dict.fromkeys(map(str, files)),
             str(paths.models(transfer.source)),
             str(paths.predictions(transfer.source)),
-            code_path("transfer", source.system),
+            code_path(kind, source.system),
         ],
         [*([str(paths.models(name))] if transfer.trains(source) else []), str(paths.predictions(name))],
     )

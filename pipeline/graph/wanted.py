@@ -1,6 +1,6 @@
 """What experiments, fusions and `keep` ask for: corpora, copies, their features, and the audio those are made from."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -78,11 +78,12 @@ def skipping(params: Params) -> list[str]:
     return [corpus for corpus in corpora if params.corpora[corpus].on_bad_audio == "skip"]
 
 
-def has_matrix(params: Params) -> bool:
-    """Whether models are tested on corpora that they were not trained on: by transfers, or where one is left out."""
-    protocols = {experiment.protocol for experiment in params.experiments.values()}
+def has_matrix(params: Params, among: Collection[str]) -> bool:
+    """Whether models of some experiments are tested on corpora that they were not trained on: by transfers, or where
+    one is left out."""
+    protocols = {experiment.protocol for name, experiment in params.experiments.items() if name in among}
     left_out = any(isinstance(params.protocols[name], LeaveOneCorpusOut) for name in protocols)
-    return bool(params.transfers) or left_out
+    return left_out or any(transfer.source in among for transfer in params.transfers.values())
 
 
 def held_out(params: Params) -> set[str]:

@@ -6,13 +6,14 @@ from typing import Any
 from pipeline.evaluation.dimensions import MEAN
 from pipeline.experiments.selection import described
 from pipeline.report.markdown import markdown_table
-from pipeline.report.marks import notes_of, words
+from pipeline.report.marks import notes_of, transfer_text, words
+from pipeline.storage.source import counted
 
 TEXT = (
     "CCC: the concordance correlation coefficient (Lin 1989) of predicted and true numbers, pooled over all test "
-    "folds, 1 where they are equal. Intervals: Student's t of the standard error of a bootstrap over speakers, on the "
-    "scale of Fisher's z. MSE is on the corpus's own scale, squared. `dimension_differences.csv` has the difference of "
-    "CCC for each pair tested on the same utterances."
+    "folds or draws, 1 where they are equal. Intervals: Student's t of the standard error of a bootstrap over "
+    "speakers, on the scale of Fisher's z. MSE is on the corpus's own scale, squared. `dimension_differences.csv` has "
+    "the difference of CCC for each pair tested on the same utterances."
 )
 
 
@@ -44,13 +45,21 @@ def dimensions_table(
 
 def _rows(name: str, row: Mapping[str, Any], card: Mapping[str, Any], synthetic: set[str]) -> list[list[str]]:
     only = f", {described(card['only'])}" if card.get("only") else ""
-    protocol = f"{card['protocol']['scheme']}, {row['folds']} fold{'' if row['folds'] == 1 else 's'}"
+    protocol = tested_text(row, card)
     notes = [words(mark, card) for mark in notes_of(card, synthetic)]
     notes += [f"without a number: {row['without_targets']}"] if row["without_targets"] else []
     mean = {**row, **row["scores"], "interval": row["interval"]["CCC"]}
     own = {**row["targets"], **({MEAN: mean} if len(row["targets"]) > 1 else {})}
     about = [name, f"{card['corpus']}{only}", protocol]
     return [[*about, target, *_figures(figures), "; ".join(notes)] for target, figures in own.items()]
+
+
+def tested_text(row: Mapping[str, Any], card: Mapping[str, Any]) -> str:
+    """As `leave_one_speaker_out, 4 folds`, or of a transfer `from numbers, tuned on 20 % of the speakers, 5 draws`."""
+    told, count = transfer_text(card), row["folds"]
+    if told:
+        return f"{told}, {counted(count, 'draw')}" if card["protocol"]["share"] else told
+    return f"{card['protocol']['scheme']}, {counted(count, 'fold')}"
 
 
 def _figures(own: Mapping[str, Any]) -> Sequence[str]:

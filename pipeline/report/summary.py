@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.atomic import atomic_path
 from pipeline.config.scoring import Published
 from pipeline.evaluation.transfer_matrix import transfer_matrices
+from pipeline.evaluation.value_matrix import value_matrices
 from pipeline.experiments.joint_corpora import corpora_of
 from pipeline.experiments.parts import Parts
 from pipeline.experiments.predictions import Predictions
@@ -20,7 +21,7 @@ from pipeline.report.dimensions import dimensions_section
 from pipeline.report.groups import groups_section
 from pipeline.report.markdown import markdown_table
 from pipeline.report.marks import NOTES, coverage_text, notes_of, training_text, transfer_text
-from pipeline.report.transfers import transfers_section
+from pipeline.report.transfers import transfers_section, value_transfers_section
 from pipeline.report.votes import votes_section
 from pipeline.storage.source import counted
 
@@ -183,6 +184,7 @@ def write_summary(
         table = summary_table(results, cards, synthetic, confidence) if results else ""
         sections = dimensions_section(numbers or {}, cards, synthetic, confidence)
         sections += transfers_section(transfer_matrices(predictions, results))
+        sections += value_transfers_section(value_matrices(values or {}, numbers or {}))
         sections += groups_section(results) + conditions_section(results, confidence)
         sections += choices_section(everything) + votes_section(results) + calibration_section(results)
         sections += cost_section(cards, {**results, **(numbers or {})})

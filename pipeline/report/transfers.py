@@ -1,4 +1,4 @@
-"""The matrices of sources and targets, as Markdown."""
+"""The matrices of sources and targets, of classes and of numbers, as Markdown."""
 
 from collections.abc import Sequence
 
@@ -13,24 +13,48 @@ TEXT = (
 )
 
 
+VALUE_TEXT = (
+    "CCC of models that were trained on the row's corpus and tested on the column's; on the diagonal, those trained "
+    "and tested within it. Intervals are over speakers; ± is the standard deviation over draws. *: with unlabelled "
+    "recordings of the target (transductive). Where the numbers of two corpora are on different scales, CCC counts it "
+    "as an error. `dimension_transfers.csv` has all of them."
+)
+
+
 def transfers_section(matrices: Sequence[Matrix]) -> str:
-    """The matrices under a heading; nothing where there is none."""
+    """The matrices of classes under a heading; nothing where there is none."""
+    return _section("Across corpora", TEXT, matrices)
+
+
+def value_transfers_section(matrices: Sequence[Matrix]) -> str:
+    """The matrices of numbers, likewise."""
+    return _section("Dimensions across corpora", VALUE_TEXT, matrices)
+
+
+def _section(heading: str, text: str, matrices: Sequence[Matrix]) -> str:
     if not matrices:
         return ""
-    return "\n".join(["", "## Across corpora", "", TEXT, *(line for each in matrices for line in _lines(each))])
+    return "\n".join(["", f"## {heading}", "", text, *(line for each in matrices for line in _lines(each))])
 
 
 def _lines(matrix: Matrix) -> list[str]:
     rows = [
-        [source, *("; ".join(map(cell_text, matrix.cells.get((source, target), []))) for target in matrix.targets)]
+        [
+            source,
+            *(
+                "; ".join(cell_text(matrix, cell) for cell in matrix.cells.get((source, each), []))
+                for each in matrix.targets
+            ),
+        ]
         for source in matrix.sources
     ]
     titles = ["trained on", *(f"tested on {target}" for target in matrix.targets)]
-    return ["", f"{escaped(matrix.system)}; {escaped(matrix.setting)}:", "", *markdown_table(titles, rows), ""]
+    return ["", f"{escaped(matrix.title)}:", "", *markdown_table(titles, rows), ""]
 
 
-def cell_text(cell: Cell) -> str:
+def cell_text(matrix: Matrix, cell: Cell) -> str:
     """As `61.2 [55.0, 67.1] ± 2.3*`."""
-    ends = "" if cell.low is None or cell.high is None else f" [{100 * cell.low:.1f}, {100 * cell.high:.1f}]"
-    spread = "" if cell.std is None else f" ± {100 * cell.std:.1f}"
-    return f"{100 * cell.ua:.1f}{ends}{spread}{'*' * cell.is_transductive}"
+    ends = ", ".join(matrix.shown(end) for end in (cell.low, cell.high) if end is not None)
+    interval = f" [{ends}]" if ends else ""
+    spread = "" if cell.std is None else f" ± {matrix.shown(cell.std)}"
+    return f"{matrix.shown(cell.score)}{interval}{spread}{'*' * cell.is_transductive}"

@@ -21,6 +21,7 @@ from pipeline.evaluation.origin import check_origin
 from pipeline.experiments.classes import class_set
 from pipeline.experiments.fused_model import BRANCHES
 from pipeline.experiments.joint_corpora import corpora_of, rows_of
+from pipeline.experiments.labelled import datasets_of
 from pipeline.experiments.model_folder import CARD, digest, numbers_file, read_card
 from pipeline.experiments.predictions import Predictions, write_json
 from pipeline.experiments.selection import selected
@@ -85,10 +86,26 @@ class Measured:
 
     @property
     def trained_on(self) -> list[Row]:
-        """The recordings that any fold was trained or chosen on."""
+        """The recordings of the corpora tested that any fold was trained or chosen on."""
         folds = self.predictions.folds
         keys = {source_key(key) for fold in folds for part in ("train", "validation") for key in fold[part]}
         return [row for row in self.rows if row.key in keys]
+
+    @property
+    def heard(self) -> list[Row]:
+        """The same, and of a transfer those that its source was trained on, where models began with that.
+
+        Raises:
+            UserError: a file of the source is missing, or something leaked.
+        """
+        origin = self.predictions.card.get("transfer") or {"weights": "fresh"}
+        known = [] if origin["weights"] == "fresh" else Measured.read(origin["source"]).heard
+        return [*known, *self.trained_on]
+
+    @property
+    def described(self) -> list[Row]:
+        """Those that a page counts as trained on: of a transfer its share, or without one what its source was."""
+        return self.trained_on or self.heard
 
     @property
     def tested(self) -> int:
@@ -262,14 +279,15 @@ def _as_many(source: AnyModel, predictions: Predictions | Values) -> bool:
 def _card(params: Params, source: AnyModel, measured: Measured, models: Kind) -> ExportCard | ValueExportCard:
     facts, predictions = _facts(params, source, measured, models), measured.predictions
     if isinstance(predictions, Values):
-        return value_card(facts, predictions, measured.trained_on, params)
+        return value_card(facts, predictions, measured.heard, params)
     scores = _scores(params, predictions, measured.rows)
     return ExportCard(format=FORMAT, classes=source.columns, scores=scores, **facts)
 
 
 def _facts(params: Params, source: AnyModel, measured: Measured, models: Kind) -> dict[str, Any]:
     """What exports say of classes and of numbers alike: the fields of `ExportFacts`."""
-    card, leaves = measured.predictions.card, source.leaves()
+    card, leaves, described = measured.predictions.card, source.leaves(), measured.described
+    corpora = corpora_of(card) if measured.trained_on else datasets_of(described)
     synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
     return {
         "name": source.card.name,
@@ -278,9 +296,9 @@ def _facts(params: Params, source: AnyModel, measured: Measured, models: Kind) -
         "system": source.card.system,
         "experiments": {model.card.name: trained(model) for model in leaves},
         "pretrained": _pretrained(leaves),
-        "corpora": [_corpus(params, name, measured) for name in corpora_of(card)],
-        "utterances": len(measured.trained_on),
-        "speakers": len({row.speaker for row in measured.trained_on} - {""}),
+        "corpora": [_corpus(params, name, described) for name in corpora],
+        "utterances": len(described),
+        "speakers": len({row.speaker for row in described} - {""}),
         "protocol": card["protocol"],
         "folds": len(measured.predictions.folds),
         "tested": measured.tested,
@@ -300,9 +318,9 @@ def _pretrained(leaves: Sequence[TrainedModel[Any]]) -> list[Pretrained]:
     return [Pretrained(model=model, weights=weights) for model, weights in sorted(needed)]
 
 
-def _corpus(params: Params, name: str, measured: Measured) -> Corpus:
+def _corpus(params: Params, name: str, trained_on: Sequence[Row]) -> Corpus:
     reader = find_reader(params.entry("corpora", name).reader)
-    languages = sorted({row.language for row in measured.trained_on if row.dataset == name} - {""})
+    languages = sorted({row.language for row in trained_on if row.dataset == name} - {""})
     return Corpus(name=name, title=reader.title, licence=reader.licence, source=reader.source, languages=languages)
 
 

@@ -33,7 +33,6 @@ def test_a_transfer_of_classes_fits():
 @pytest.mark.parametrize(
     ("moved", "problem"),
     [
-        ({"source": "numbers"}, "transfers.moved.source: 'numbers' predicts numbers, and a transfer is of classes"),
         ({"source": "joint"}, "transfers.moved.corpus: 'two' is what 'joint' was trained on; take another"),
         ({"source": "moved"}, "transfers.moved.source: 'moved' is not in experiments"),
     ],

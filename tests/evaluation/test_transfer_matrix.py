@@ -67,7 +67,7 @@ def test_a_matrix_has_transfers_beside_what_is_within_a_corpus(scored):
         ("two", "one"): ["b_a"],
     }
     assert [cell.is_within for cell in zero.cells["one", "one"]] == [True]
-    assert [(cell.name, cell.ua, cell.std) for cell in tuned.cells["one", "two"]] == [("a_b_tuned", 0.8, 0.02)]
+    assert [(cell.name, cell.score, cell.std) for cell in tuned.cells["one", "two"]] == [("a_b_tuned", 0.8, 0.02)]
 
 
 def test_transfers_that_differ_in_their_own_params_or_recordings_share_no_cell(scored):

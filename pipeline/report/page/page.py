@@ -13,6 +13,9 @@ from pipeline.evaluation.cost import is_fusion
 from pipeline.evaluation.transfer_matrix import COLUMNS as TRANSFER_COLUMNS
 from pipeline.evaluation.transfer_matrix import NUMBERS as TRANSFER_NUMBERS
 from pipeline.evaluation.transfer_matrix import matrices_of
+from pipeline.evaluation.value_matrix import COLUMNS as VALUE_COLUMNS
+from pipeline.evaluation.value_matrix import NUMBERS as VALUE_NUMBERS
+from pipeline.evaluation.value_matrix import value_matrices_of
 from pipeline.graph.report_inputs import is_played
 from pipeline.report.cost import TEXT as COST_TEXT
 from pipeline.report.cost import TITLES as COST_TITLES
@@ -90,7 +93,7 @@ def context(params: Params, settings: Settings, commit: str) -> dict[str, Any]:
     comparisons = [row for row in compared if {row["first"], row["second"]} <= known]
     pictures = [projection(params, corpus.name, corpus.rows) for corpus in used]
     return {
-        "measured": _measured(found, len(numbers.names) if numbers else 0),
+        "measured": _measured(found, [*numbers.names] if numbers else [], params),
         "dimensions": numbers,
         "dimensions_text": DIMENSIONS_TEXT,
         "headlines": headlines(found, comparisons),
@@ -106,6 +109,9 @@ def context(params: Params, settings: Settings, commit: str) -> dict[str, Any]:
         "longest": LONGEST,
         "conditions": _conditions(found),
         "matrices": matrices_of(read_table(paths.METRICS / "transfers.csv", TRANSFER_COLUMNS, TRANSFER_NUMBERS)),
+        "value_matrices": value_matrices_of(
+            read_table(paths.METRICS / "dimension_transfers.csv", VALUE_COLUMNS, VALUE_NUMBERS)
+        ),
         "projections": [picture for picture in pictures if picture is not None],
         "most_dots": MOST,
         "shapes": SHAPES,
@@ -143,10 +149,11 @@ def _cost_table(found: list[Scored]) -> Table | None:
     return ([*COST_TITLES], rows) if rows else None
 
 
-def _measured(found: list[Scored], others: int) -> str:
-    """How many experiments there are, `others` with targets among them, and how many transfers and fusions of them."""
-    transfers, fusions = sum(one.is_transfer for one in found), sum(one.is_fusion for one in found)
-    counts = {"experiment": len(found) - transfers - fusions + others, "transfer": transfers, "fusion": fusions}
+def _measured(found: list[Scored], others: list[str], params: Params) -> str:
+    """How many experiments there are, and how many transfers and fusions of them; `others` predict numbers."""
+    names = [*(one.name for one in found), *others]
+    transfers, fusions = sum(name in params.transfers for name in names), sum(one.is_fusion for one in found)
+    counts = {"experiment": len(names) - transfers - fusions, "transfer": transfers, "fusion": fusions}
     *first, last = [counted(count, what) for what, count in counts.items() if count]
     return f"{', '.join(first)} and {last}" if first else last
 

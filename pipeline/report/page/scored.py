@@ -134,11 +134,6 @@ class Scored:
         return place_of(key) if others else (corpus, key)
 
     @property
-    def is_transfer(self) -> bool:
-        """Whether its models come from an experiment on another corpus."""
-        return bool(self.card.get("transfer"))
-
-    @property
     def is_fusion(self) -> bool:
         """Whether it fuses others' decisions."""
         return is_fusion(self.card)

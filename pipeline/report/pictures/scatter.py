@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
+from pipeline.evaluation.value_matrix import value_matrices
 from pipeline.experiments.values import Values
+from pipeline.report.dimensions import tested_text
 from pipeline.report.marks import notes_of, words
 from pipeline.report.pictures.heading import write_heading
 from pipeline.report.pictures.svg import BLUE, GREY, svg
+from pipeline.report.pictures.transfer_matrix import draw_matrices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +34,7 @@ FOLDER = "dimensions"
 def write_scatters(
     out: Path, results: Mapping[str, Any], values: Mapping[str, Values], synthetic: set[str], confidence: float
 ) -> None:
-    """Write dimensions/NAME.svg of each experiment with targets.
+    """Write dimensions/NAME.svg of what predicts numbers; dimension_transfers.svg, where there is a matrix of corpora.
 
     Args:
         out: the folder.
@@ -46,6 +49,9 @@ def write_scatters(
         draw = partial(draw_scatter, name, texts, one.targets, *one.numbers(one.where("test")))
         with atomic_path(out / FOLDER / f"{name}.svg") as temporary:
             temporary.write_text(svg(draw), encoding="utf-8", newline="\n")
+    if matrices := value_matrices(values, results):
+        with atomic_path(out / "dimension_transfers.svg") as temporary:
+            temporary.write_text(svg(partial(draw_matrices, matrices)), encoding="utf-8", newline="\n")
 
 
 def _figures(row: Mapping[str, Any], confidence: float) -> list[str]:
@@ -57,8 +63,7 @@ def _figures(row: Mapping[str, Any], confidence: float) -> list[str]:
 
 
 def _about(one: Values, row: Mapping[str, Any]) -> str:
-    folds = f"{row['folds']} fold{'' if row['folds'] == 1 else 's'}"
-    return f"{one.card['corpus']}, {one.card['protocol']['scheme']}, {folds}, {row['utterances']} test utterances"
+    return f"{one.card['corpus']}, {tested_text(row, one.card)}, {row['utterances']} test utterances"
 
 
 def draw_scatter(

@@ -1,4 +1,4 @@
-"""Heat maps of sources and targets: rows trained on, columns tested on, in each cell UA (%)."""
+"""Heat maps of sources and targets: rows trained on, columns tested on, in each cell UA (%), or CCC of numbers."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, GAP = 1.15, 0.62, 1.5
 """of a cell, and between two matrices (inches)"""
 DARK = 0.7
-"""UA above which the colour is too dark for black text"""
+"""a score above which the colour is too dark for black text"""
 CAPTION = "In brackets the interval over speakers. Framed: trained and tested within one corpus."
 SEVERAL = " +1: with one more score, as of another protocol, which the tables have."
 """said where a cell has several scores"""
@@ -41,7 +41,7 @@ def _draw(axes: "Axes", matrix: Matrix) -> None:
     rows, columns = matrix.sources, matrix.targets
     values = np.full((len(rows), len(columns)), np.nan)
     for (source, target), cells in matrix.cells.items():
-        values[rows.index(source), columns.index(target)] = cells[0].ua
+        values[rows.index(source), columns.index(target)] = cells[0].score
     axes.pcolormesh(np.ma.masked_invalid(values), cmap="Blues", vmin=0, vmax=1, edgecolors="0.85", linewidth=0.5)
     axes.invert_yaxis()
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
@@ -51,19 +51,20 @@ def _draw(axes: "Axes", matrix: Matrix) -> None:
     axes.set_ylabel("trained on")
     axes.set_xlabel("tested on", loc="left")
     for (source, target), cells in matrix.cells.items():
-        _fill(axes, rows.index(source), columns.index(target), cells[0], len(cells) - 1)
+        _fill(axes, matrix, (rows.index(source), columns.index(target)), cells)
     several = SEVERAL * any(len(cells) > 1 for cells in matrix.cells.values())
-    write_heading(axes, matrix.system, [f"{matrix.setting}: UA (%). {CAPTION}{several}"])
+    write_heading(axes, matrix.system, [f"{matrix.setting}: {matrix.measure}. {CAPTION}{several}"])
 
 
-def _fill(axes: "Axes", row: int, column: int, cell: Cell, more: int) -> None:
+def _fill(axes: "Axes", matrix: Matrix, place: tuple[int, int], cells: Sequence[Cell]) -> None:
     from matplotlib.patches import Rectangle
 
-    colour = "white" if cell.ua > DARK else "black"
+    (row, column), (cell, *others) = place, cells
+    more, colour = len(others), "white" if cell.score > DARK else "black"
     if cell.is_within:
         axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1))
-    text = f"{100 * cell.ua:.1f}{'*' * cell.is_transductive}{f' +{more}' * bool(more)}"
+    text = f"{matrix.shown(cell.score)}{'*' * cell.is_transductive}{f' +{more}' * bool(more)}"
     axes.text(column + 0.5, row + 0.38, text, fontsize=9.5, ha="center", va="center", color=colour)
     if cell.low is not None and cell.high is not None:
-        ends = f"[{100 * cell.low:.0f}, {100 * cell.high:.0f}]"
+        ends = f"[{matrix.shown_end(cell.low)}, {matrix.shown_end(cell.high)}]"
         axes.text(column + 0.5, row + 0.72, ends, fontsize=7, ha="center", va="center", color=colour)

@@ -20,6 +20,12 @@ REGISTRY = Registry(Path(__file__).parent, __name__, "Regressor", "regressor")
 NEURAL = "pipeline.systems.regression.neural"
 """the module that makes the others"""
 
+OF_CLASSES = ("class_weights", "label_smoothing", "scale", "margin")
+"""params of neural systems that their regressors have no use for"""
+
+OF_NUMBERS = ("loss",)
+"""params of training that the regressors of neural systems have beside these systems' own"""
+
 VALUE_CURVE = ("epoch", "train_loss", "valid_loss", "valid_ccc")
 """what is known of each epoch of a regressor's training"""
 

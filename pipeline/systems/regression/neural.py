@@ -24,16 +24,13 @@ from pipeline.systems.layers.am_softmax import CosineClassifier
 from pipeline.systems.layers.concordance import LOSSES
 from pipeline.systems.networks import NetworkEstimator
 from pipeline.systems.neural import NeuralSystem
-from pipeline.systems.regression import NEURAL, VALUE_CURVE
+from pipeline.systems.regression import NEURAL, OF_CLASSES, VALUE_CURVE
 from pipeline.systems.regression.regressor import FloatArray, Regressor, Values, as_targets, standard
 from pipeline.systems.training.batches import Batches, Inputs
 from pipeline.systems.training.params import TrainingParams
 from pipeline.systems.training.tuning import ALL
 from pipeline.systems.training.value_loop import ValueLoop, make_value_loop
 from pipeline.systems.view import View
-
-OF_CLASSES = ("class_weights", "label_smoothing", "scale", "margin")
-"""params of systems that a regressor has no use for"""
 
 SUFFIX, PARAMS = "Regressor", "Params"
 """how the names of regressors and of their params end"""
