@@ -1,5 +1,7 @@
 """A project of recordings with numbers in a table: tones whose pitch is their valence and whose level their arousal."""
 
+import csv
+
 import numpy as np
 import soundfile
 from conftest import tone
@@ -46,6 +48,31 @@ def rated_project(folder, **experiments):
     write_recordings(folder / "recordings")
     lines = "\n".join(f"  {name}: {text}" for name, text in experiments.items())
     (folder / "params.yaml").write_text(PARAMS.format(experiments=lines), encoding="utf-8")
+
+
+def add_second(folder, scale=1):
+    """Add the corpus `other`, of as many recordings, with valence on another scale."""
+    write_recordings(folder / "second", seed=1)
+    path = folder / "second/labels.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        labels = list(csv.DictReader(file))
+    for row in labels:
+        row["valence"] = row["valence"] and str(scale * float(row["valence"]))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, labels[0])
+        writer.writeheader()
+        writer.writerows(labels)
+    params = (folder / "params.yaml").read_text(encoding="utf-8")
+    other = "  other: {reader: folder, root: second, table: labels.csv, dimensions: [engagement]}\nfeatures:"
+    (folder / "params.yaml").write_text(params.replace("features:", other, 1), encoding="utf-8")
+
+
+def make_second():
+    """Run the stages that both corpora's features need."""
+    for corpus in ("mine", "other"):
+        for step in (["manifest", corpus], ["audio", corpus, "16k"], ["features", corpus, "mel"]):
+            done = stage(*step)
+            assert done.exit_code == 0, done.stderr
 
 
 def run_all(*experiments, features=("mel",)):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from in_process import ser, stage
-from rated_project import POOLED, rated_project, run_all, write_recordings
+from rated_project import POOLED, add_second, make_second, rated_project, run_all
 
 from pipeline.experiments.values import Values
 
@@ -223,23 +223,10 @@ JOINT = "{system: pooled, corpus: [mine, other], protocol: loso, logmel: mel, ta
 
 def test_numbers_on_two_scales_are_a_warning(folder):
     rated_project(folder, both=JOINT)
-    write_recordings(folder / "second", seed=1)
-    labels = table(folder / "second/labels.csv")
-    for row in labels:
-        row["valence"] = row["valence"] and str(3 * float(row["valence"]))
-    with (folder / "second/labels.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, labels[0])
-        writer.writeheader()
-        writer.writerows(labels)
-    params = (folder / "params.yaml").read_text()
-    other = "  other: {reader: folder, root: second, table: labels.csv, dimensions: [engagement]}\nfeatures:"
-    (folder / "params.yaml").write_text(params.replace("features:", other, 1))
+    add_second(folder, scale=3)
     graph = ser("graph")
     assert graph.exit_code == 0, graph.stderr
-    for corpus in ("mine", "other"):
-        for step in (["manifest", corpus], ["audio", corpus, "16k"], ["features", corpus, "mel"]):
-            done = stage(*step)
-            assert done.exit_code == 0, done.stderr
+    make_second()
     done = stage("regress", "both")
     assert done.exit_code == 0, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
