@@ -150,11 +150,6 @@ def _transfer(params: Params, names: Names, name: str) -> Iterator[str]:
     folds = _folds(params, source)
     if isinstance(transfer.weights, int) and folds and transfer.weights >= folds:
         yield f"{key}.weights: {transfer.weights}, and the source has the folds 0 to {folds - 1}"
-    if source.labels == "votes" and transfer.trains(source):
-        yield (
-            f"{key}.source: {transfer.source!r} is trained on votes, and a transfer trains on labels; take share: 0 "
-            "without params, or an experiment with labels: majority"
-        )
     yield from moved_target_problems(params, key, transfer, source)
     if transfer.corpus in source.corpora:
         yield f"{key}.corpus: {transfer.corpus!r} is what {transfer.source!r} was trained on; take another"

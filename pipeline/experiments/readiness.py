@@ -138,6 +138,8 @@ def _transfer(
     except UserError as error:
         yield f"transfers.{name}.corpus: {error}"
         return
+    if source.labels == "votes" and transfer.share and (problem := votes_problem(own)):
+        yield f"transfers.{name}.corpus: {problem}; {transfer.source} is trained on votes; take share: 0"
     try:
         draws(own, transfer, params.seed)
     except UserError as error:

@@ -19,9 +19,11 @@ from pipeline.experiments.experiment import Features
 from pipeline.experiments.labelled import datasets_of
 from pipeline.experiments.model_card import ModelCard, TrainedCard
 from pipeline.experiments.model_folder import read_card, validated_card
+from pipeline.experiments.votes import share_table
 from pipeline.storage.joined import Joined
 from pipeline.storage.qualified import Qualified, qualified
 from pipeline.storage.source import Source
+from pipeline.systems.soft_labels import SoftLabels
 
 Files = Mapping[str, Features]
 """role -> feature file, or those of several corpora as one"""
@@ -111,11 +113,19 @@ class Reference(TrainedReference[ModelCard]):
     def fitted(self, keys: Sequence[str], seed: int) -> list[str]:
         """Keys that a model is fitted to: those of a training part, repeated as the experiment's `balance` asks."""
         datasets = {row.key: row.dataset for row in self.rows}
-        cells = balance_cells(self.card.balance, [datasets[source_key(key)] for key in keys], self.truth(keys))
+        cells = balance_cells(self.card.balance, [datasets[source_key(key)] for key in keys], self._emotions(keys))
         return [keys[i] for i in balanced(cells, seed)]
 
-    def truth(self, keys: Sequence[str]) -> list[str]:
-        """The classes of utterances, or of what they are copies of."""
+    def truth(self, keys: Sequence[str]) -> list[str] | SoftLabels:
+        """The classes of utterances, or of what they are copies of; or shares of them, where models learnt votes."""
+        emotions = self._emotions(keys)
+        if self.card.labels == "majority":
+            return emotions
+        known = {row.key: row for row in self.rows}
+        rows = [known[source_key(key)] for key in keys]
+        return SoftLabels(self.card.classes, share_table(rows, self.card.emotions, self.card.classes), emotions)
+
+    def _emotions(self, keys: Sequence[str]) -> list[str]:
         known = {row.key: row.emotion for row in self.rows}
         return [known[source_key(key)] for key in keys]
 

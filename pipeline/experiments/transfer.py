@@ -21,11 +21,13 @@ from pipeline.experiments.labelled import Fold
 from pipeline.experiments.model_folder import checked_numbers
 from pipeline.experiments.reference import Files, TrainedReference, check_apart, qualified_rows
 from pipeline.experiments.selection import Only
+from pipeline.experiments.votes import share_table
 from pipeline.storage.identity import canonical_json
 from pipeline.storage.qualified import Qualified
 from pipeline.storage.source import Source
 from pipeline.strict import Strict
 from pipeline.systems import CURVE
+from pipeline.systems.soft_labels import SoftLabels
 from pipeline.systems.view import View
 
 if TYPE_CHECKING:
@@ -172,8 +174,21 @@ class Transfer:
         return View([self._rows[i].key for i in indices], files, groups_of(self._rows))
 
     def truth_of(self, indices: Indices) -> Any:
-        """The classes of some of the target's utterances."""
-        return [self.rows[i].emotion for i in indices]
+        """The classes of some of the target's utterances; or shares of them, where the source learnt votes."""
+        emotions = [self.rows[i].emotion for i in indices]
+        if self.reference.card.labels == "majority":
+            return emotions
+        shares = self._shares[indices] if len(indices) else np.zeros((0, len(self.classes)))
+        return SoftLabels(self.classes, shares, emotions)
+
+    @cached_property
+    def _shares(self) -> NDArray[np.float64]:
+        """Shares (N, classes) of the raters' votes on the source's classes.
+
+        Raises:
+            UserError: the target has no votes.
+        """
+        return share_table(self.rows, self.reference.card.emotions, self.classes)
 
     def keys_of(self, indices: Indices) -> list[str]:
         """Their keys."""
@@ -181,7 +196,8 @@ class Transfer:
 
     def fitted_share(self, train: Indices) -> Indices:
         """A share as models are fitted to it: utterances repeated as the source's `balance` asks."""
-        cells = balance_cells(self.reference.card.balance, [self.corpus] * len(train), self.truth_of(train))
+        emotions = [self.rows[i].emotion for i in train]
+        cells = balance_cells(self.reference.card.balance, [self.corpus] * len(train), emotions)
         return train[balanced(cells, self.seed)] if len(train) else train
 
     def union(self, train: Indices) -> tuple[View, Any]:
@@ -203,6 +219,10 @@ class Transfer:
 
     def joined(self, known: Any, share: Any) -> Any:
         """What is fitted to of the source's utterances, and of the target's after these."""
+        if isinstance(known, SoftLabels):
+            return SoftLabels(
+                known.classes, np.concatenate([known.shares, share.shares]), [*known.labels, *share.labels]
+            )
         return [*known, *share]
 
     def untrained(self, draw: int) -> "System":
@@ -259,6 +279,7 @@ class Transfer:
                     [row.key, row.emotion, row.speaker, row.content] for row in [*self._rows, *self.reference.rows]
                 ],
                 "trained": [[*keys] for keys in self.reference.trained],
+                "votes": [sorted(row.votes.items()) for row in [*self._rows, *self.reference.rows]],
                 "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
                 "program": program_digests(),
             }

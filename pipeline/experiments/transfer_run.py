@@ -158,7 +158,7 @@ def _result(transfer: Transfer, journal: Journal, number: int, models: Path) -> 
 
 def _collected(transfer: Transfer, results: Sequence[FoldResult]) -> Predictions:
     """The predictions of all draws, each the mean of its models'."""
-    predictions = Predictions(transfer.classes, card=transfer_card(transfer))
+    predictions = Predictions(transfer.classes, card=_card(transfer))
     for number, fold, models in draws_of(transfer, results):
         keys, speakers = transfer.keys_of(fold.test), [transfer.rows[i].speaker for i in fold.test]
         emotions = [transfer.rows[i].emotion for i in fold.test]
@@ -189,6 +189,11 @@ def add_draw(found: Parts, transfer: Transfer, number: int, fold: Fold, models: 
     for values in np.mean([model.curve for model in models], axis=0):
         known = {name: float(value) for name, value in zip(transfer.curve, values, strict=True) if np.isfinite(value)}
         found.curves.append({"fold": number, **known})
+
+
+def _card(transfer: Transfer) -> dict[str, Any]:
+    labels = transfer.reference.card.labels if transfer.is_trained else "majority"
+    return transfer_card(transfer) | ({"labels": labels} if labels != "majority" else {})
 
 
 def transfer_card(transfer: Transfer) -> dict[str, Any]:

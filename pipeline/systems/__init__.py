@@ -8,7 +8,7 @@ A system is a class below `System` with these literals, which are read without i
 - `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors;
 - `chooses = True`, where `fit` chooses some of its own settings, which `choices` says then;
 - `parts`, of a network whose head is no module `classifier`, or which fuses: what a transfer may tune alone;
-- `takes_votes = True`, where `fit` takes shares of labels too;
+- `takes_votes = True`, where `fit`, and a network's `tune`, take shares of labels too;
 - `uses_validation = False`, where `fit` has no use for a validation part, which is then trained on.
 """
 

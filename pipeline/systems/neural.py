@@ -66,8 +66,10 @@ class NeuralSystem(NetworkEstimator, System):
         self.train_networks(lambda: self.network(X, len(self.classes_)), criterion, train, held_out, on_epoch)
         return self
 
-    def tune(self, X: Data, y: Labels, part: str = ALL, on_epoch: Callable[[], None] = unreported) -> Self:
+    def tune(self, X: Data, y: Labels | SoftLabels, part: str = ALL, on_epoch: Callable[[], None] = unreported) -> Self:
         """Go on training the networks, each from its weights, with an optimiser of its own; see `System`.
+
+        With shares in the place of labels, the loss is the cross-entropy to these.
 
         Raises:
             ParamsError: a param is not what it must be.
@@ -76,9 +78,13 @@ class NeuralSystem(NetworkEstimator, System):
         """
         check_is_fitted(self)
         X, labels = self.training_data(X, y)
-        codes, settings = self._codes(labels, "tuned on"), self.settings()
-        weights = self._weights(np.eye(len(self.classes_))[codes])
-        train, criterion = self._batches(X, codes), self.loss(weights, settings.label_smoothing)
+        if isinstance(y, SoftLabels):
+            shares = self._shares(y)
+            train = self._batches(X, shares.astype(np.float32))
+        else:
+            codes = self._codes(labels, "tuned on")
+            train, shares = self._batches(X, codes), np.eye(len(self.classes_))[codes]
+        criterion = self.loss(self._weights(shares), self.settings().label_smoothing)
         self.tune_networks(part, criterion, train, on_epoch)
         return self
 
@@ -129,6 +135,13 @@ class NeuralSystem(NetworkEstimator, System):
     def _validation_part(self, X: Data, y: Labels) -> Batches:
         view = self.data(X)
         return self._batches(view, self._codes(as_labels(view, y)))
+
+    def _shares(self, y: SoftLabels) -> NDArray[np.float64]:
+        """Shares (N, classes) of the classes trained on."""
+        present, shares = y.present()
+        table = np.zeros((len(shares), len(self.classes_)))
+        table[:, self._codes(present, "tuned on")] = shares
+        return table
 
     def _codes(self, y: Labels, use: str = "validated on") -> NDArray[np.int64]:
         labels = np.asarray(y)

@@ -22,7 +22,7 @@ class System(ClassifierMixin, Estimator):
     tunes: ClassVar[bool] = False
     """whether the training of a trained model goes on by `tune`; where not, a transfer fits it anew"""
     takes_votes: ClassVar[bool] = False
-    """whether `fit` takes `SoftLabels` too"""
+    """whether `fit`, and `tune` where there is one, take `SoftLabels` too"""
     classes_: NDArray[Any]
     """the labels trained on, sorted; set by `fit` and `load`"""
 
@@ -43,7 +43,9 @@ class System(ClassifierMixin, Estimator):
             on_epoch: called after each.
         """
 
-    def tune(self, X: Data, y: Labels, part: str = "all", on_epoch: Callable[[], None] = unreported) -> Self:
+    def tune(
+        self, X: Data, y: Labels | SoftLabels, part: str = "all", on_epoch: Callable[[], None] = unreported
+    ) -> Self:
         """Go on training the trained classifier on utterances X with labels y; returns itself.
 
         `classes_` and all statistics of what it was trained on stay, and there is no validation part. Where `tunes` is
@@ -52,7 +54,7 @@ class System(ClassifierMixin, Estimator):
 
         Args:
             X: utterances of another corpus.
-            y: their N emotions, of `classes_`.
+            y: their N emotions, of `classes_`, or shares of these.
             part: what is trained: all, or fusion (with the head) or head, the rest as in evaluation.
             on_epoch: called after each epoch.
         """

@@ -334,3 +334,56 @@ def test_the_sources_balance_holds_for_what_is_fitted_again(corpora):
     own = [emotion for key, emotion in zip(even.keys, emotions, strict=True) if key.startswith("source/")]
     assert len({own.count(name) for name in {*own}}) == 1
     assert len(even) > len(plain)
+
+
+# Votes
+
+
+def voted(rows, seed):
+    """The rows with votes: three raters of each, two of them for its emotion."""
+    rng, classes = np.random.default_rng(seed), sorted({row.emotion for row in rows})
+    others = rng.choice(classes, len(rows)).tolist()
+    return [
+        replace(row, votes={row.emotion: 1.0} if other == row.emotion else {row.emotion: 2 / 3, other: 1 / 3})
+        for row, other in zip(rows, others, strict=True)
+    ]
+
+
+def of_votes(transfer, target):
+    """The transfer, from a source that was trained on votes."""
+    reference = transfer.reference
+    card = reference.card.model_copy(update={"labels": "votes"})
+    known = [replace(row, votes=own.votes) for row, own in zip(reference.rows, voted(SOURCE, 0), strict=True)]
+    return replace(transfer, rows=target, reference=replace(reference, card=card, rows=known))
+
+
+def test_a_source_of_votes_is_fitted_to_votes_of_both_corpora(corpora):
+    transfer = of_votes(corpora.transfer("pooled"), voted(TARGET, 1))
+    X, y = transfer.union(transfer.draws[0].train)
+    rows = {f"{row.dataset}/{row.key}": row for row in [*voted(SOURCE, 0), *voted(TARGET, 1)]}
+    table = [[rows[key].votes.get(name, 0.0) for name in transfer.classes] for key in X.keys.tolist()]
+    np.testing.assert_allclose(y.shares, table)
+    assert y.labels == [rows[key].emotion for key in X.keys.tolist()]
+    found = run_transfer(transfer, paths.models("moved"))[0]
+    assert found.card["labels"] == Model.read(paths.models("moved")).card.labels == "votes"
+    assert "labels" not in corpora.run("pooled", name="hard").card
+
+
+@pytest.mark.parametrize("plan", [{"tune": "head"}, {"weights": "fresh"}])
+def test_networks_are_tuned_on_the_shares_votes(corpora, plan):
+    transfer = of_votes(corpora.transfer("mlp", **plan), voted(TARGET, 1))
+    soft = run_transfer(transfer, paths.models("soft"))[0]
+    hard = corpora.run("mlp", **plan)
+    assert soft.keys == hard.keys
+    assert not np.allclose(soft.rows, hard.rows)
+
+
+def test_votes_are_needed_of_what_is_trained_on_alone(corpora):
+    plain = of_votes(corpora.transfer("mlp"), TARGET)
+    with pytest.raises(UserError, match="no recording of corpus target has votes"):
+        run_transfer(plain, paths.models("moved"))
+    zero = of_votes(corpora.transfer("mlp", share=0, draws=1, name="zero"), TARGET)
+    assert "labels" not in run_transfer(zero, paths.models("zero"))[0].card
+    again = {"normalisation": "per_corpus"}
+    refitted = corpora.transfer("pooled", share=0, draws=1, params=again, params_given=again, name="again")
+    assert run_transfer(of_votes(refitted, TARGET), paths.models("again"))[0].card["labels"] == "votes"

@@ -12,6 +12,7 @@ from pipeline.systems import systems
 from pipeline.systems.mlp import MLP
 from pipeline.systems.regression import find_regressor
 from pipeline.systems.regression.agreement import squared_error
+from pipeline.systems.soft_labels import SoftLabels
 from pipeline.systems.view import View
 
 ROWS = corpus(speakers=4)
@@ -84,6 +85,25 @@ def test_balanced_weights_do_without_the_classes_that_a_share_lacks(files):
     model = MLP(epochs=1, patience=0, class_weights="balanced").fit(X, LABELS)
     some = [i for i, label in enumerate(LABELS) if label != "sad"]
     assert model.tune(X[some], [LABELS[i] for i in some]).classes_.tolist() == sorted({*LABELS})
+
+
+def test_shares_of_one_class_tune_as_labels_do_and_others_otherwise(files):
+    X, classes = viewed("mlp", files), sorted({*LABELS})
+    certain = np.eye(len(classes))[[classes.index(label) for label in LABELS]]
+
+    def tuned(y):
+        model = MLP(epochs=2, patience=0).fit(X, LABELS)
+        return model.tune(X, y).predict_proba(X)
+
+    hard = tuned(LABELS)
+    assert tuned(SoftLabels(classes, certain, LABELS)) == pytest.approx(hard, abs=1e-5)
+    unsure = (certain + 1 / len(classes)) / 2
+    assert tuned(SoftLabels(classes, unsure, LABELS)).max() < hard.max()
+    more = SoftLabels([*classes, "zzz"], np.column_stack([0.9 * certain, np.full(len(X), 0.1)]), LABELS)
+    with pytest.raises(DataError, match="'zzz' is tuned on but not trained on"):
+        tuned(more)
+    lacking = SoftLabels([*classes, "zzz"], np.column_stack([certain, np.zeros(len(X))]), LABELS)
+    assert tuned(lacking) == pytest.approx(hard, abs=1e-5)
 
 
 # Numbers
