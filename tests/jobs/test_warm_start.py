@@ -43,6 +43,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (stages / "__init__.py").write_text("")
     (stages / "told.py").write_text(TOLD)
     (stages / "leaving.py").write_text("import sys\nsys.exit(int(sys.argv[1]))\n")
+    (stages / "speaking.py").write_text("import sys\nsys.exit('so it ends')\n")
+    (stages / "late.py").write_text(
+        "import atexit, threading, time\natexit.register(print, 'at exit')\n"
+        "threading.Thread(target=lambda: (time.sleep(0.1), print('in a thread'))).start()\nprint('at first')\n"
+    )
     (stages / "wrong.py").write_text("raise RuntimeError('broken')\n")
     (stages / "killed.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
     (stages / "long.py").write_text(
@@ -99,10 +104,14 @@ def test_a_stage_runs_as_in_any_other_python(warm: str) -> None:
     assert shell("python -m stages.told", warm).stderr == "said\n"
 
 
-@pytest.mark.parametrize(("stage", "code"), [("leaving 0", 0), ("leaving 3", 3), ("wrong", 1), ("killed", 137)])
+ENDS = {"late": 0, "leaving 0": 0, "leaving 3": 3, "leaving -1": 255, "speaking": 1, "wrong": 1, "killed": 137}
+
+
+@pytest.mark.parametrize(("stage", "code"), ENDS.items())
 def test_it_ends_as_in_any_other_python(warm: str, stage: str, code: int) -> None:
     ours, plain = (shell(f"python -m stages.{stage}", folder) for folder in (warm, ""))
     assert ours.returncode == plain.returncode == code
+    assert ours.stdout == plain.stdout
     assert ours.stderr.splitlines()[-1:] == plain.stderr.splitlines()[-1:]
 
 

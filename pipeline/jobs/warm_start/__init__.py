@@ -18,7 +18,10 @@ from pathlib import Path
 from pipeline import arithmetic
 
 LIBRARIES = (
+    "click",
+    "filelock",
     "h5py",
+    "pydantic",
     "scipy.fft",
     "scipy.optimize",
     "scipy.signal",
@@ -28,6 +31,7 @@ LIBRARIES = (
     "skorch",
     "torch._dynamo",  # every optimizer of torch imports it
     "transformers.models.wav2vec2.modeling_wav2vec2",  # most of what other models take is the same
+    "yaml",
 )
 GPUS = (arithmetic.GPU, Path("/dev/kfd"))
 """of which one is there where there is a GPU, NVIDIA's or AMD's"""

@@ -4,6 +4,7 @@ A command runs as if Python had been started for it: in its own streams and envi
 imported but what this module needs. One that libraries would have begun otherwise for is refused, see `Beginning`.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -13,11 +14,13 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from pipeline import arithmetic
 from pipeline.jobs.warm_start.launcher import NUMBER, STREAMS
@@ -64,15 +67,21 @@ class Request:
         """Whether it is `-m stages.NAME ...`."""
         return self.arguments[:1] == ["-m"] and len(self.arguments) > 1 and self.arguments[1].startswith(STAGES)
 
-    def run(self) -> None:
-        """Run it in this process, as its main module.
-
-        Raises:
-            SystemExit: it has ended.
-        """
+    def run(self) -> int:
+        """Run it in this process, as its main module; the exit code."""
         module, *rest = self.arguments[1:]
         sys.argv, sys.orig_argv = [module, *rest], [sys.executable, *self.arguments]
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            return exit_code(end)
+        except BaseException:
+            try:
+                sys.excepthook(*sys.exc_info())
+            except SystemExit as end:
+                return exit_code(end)
+            return 1
+        return 0
 
 
 @dataclass(frozen=True)
@@ -187,6 +196,24 @@ def _close(descriptors: Iterable[int]) -> None:
         os.close(descriptor)
 
 
+def exit_code(end: SystemExit) -> int:
+    """The exit code that Python ends with; what is no number is said."""
+    if end.code is None or isinstance(end.code, int):
+        return (end.code or 0) & 0xFF
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def leave(code: int) -> NoReturn:
+    """End this process, but for what Python then takes longest for: to take apart each library that is loaded."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
 def main(address: str, *libraries: str) -> Request | None:
     """Load libraries and serve; in a process that was forked, the request that it is for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -208,4 +235,4 @@ def main(address: str, *libraries: str) -> Request | None:
 if __name__ == "__main__":
     given = main(*sys.argv[1:])
     if given:
-        given.run()
+        leave(given.run())
