@@ -103,11 +103,6 @@ class Measured:
         return [*known, *self.trained_on]
 
     @property
-    def described(self) -> list[Row]:
-        """Those that a page counts as trained on: of a transfer its share, or without one what its source was."""
-        return self.trained_on or self.heard
-
-    @property
     def tested(self) -> int:
         """How many recordings the scores are of."""
         return len({source_key(self.predictions.keys[i]) for i in self.predictions.where("test")})
@@ -286,8 +281,7 @@ def _card(params: Params, source: AnyModel, measured: Measured, models: Kind) ->
 
 def _facts(params: Params, source: AnyModel, measured: Measured, models: Kind) -> dict[str, Any]:
     """What exports say of classes and of numbers alike: the fields of `ExportFacts`."""
-    card, leaves, described = measured.predictions.card, source.leaves(), measured.described
-    corpora = corpora_of(card) if measured.trained_on else datasets_of(described)
+    card, leaves, known = measured.predictions.card, source.leaves(), measured.heard
     synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
     return {
         "name": source.card.name,
@@ -296,9 +290,10 @@ def _facts(params: Params, source: AnyModel, measured: Measured, models: Kind) -
         "system": source.card.system,
         "experiments": {model.card.name: trained(model) for model in leaves},
         "pretrained": _pretrained(leaves),
-        "corpora": [_corpus(params, name, described) for name in corpora],
-        "utterances": len(described),
-        "speakers": len({row.speaker for row in described} - {""}),
+        "corpora": [_corpus(params, name, known) for name in datasets_of(known)],
+        "tested_on": corpora_of(card),
+        "utterances": len(known),
+        "speakers": len({(row.dataset, row.speaker) for row in known if row.speaker}),
         "protocol": card["protocol"],
         "folds": len(measured.predictions.folds),
         "tested": measured.tested,

@@ -83,7 +83,8 @@ class ExportFacts(Strict):
     system: str
     experiments: dict[Name, Trained] = Field(min_length=1, description="by name")
     pretrained: list[Pretrained]
-    corpora: list[Corpus] = Field(min_length=1)
+    corpora: list[Corpus] = Field(min_length=1, description="that the models were trained on, those of a source too")
+    tested_on: list[str] = Field([], description="the corpora that the scores are of; none: those trained on")
     utterances: int = Field(ge=1)
     speakers: int = Field(ge=0, description="that are known")
     protocol: dict[str, Any]

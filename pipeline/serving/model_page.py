@@ -147,12 +147,13 @@ def _result(card: ExportCard) -> dict[str, Any]:
 
 
 def result_of(card: ExportFacts, task: str, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Scores on the corpora that were trained on, as the hub has them."""
-    names = "+".join(corpus.name for corpus in card.corpora)
-    told = [corpus.title for corpus in card.corpora] + [short_note(mark) for mark in card.marks]
+    """Scores on the corpora that were tested, as the hub has them."""
+    titles = {corpus.name: corpus.title for corpus in card.corpora}
+    tested = card.tested_on or [*titles]
+    told = [*(titles.get(name, name) for name in tested), *map(short_note, card.marks)]
     return {
         "task": {"type": "audio-classification", "name": task},
-        "dataset": {"type": names, "name": "; ".join(told), "split": _protocol(card)},
+        "dataset": {"type": "+".join(tested), "name": "; ".join(told), "split": _protocol(card)},
         "metrics": [dict(metric) for metric in metrics],
     }
 

@@ -114,6 +114,10 @@ def test_models_of_a_transfer_of_numbers_are_exported_and_asked(folder):
     card = json.loads((folder / "exports/back/model.json").read_text())
     theirs = [row["dimensions"]["valence"] for row in rows_of(folder, "other") if "valence" in row["dimensions"]]
     assert (card["utterances"], card["corpora"][0]["name"]) == (27, "other")
+    tuned = json.loads((folder / "exports/tuned/model.json").read_text())
+    assert [corpus["name"] for corpus in tuned["corpora"]] == ["mine", "other"]  # whose licences are those of all
+    assert (tuned["tested_on"], tuned["utterances"]) == (["other"], len(heard(folder, "net") | heard(folder, "tuned")))
+    assert "(`mine`;" in (folder / "exports/tuned/README.md").read_text(encoding="utf-8")
     assert (card["targets"]["valence"]["lowest"], card["targets"]["valence"]["highest"]) == (min(theirs), max(theirs))
     asked = ser("predict", "exports/tuned", "second/u00.wav")
     assert asked.exit_code == 0, asked.stderr
@@ -122,6 +126,14 @@ def test_models_of_a_transfer_of_numbers_are_exported_and_asked(folder):
         "zero: is zero-shot, and has no models but those of its source; `ser export numbers`"
         in ser("export", "zero").stderr
     )
+
+
+def heard(folder, name):
+    """What the models of an experiment or a transfer were trained on, by corpus."""
+    predictions = folder / "data/predictions" / name
+    corpus = json.loads((predictions / "card.json").read_text())["corpus"]
+    folds = json.loads((predictions / "folds.json").read_text())
+    return {(corpus, key) for fold in folds for part in ("train", "validation") for key in fold[part]}
 
 
 def rows_of(folder, corpus):
