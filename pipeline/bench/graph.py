@@ -27,12 +27,7 @@ LIMIT = 300
 
 def no_op(folder: Path, quick: bool) -> list[Figure]:
     """Time `dvc repro` with nothing to do, in the working folder and in a copy of its graph made in `folder`."""
-    here = Path.cwd()
-    if not (here / "dvc.yaml").is_file() or not (here / "params.yaml").is_file():
-        raise Skipped(f"no dvc.yaml and params.yaml in {here}")
-    changed = json.loads(_dvc(here, "status", "--json") or "{}")
-    if changed:
-        raise Skipped(f"the graph here is not up to date ({len(changed)} stages); run `dvc repro` first")
+    here = current_project()
     stages = copy_graph(here, folder)
     _dvc(folder, "repro", "--quiet")
 
@@ -43,6 +38,21 @@ def no_op(folder: Path, quick: bool) -> list[Figure]:
     times = interleaved({"here": lambda: repro(here), "copy": lambda: repro(folder)}, 1 if quick else 5, not quick)
     note = f"{stages} stages: {times['here']:.3g} s here, {times['copy']:.3g} s for DVC alone"
     return [Figure("graph", "dvc repro, nothing to do", times["here"] / times["copy"], "times", below=1.5, note=note)]
+
+
+def current_project() -> Path:
+    """The working folder.
+
+    Raises:
+        Skipped: it has no graph, or one that is not up to date.
+    """
+    here = Path.cwd()
+    if not (here / "dvc.yaml").is_file() or not (here / "params.yaml").is_file():
+        raise Skipped(f"no dvc.yaml and params.yaml in {here}")
+    changed = json.loads(_dvc(here, "status", "--json") or "{}")
+    if changed:
+        raise Skipped(f"the graph here is not up to date ({len(changed)} stages); run `dvc repro` first")
+    return here
 
 
 def copy_graph(source: Path, folder: Path) -> int:

@@ -39,6 +39,23 @@ def bench_store(quick: bool, only: tuple[str, ...], report: Path | None) -> None
     _exit_unless(store.run(only, quick, report, click.echo, lambda text: click.echo(text, err=True)))
 
 
+@bench.command("starts", cls=Command)
+@click.option("--quick", is_flag=True, help="Each stage once, and one stage of a demo: only to see that it runs.")
+@click.option("--only", multiple=True, metavar="PART", help="stages or demo; repeatable.")
+@click.option("--json", "report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures here.")
+def bench_starts(quick: bool, only: tuple[str, ...], report: Path | None) -> None:
+    """Stages with nothing to do, by `dvc repro` and by `ser run`, and a demo from nothing.
+
+    Of the project in the working folder, which is up to date and, for the demo, a repository of git. Takes about 4
+    minutes on 2 free cores.
+    """
+    from pipeline.bench import starts
+
+    if report is not None:
+        paths.check_writable("--json", report)
+    _exit_unless(starts.run(only, quick, report, click.echo, lambda text: click.echo(text, err=True)))
+
+
 @bench.command("train", cls=Command)
 @click.option("--quick", is_flag=True, help="Small sizes: only to see that it runs.")
 @click.option("--only", multiple=True, metavar="PART", help="steps, curves, probe or epochs; repeatable.")

@@ -3,14 +3,14 @@
 import pytest
 from click.testing import CliRunner
 
-from pipeline.bench import arithmetic, features, scale, store, timing, train
+from pipeline.bench import arithmetic, features, scale, starts, store, timing, train
 from pipeline.bench.timing import Figure, Skipped
 from pipeline.cli import main
 
 SLOW = Figure("part", "speed", 4, "times", at_least=5)
 FAST = Figure("part", "speed", 6, "times", at_least=5)
 WRONG = Figure("part", "values", 2, "", below=1, check=True)
-COMMANDS = ["store", "train", "features", "ssl", "scale", "arithmetic"]
+COMMANDS = ["store", "train", "features", "ssl", "scale", "arithmetic", "starts"]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def bench(monkeypatch):
                 raise gives
             return gives
 
-        for module in (store, train, features):
+        for module in (store, train, features, starts):
             monkeypatch.setattr(module, "PARTS", {"ssl": part})
         for name in ("stages", "adding", "limited"):
             monkeypatch.setattr(scale, name, part)
@@ -51,7 +51,7 @@ def test_a_missed_target_is_the_exit_code(bench, command, figures, options, code
     assert said in done.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("command", ["store", "features", "ssl", "scale"])
+@pytest.mark.parametrize("command", ["store", "features", "ssl", "scale", "starts"])
 @pytest.mark.parametrize("options", [[], ["--quick"]])
 def test_so_is_a_part_that_cannot_be_run(bench, command, options):
     done = bench(command, Skipped("no disk here"), *options)
