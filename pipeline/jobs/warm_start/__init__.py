@@ -33,8 +33,22 @@ LIBRARIES = (
     "transformers.models.wav2vec2.modeling_wav2vec2",  # most of what other models take is the same
     "yaml",
 )
+PROGRAM = (
+    "pipeline.commands.options",
+    "pipeline.experiments.cross_validation",
+    "pipeline.experiments.inputs",
+    "pipeline.extraction.recipe",
+    "pipeline.features.logmel",
+    "pipeline.features.mfcc",
+    "pipeline.features.prosody.extractor",
+    "pipeline.features.ssl.extractor",
+    "pipeline.graph.current",
+)
+"""of this project's own modules, what many stages begin with"""
 GPUS = (arithmetic.GPU, Path("/dev/kfd"))
 """of which one is there where there is a GPU, NVIDIA's or AMD's"""
+PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+"""pydantic's variable, which stages set too, see `stages`"""
 SOCKET = "socket"
 """in the folder, once the libraries are loaded"""
 
@@ -48,8 +62,8 @@ def is_possible() -> bool:
 
 
 @contextmanager
-def warm_python(libraries: Sequence[str] = LIBRARIES) -> Iterator[str]:
-    """A folder with a program `python`, for PATH; it begins like any other until the libraries are loaded."""
+def warm_python(modules: Sequence[str] = (*LIBRARIES, *PROGRAM)) -> Iterator[str]:
+    """A folder with a program `python`, for PATH; it begins like any other until these modules are loaded."""
     with tempfile.TemporaryDirectory(prefix="ser-python-") as name:
         folder = Path(name)
         launcher = [sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("launcher.py"))]
@@ -58,11 +72,11 @@ def warm_python(libraries: Sequence[str] = LIBRARIES) -> Iterator[str]:
         program.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
         program.chmod(0o700)
         server = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "pipeline.jobs.warm_start.server", str(folder / SOCKET), *libraries],
+            [sys.executable, "-m", "pipeline.jobs.warm_start.server", str(folder / SOCKET), *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={PLUGINS: "__all__", **os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:
             yield name

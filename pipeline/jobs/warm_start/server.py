@@ -1,7 +1,7 @@
 """The process that has the libraries of stages loaded, and forks one for each command.
 
-A command runs as if Python had been started for it: in its own streams and environment, with nothing of this project
-imported but what this module needs. One that libraries would have begun otherwise for is refused, see `Beginning`.
+A command runs as if Python had been started for it, in its own streams and environment. One that modules would have
+been loaded otherwise for is refused: see `Beginning`, and what is done where the project's own have been edited since.
 """
 
 import atexit
@@ -23,19 +23,22 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipeline import arithmetic
+from pipeline.jobs.warm_start import PLUGINS
 from pipeline.jobs.warm_start.launcher import NUMBER, STREAMS
 
 PARAMS = Path("params.yaml")
 STAGES = "stages."
-OWN = ("PATH", "PWD", "OLDPWD", "SHLVL", "_", "SER_WORKERS", "PYTHONUNBUFFERED", "DVC_ROOT", "DVC_STAGE")
-"""variables that each command has its own of, and no library reads when it is loaded"""
+OWN = ("PATH", "PWD", "OLDPWD", "SHLVL", "_", "SER_WORKERS", "PYTHONUNBUFFERED", "DVC_ROOT", "DVC_STAGE", PLUGINS)
+"""variables that each command has its own of, and that change nothing of what is loaded"""
+PACKAGES = ("pipeline", "stages")
+"""whose files may be edited while stages run"""
 PATIENCE = 5.0
 """seconds for a request to arrive, once it has begun to"""
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """What libraries may have read when they were loaded.
+    """What modules may have read when they were loaded.
 
     Attributes:
         folder: the working folder.
@@ -110,6 +113,7 @@ class Server:
 
     def __init__(self, listener: socket.socket, beginning: Beginning, held: Mapping[str, str]) -> None:
         self._listener, self._beginning, self._held = listener, beginning, held
+        self._sources = sources()
         self._selector = selectors.DefaultSelector()
         self._commands: set[Command] = set()
 
@@ -148,8 +152,9 @@ class Server:
         return None
 
     def _can(self, request: Request) -> bool:
-        """Whether the libraries are loaded as the request would have loaded them."""
-        return request.runs_stage and Beginning.of(request.folder, request.environment) == self._beginning
+        """Whether all is loaded as the request would have loaded it."""
+        unchanged = all(_state(file) == state for file, state in self._sources.items())
+        return request.runs_stage and unchanged and Beginning.of(request.folder, request.environment) == self._beginning
 
     def _become(self, request: Request, streams: Sequence[int], client: socket.socket) -> None:
         """Make this process, which is new, the one that runs a request."""
@@ -177,6 +182,22 @@ class Server:
         """End a command whose launcher is gone: nothing else comes from there."""
         self._selector.unregister(command.client)
         os.kill(command.pid, signal.SIGTERM)
+
+
+def sources() -> dict[str, tuple[int, int] | None]:
+    """File -> what tells an edit of it, of the project's own modules that are loaded."""
+    own = [module for name, module in sys.modules.items() if name.partition(".")[0] in PACKAGES]
+    files = [module.__file__ for module in own if getattr(module, "__file__", None)]
+    return {file: _state(file) for file in files if file}
+
+
+def _state(file: str) -> tuple[int, int] | None:
+    """Time of the last change (ns), and size; None where there is none."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 - of all files, for each command
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _received(client: socket.socket) -> tuple[Request | None, list[int]]:
@@ -214,15 +235,15 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def main(address: str, *libraries: str) -> Request | None:
-    """Load libraries and serve; in a process that was forked, the request that it is for."""
+def main(address: str, *modules: str) -> Request | None:
+    """Load modules and serve; in a process that was forked, the request that it is for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     before = dict(os.environ)
     beginning = Beginning.of(str(Path.cwd()), before)
     with redirect_stderr(None):  # each stage says itself what cannot be had
         arithmetic.hold(PARAMS)
-    for library in libraries:
-        importlib.import_module(library)
+    for module in modules:
+        importlib.import_module(module)
     gc.collect()
     gc.freeze()  # else each process would copy what its collections look at
     held = {name: value for name, value in os.environ.items() if before.get(name) != value}
