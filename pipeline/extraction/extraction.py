@@ -9,6 +9,7 @@ the number of workers nor on interruptions. Workers keep each finished batch in 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,57 @@ class Summary:
         return f"computed {self.computed}{resumed}, reused {self.reused}{damaged}"
 
 
+@dataclass(frozen=True)
+class Stock:
+    """What a corpus's features are, and which of them the previous output has.
+
+    Attributes:
+        digests: (N, 32), what identifies each row's result.
+        lengths: (N,) frames of each; None where they are known only afterwards.
+        previous: the previous output, where its rows can serve.
+        damaged: it was there, and could not be used.
+    """
+
+    digests: NDArray[np.uint8]
+    lengths: NDArray[np.int64] | None
+    previous: FeatureFile | None
+    damaged: bool
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Digests (hex)."""
+        return [digest.tobytes().hex() for digest in self.digests]
+
+    @cached_property
+    def known(self) -> set[str]:
+        """Digests (hex) of the rows that the previous output has."""
+        return {digest.tobytes().hex() for digest in self.previous.digests} if self.previous else set()
+
+    @cached_property
+    def missing(self) -> dict[str, int]:
+        """Digest (hex) of what is to be computed -> the first row that has it."""
+        return {name: i for i, name in reversed(list(enumerate(self.names))) if name not in self.known}
+
+
+def take_stock(extractor: Extractor[Any], audio: FeatureFile, out: Path, workers: int | None = None) -> Stock:
+    """Look at what there is to do, before it is done.
+
+    Args:
+        extractor: what to compute.
+        audio: an audio file at the extractor's rate.
+        out: the feature file.
+        workers: as many threads; default see `Workplace`.
+
+    Raises:
+        UserError: `out` cannot be read.
+    """
+    digests = _digests(extractor, audio, worker_count(workers))
+    lengths = _lengths(extractor, audio)
+    names = (digest.tobytes().hex() for digest in digests)
+    previous, damaged = _previous(out, extractor, {} if lengths is None else dict(zip(names, lengths, strict=True)))
+    return Stock(digests, lengths, previous, damaged)
+
+
 def extract(
     extractor: Extractor[Any],
     audio: FeatureFile,
@@ -55,6 +107,7 @@ def extract(
     corpus: str,
     workplace: Workplace = USUAL,
     compression: str | None = None,
+    stock: Stock | None = None,
 ) -> Summary:
     """Write the features of every utterance of `audio` to `out`.
 
@@ -67,26 +120,22 @@ def extract(
         corpus: name kept in the file.
         workplace: where to compute; its devices are the extractor's unless it names others.
         compression: None, or an HDF5 filter (gzip, lzf) for the streams.
+        stock: what there is to do, where it has been looked at.
 
     Raises:
         UserError: a value is not finite, or a wave cannot be used; the utterance is named. Or `out` cannot be read.
     """
-    digests = _digests(extractor, audio, worker_count(workplace.workers))
-    names = [digest.tobytes().hex() for digest in digests]
-    lengths = _lengths(extractor, audio)
-    previous, damaged = _previous(out, extractor, {} if lengths is None else dict(zip(names, lengths, strict=True)))
-    known = {digest.tobytes().hex() for digest in previous.digests} if previous else set()
-    first = {name: i for i, name in reversed(list(enumerate(names))) if name not in known}
-
+    stock = stock or take_stock(extractor, audio, out, workplace.workers)
+    first = stock.missing
     plan, adopted = make_plan(extractor, audio, first, out)
     journal = Journal(out, canonical_json(plan), adopted)
     resumed = sum(len(plan[number]) for number in journal.resumed)
     todo = {i: [first[name] for name in batch] for i, batch in enumerate(plan) if i not in journal.resumed}
     outline = Outline(
-        _header(extractor, audio, corpus), audio.keys, digests, extractor.dims, extractor.dtypes, compression
+        _header(extractor, audio, corpus), audio.keys, stock.digests, extractor.dims, extractor.dtypes, compression
     )
     with (
-        Assembly(out, outline, lengths, Sources(previous, plan, journal)) as assembly,
+        Assembly(out, outline, stock.lengths, Sources(stock.previous, plan, journal)) as assembly,
         Progress(len(first), f"{extractor.name} of {corpus}", initial=resumed) as progress,
     ):
         for number in journal.resumed:
@@ -95,7 +144,8 @@ def extract(
             progress.update(len(plan[number]))
             assembly.add(number)
     journal.remove()
-    return Summary(sum(name in first for name in names), sum(name in known for name in names), resumed, damaged)
+    computed = sum(name in first for name in stock.names)
+    return Summary(computed, len(stock.names) - computed, resumed, stock.damaged)
 
 
 def _digests(extractor: Extractor[Any], audio: FeatureFile, threads: int) -> NDArray[np.uint8]:

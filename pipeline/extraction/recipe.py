@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.audio.audio_file import audio_file, prepare
 from pipeline.audio.segments import Source
-from pipeline.extraction.extraction import Summary, extract
+from pipeline.extraction.extraction import Summary, extract, take_stock
 from pipeline.features.base import Extractor, FeatureParams
 from pipeline.jobs.devices import torch_devices
 from pipeline.jobs.workplace import USUAL, Workplace
@@ -37,10 +37,14 @@ def make_extractor(extractor: type[Extractor[Any]], params: FeatureParams, workp
         ParamsError: a device is not known to torch, or not there.
         UserError: it needs a package that is not installed.
     """
-    devices = equipped(workplace, extractor).devices
-    made = extractor(params, "cpu" if workplace.scheduler else devices[0])
+    made = extractor(params, _own_device(equipped(workplace, extractor)))
     made.check_installed()
     return made
+
+
+def _own_device(workplace: Workplace) -> str:
+    """The device that this process computes on; a cluster's workers have theirs."""
+    return "cpu" if workplace.scheduler else workplace.devices[0]
 
 
 def extract_feature(
@@ -67,10 +71,24 @@ def extract_feature(
         ParamsError: a device is not known to torch, or not there.
         UserError: there is no audio, a value is not finite, or a wave cannot be used.
     """
-    file = audio_file(audio, params.sample_rate)
-    feature = make_extractor(extractor, params, workplace)
+    file, memory = audio_file(audio, params.sample_rate), memory_beside(out)
+    feature = extractor(params)
+    feature.check_installed()
     with sole_writer(out):
-        return extract(feature, file, out, corpus, equipped(workplace, extractor), compression)
+        stock = take_stock(feature, file, out, workplace.workers) if feature.recall(memory) else None
+        if stock is not None and not stock.missing:  # no device is needed, nor a model loaded
+            place = replace(workplace, devices=("cpu",))
+        else:
+            place = equipped(workplace, extractor)
+            feature.device = _own_device(place)
+        summary = extract(feature, file, out, corpus, place, compression, stock)
+        feature.keep(memory)
+        return summary
+
+
+def memory_beside(out: Path) -> Path:
+    """Where what is known of a model is kept, beside the features that it made."""
+    return out.with_name(out.name + ".model")
 
 
 def extract_recordings(

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
@@ -78,6 +79,20 @@ class Extractor(ABC, Generic[P]):
             UserError: that package is not installed.
         """
         return
+
+    def recall(self, memory: Path) -> bool:
+        """Take from a file what `keep` wrote there, so that only computing loads a model.
+
+        Returns:
+            Whether all that `extract` does not need is known without a model: always where there is none.
+
+        Raises:
+            UserError: the model cannot be had.
+        """
+        return not self.uses_device
+
+    def keep(self, memory: Path) -> None:
+        """Write what is known of a model to a file, for `recall`."""
 
     @property
     @abstractmethod

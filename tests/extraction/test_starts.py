@@ -47,7 +47,7 @@ def audio(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["logmel", "mfcc", "stft", "prosody"])
+@pytest.mark.parametrize("name", ["logmel", "mfcc", "stft", "prosody", "ssl"])
 def test_where_nothing_is_new_nothing_heavy_is_imported(name, audio):
     extractor = find_extractor(name)
     extract_feature(extractor, extractor.Params(), audio, audio / f"{name}.h5", "two", HERE)

@@ -1,5 +1,6 @@
 """The files of a checkpoint's folder, which may be a stranger's: looked at before `transformers` reads them."""
 
+import hashlib
 import json
 import math
 import zipfile
@@ -12,6 +13,9 @@ from pipeline.errors import UserError
 SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 PICKLES = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
+
+LOADED = (".json", ".safetensors", ".bin")
+"""what of a folder may be loaded, by the ends of names"""
 
 SETTINGS_BYTES = 1 << 20
 """of a file of settings, at most"""
@@ -37,6 +41,23 @@ def read_settings(path: Path, model: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{model!r} is not a model folder: cannot read {path}: {gist(error)}") from error
     return settings
+
+
+def files_digest(folder: Path, model: str) -> str:
+    """Hex SHA-256 of all that may be loaded of a folder, names and bytes.
+
+    Raises:
+        UserError: what should be a file is none, or cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(path for path in folder.iterdir() if path.suffix in LOADED):
+            _check_file(path)
+            with path.open("rb") as file:
+                digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read the model {model!r} in {folder}: {gist(error)}") from error
+    return digest.hexdigest()
 
 
 def held(folder: Path, model: str) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from pipeline.features.ssl.batches import Encoder, Settings
+    from pipeline.features.ssl.card import Card
     from pipeline.features.ssl.pooling import Keep, Rows
 
 CPU_PASS = (30.0, 0.3)
@@ -143,6 +145,8 @@ class SSL(Extractor[SSLParams]):
         super().__init__(params, device)
         self._unrounded = ""
         """the digest of weights before they are rounded to the number format they are computed in"""
+        self._origin = ""
+        """what the model is made of, once it has been looked at"""
 
     @cached_property
     def encoder(self) -> "Encoder":
@@ -179,20 +183,50 @@ class SSL(Extractor[SSLParams]):
             raise UserError(f"the model {params.model!r} does not fit in the memory of {self.device!r}") from error
         return encoder
 
+    @cached_property
+    def card(self) -> "Card":
+        """What is known of the model without it; it is loaded where that was not recalled.
+
+        Raises:
+            UserError: see `encoder`.
+        """
+        from pipeline.features.ssl.card import card_of
+
+        encoder = self.encoder
+        return card_of(encoder, self._unrounded)
+
+    def recall(self, memory: Path) -> bool:
+        """Take the model's card from a file, if it is that of the same files, params, packages and code.
+
+        Raises:
+            UserError: the model cannot be had.
+        """
+        from pipeline.features.ssl.card import origin, saved_card
+
+        self._origin = origin(self.params.model, self.params.model_dump(mode="json"))
+        if card := saved_card(memory, self._origin):
+            self.card = card
+        return card is not None
+
+    def keep(self, memory: Path) -> None:
+        """Write the model's card to a file, with what `recall` found it to be made of."""
+        if self._origin:
+            self.card.save(memory, self._origin)
+
     @property
     def frame_rate(self) -> float:
         """Frames per second: 50 for every supported pretrained model; 0 when pooled."""
-        return 0.0 if self._pooled else self.params.sample_rate / self.encoder.hop
+        return 0.0 if self._pooled else self.params.sample_rate / self.card.hop
 
     @property
     def first_frame(self) -> float:
         """Where the first frame is centred (s): 0.0125 for wav2vec 2.0-like models, 0 for Whisper and when pooled."""
-        return 0.0 if self._pooled else self.encoder.first_frame / self.params.sample_rate
+        return 0.0 if self._pooled else self.card.first_frame / self.params.sample_rate
 
     @property
     def dims(self) -> dict[str, int]:
         """Stream name -> hidden size of the model, twice that for mean_std."""
-        width = self.encoder.hidden_size * (2 if self.params.pool == "mean_std" else 1)
+        width = self.card.hidden_size * (2 if self.params.pool == "mean_std" else 1)
         return dict.fromkeys(self._streams, width) | ({OWN: 1} if self._whole else {})
 
     @property
@@ -201,27 +235,25 @@ class SSL(Extractor[SSLParams]):
         own = {OWN: np.dtype(np.uint8)} if self._whole else {}
         return dict.fromkeys(self._streams, np.dtype(self.params.precision)) | own
 
-    @cached_property
+    @property
     def weights_digest(self) -> str:
         """Hex SHA-256 of the weights that the layers depend on: not of the blocks above them."""
-        from pipeline.features.ssl.loading import weights_digest
-
-        encoder: Any = self.encoder
-        return self._unrounded or weights_digest(encoder.backbone, encoder.identity)
+        return self.card.weights
 
     @property
     def pretrained_parameters(self) -> int:
         """Number of parameters of the model up to the last layer kept."""
-        from pipeline.features.ssl.cost import parameter_count
-
-        return parameter_count(self.encoder)
+        return self.card.parameters
 
     def pretrained_operations(self, samples: int) -> int:
         """Floating-point operations of the model on an utterance of `samples` samples; of Whisper, on what it sees."""
-        from pipeline.features.ssl.batches import CONTEXT
-        from pipeline.features.ssl.cost import operations
+        if samples not in self.card.operations:
+            from pipeline.features.ssl.batches import CONTEXT
+            from pipeline.features.ssl.cost import operations
 
-        return operations(self.encoder, samples, self._samples(self.params.chunk_seconds), self._samples(CONTEXT))
+            size, context = self._samples(self.params.chunk_seconds), self._samples(CONTEXT)
+            self.card.operations[samples] = operations(self.encoder, samples, size, context)
+        return self.card.operations[samples]
 
     def frames(self, samples: int) -> int:
         """How many rows an utterance of `samples` samples has."""

@@ -74,7 +74,7 @@ def load_backbone(model: str, seed: int = 0) -> "PreTrainedModel":
     check_transformers()
     if model == TINY:
         return _tiny(seed)
-    folder = _folder(model)
+    folder = checkpoint_folder(model)
     family = _family(folder, model)
     name = FAMILIES[family]
 
@@ -127,7 +127,7 @@ def feature_settings(model: str) -> dict[str, Any]:
     Raises:
         UserError: it is a hub model, the file is not in the cache and the hub cannot be asked.
     """
-    folder = _folder(model)
+    folder = checkpoint_folder(model)
     nested = folder / "processor_config.json"  # where processors saved by transformers 5 keep it
     settings = (read_settings(nested, model).get("feature_extractor") or {}) if nested.is_file() else {}
     if not isinstance(settings, dict):
@@ -183,10 +183,13 @@ def _tiny(seed: int) -> "PreTrainedModel":
         return Wav2Vec2Model(config).eval()
 
 
-def _folder(model: str) -> Path:
+def checkpoint_folder(model: str) -> Path:
     """The local folder of a checkpoint; a hub model is fetched into the cache first.
 
     Loading from a folder, never by name, keeps `transformers` from asking a conversion service for safetensors.
+
+    Raises:
+        UserError: it cannot be had.
     """
     return Path(model) if Path(model).is_dir() else hub_folder(model)
 
@@ -247,7 +250,7 @@ def block_count(model: str) -> int:
     """
     if model == TINY:
         return TINY_BLOCKS
-    folder = _folder(model)
+    folder = checkpoint_folder(model)
     name = "encoder_layers" if _family(folder, model) == "whisper" else "num_hidden_layers"
     count = read_settings(folder / "config.json", model).get(name)
     if type(count) is not int or not 0 < count <= MOST_BLOCKS:
@@ -262,7 +265,7 @@ def known_block_count(model: str) -> int | None:
 
 def known_family(model: str) -> str | None:
     """The family of a model, of `FAMILIES`; None where that cannot be told without a network."""
-    return _offline(lambda name: "wav2vec2" if name == TINY else _family(_folder(name), name), model)
+    return _offline(lambda name: "wav2vec2" if name == TINY else _family(checkpoint_folder(name), name), model)
 
 
 def _offline(read: Callable[[str], Answer], model: str) -> Answer | None:
