@@ -75,6 +75,31 @@ class Registry(Mapping[str, Entry]):
             raise ParamsError(f"unknown {self._what} {name!r}{nearest(name, self)}; known: {', '.join(self)}")
         return self[name]
 
+    def read(self) -> None:
+        """Read all modules now, so that no lookup has to.
+
+        Raises:
+            UserError: one is not Python.
+        """
+        self._stamps.update(self._stamp())
+        for path in self._texts:
+            self._classes(path)
+
+    def is_current(self) -> bool:
+        """Whether the folder has the modules that `read` found, as they were, by their sizes and times."""
+        try:
+            return self._stamp() == self._stamps
+        except OSError:  # one that is gone since its folder was listed
+            return False
+
+    @cached_property
+    def _stamps(self) -> dict[Path, tuple[int, int]]:
+        """What tells an edit of each module, when all were read."""
+        return {}
+
+    def _stamp(self) -> dict[Path, tuple[int, int]]:
+        return {path: (found.st_mtime_ns, found.st_size) for path in self._paths() if (found := path.stat())}
+
     @cached_property
     def _entries(self) -> dict[str, Entry]:
         return dict(sorted(self._found(self._texts).items()))

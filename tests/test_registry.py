@@ -170,3 +170,26 @@ def test_a_look_up_finds_what_listing_does():
     for listed in (EXTRACTORS, READERS, SYSTEMS, REGRESSORS):
         for name, entry in dict(listed).items():
             assert Registry(listed._folder, listed._package, listed._base, "", listed._skipped)[name] == entry
+
+
+def test_what_was_read_is_looked_up_without_reading_it_again(entries, tmp_path):
+    found = entries(a=one("x"), b=one("y", symbol="Two"))
+    assert not found.is_current()
+    found.read()
+    assert found.is_current()
+    for path in tmp_path.glob("*.py"):
+        path.write_text("")
+    assert places(found) == {"x": ("package.a", "One"), "y": ("package.b", "Two")}
+
+
+@pytest.mark.parametrize("change", ["edited", "added", "gone", "dangling"])
+def test_a_changed_folder_is_not_what_was_read(entries, tmp_path, change):
+    found = entries(a=one("x"), b=one("y", symbol="Two"))
+    found.read()
+    if change == "gone":
+        (tmp_path / "b.py").unlink()
+    elif change == "dangling":
+        (tmp_path / "c.py").symlink_to(tmp_path / "nowhere.py")
+    else:
+        (tmp_path / ("a.py" if change == "edited" else "c.py")).write_text(one("other name", symbol="Three"))
+    assert not found.is_current()

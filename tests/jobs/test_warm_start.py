@@ -149,6 +149,22 @@ def test_python_itself_runs_what_has_been_edited_since(project: Path) -> None:
         assert not told(folder)["loaded"]
 
 
+def test_python_itself_runs_what_finds_other_classes_by_name_since(project: Path) -> None:
+    (project / "stages" / "named").mkdir()
+    (project / "stages" / "named" / "one.py").write_text("class One(Base):\n    name = 'one'\n")
+    (project / "stages" / "common.py").write_text(
+        "from pathlib import Path\nfrom pipeline.registry import Registry\n"
+        "NAMED = Registry(Path(__file__).parent / 'named', 'stages.named', 'Base', 'thing')\n"
+    )
+    (project / "stages" / "saying.py").write_text("from stages.common import NAMED\nprint(*NAMED)\n")
+    with warmed(LIBRARY, "stages.common") as folder:
+        assert told(folder)["loaded"]
+        assert shell("python -m stages.saying", folder).stdout == "one\n"
+        (project / "stages" / "named" / "two.py").write_text("class Two(Base):\n    name = 'two'\n")
+        assert shell("python -m stages.saying", folder).stdout == "one two\n"
+        assert not told(folder)["loaded"]
+
+
 def test_python_itself_runs_stages_until_libraries_are_loaded(project: Path) -> None:
     with warm_python(["no.such.library"]) as folder:
         assert not told(folder)["loaded"]

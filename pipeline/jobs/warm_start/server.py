@@ -20,11 +20,13 @@ from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from pipeline import arithmetic
 from pipeline.jobs.warm_start import PLUGINS
 from pipeline.jobs.warm_start.launcher import NUMBER, STREAMS
+from pipeline.registry import Registry
 
 PARAMS = Path("params.yaml")
 STAGES = "stages."
@@ -114,6 +116,7 @@ class Server:
     def __init__(self, listener: socket.socket, beginning: Beginning, held: Mapping[str, str]) -> None:
         self._listener, self._beginning, self._held = listener, beginning, held
         self._sources = sources()
+        self._registries = registries()
         self._selector = selectors.DefaultSelector()
         self._commands: set[Command] = set()
 
@@ -154,6 +157,7 @@ class Server:
     def _can(self, request: Request) -> bool:
         """Whether all is loaded as the request would have loaded it."""
         unchanged = all(_state(file) == state for file, state in self._sources.items())
+        unchanged = unchanged and all(registry.is_current() for registry in self._registries)
         return request.runs_stage and unchanged and Beginning.of(request.folder, request.environment) == self._beginning
 
     def _become(self, request: Request, streams: Sequence[int], client: socket.socket) -> None:
@@ -184,10 +188,19 @@ class Server:
         os.kill(command.pid, signal.SIGTERM)
 
 
+def registries() -> list[Registry]:
+    """Those of the project's own modules that are loaded; a stage looks names up in all of them."""
+    every = (each for module in _own_modules() for each in vars(module).values() if isinstance(each, Registry))
+    return list({id(each): each for each in every}.values())
+
+
+def _own_modules() -> list[ModuleType]:
+    return [module for name, module in sys.modules.items() if name.partition(".")[0] in PACKAGES]
+
+
 def sources() -> dict[str, tuple[int, int] | None]:
     """File -> what tells an edit of it, of the project's own modules that are loaded."""
-    own = [module for name, module in sys.modules.items() if name.partition(".")[0] in PACKAGES]
-    files = [module.__file__ for module in own if getattr(module, "__file__", None)]
+    files = [module.__file__ for module in _own_modules() if getattr(module, "__file__", None)]
     return {file: _state(file) for file in files if file}
 
 
@@ -244,6 +257,8 @@ def main(address: str, *modules: str) -> Request | None:
         arithmetic.hold(PARAMS)
     for module in modules:
         importlib.import_module(module)
+    for registry in registries():
+        registry.read()
     gc.collect()
     gc.freeze()  # else each process would copy what its collections look at
     held = {name: value for name, value in os.environ.items() if before.get(name) != value}
