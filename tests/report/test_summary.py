@@ -9,6 +9,7 @@ from toy_predictions import ROWS, predictions, run, summary, without_validation
 
 from pipeline.report.cost import short_number
 from pipeline.report.markdown import markdown_table
+from pipeline.report.summary import counts_table
 
 
 def test_the_summary_marks_what_to_beware_of(tmp_path):
@@ -190,3 +191,20 @@ def test_each_cell_of_a_table_is_one_cell_and_shows_what_it_is(name):
     (cell,) = re.split(r"(?<!\\)\|", row)[1:-1]
     assert re.sub(r"\\(.)", r"\1", cell.strip()) == name
     assert not re.search(r"(?<!\\)[<>`*]|\]\(", cell)
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"a": 3, "b": 4}, "a 3, b 4"),
+        ({f"s{i}": 20 for i in range(51)}, "20 each of 51"),
+        ({f"s{i}": 20 + i for i in range(5000)}, "20 to 5019 each of 5000"),
+    ],
+)
+def test_many_speakers_are_counted_and_not_named(counts, said):
+    whole = {"utterances": 7, "speakers": len(counts), "seconds": 1.2, "by_emotion": {"sad": 7}, "by_speaker": counts}
+    assert counts_table("mine", whole).splitlines() == [
+        f"mine: 7 utterances, {len(counts)} speakers, 1 s",
+        "  by emotion: sad 7",
+        f"  by speaker: {said}",
+    ]
