@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.bench.processes import output_of
 from pipeline.bench.timing import Figure, Skipped, interleaved
 
 MAKE = """\
@@ -97,15 +98,4 @@ def _make_sources(folder: Path) -> int:
 
 def _dvc(folder: Path, *arguments: str) -> str:
     """Standard output of a dvc command in a folder."""
-    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    command = [sys.executable, "-m", "dvc", *arguments]
-    try:
-        done = subprocess.run(  # noqa: S603
-            command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=LIMIT
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Skipped(f"`dvc {arguments[0]}` takes longer than {LIMIT} s") from error
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise Skipped(f"`dvc {arguments[0]}` fails: {lines[0] if lines else done.returncode}")
-    return done.stdout
+    return output_of([sys.executable, "-m", "dvc", *arguments], {**os.environ, "DVC_NO_ANALYTICS": "1"}, LIMIT, folder)

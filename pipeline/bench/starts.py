@@ -5,23 +5,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.bench.graph import LIMIT, current_project
-from pipeline.bench.timing import (
-    Figure,
-    Skipped,
-    all_met,
-    check_parts,
-    interleaved,
-    measured,
-    seconds,
-    table,
-    write_json,
-)
+from pipeline.bench.parts import Parts
+from pipeline.bench.processes import output_of
+from pipeline.bench.timing import Figure, Skipped, interleaved, seconds
 from pipeline.config.document import load
 from pipeline.graph import dvc_yaml
 from pipeline.jobs.warm_start import SOCKET, is_possible, warm_python
@@ -88,7 +80,7 @@ def demo(folder: Path, quick: bool) -> list[Figure]:
     if not cloned:
         raise Skipped("the working folder is no repository of git that can be cloned")
     command = [sys.executable, "-m", "pipeline.cli", "run", "-j", "2", *(["code"] if quick else [])]
-    took = seconds(lambda: _run(command, dict(os.environ), RUN, project))
+    took = seconds(lambda: output_of(command, dict(os.environ), RUN, project))
     what = "the first stage" if quick else "all stages"
     return [Figure("demo", f"{what} of a fresh clone, ser run -j 2", took, "s", below=180)]
 
@@ -102,39 +94,7 @@ def _wait_for(path: Path) -> None:
 
 
 def _shell(command: str, environment: Mapping[str, str]) -> None:
-    _run(["/bin/sh", "-c", command], environment, LIMIT, Path.cwd())
+    output_of(["/bin/sh", "-c", command], environment, LIMIT, Path.cwd())
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str], limit: float, folder: Path) -> None:
-    try:
-        done = subprocess.run(  # noqa: S603
-            command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=limit
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Skipped(f"`{' '.join(command)}` takes longer than {limit:g} s") from error
-    if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise Skipped(f"`{' '.join(command)}` fails: {last[0] if last else done.returncode}")
-
-
-PARTS: dict[str, Callable[[Path, bool], list[Figure]]] = {"stages": no_op, "demo": demo}
-"""name for --only -> what measures it in an empty folder, quickly or fully"""
-
-
-def run(
-    only: Sequence[str], quick: bool, json: Path | None, echo: Callable[[str], None], say: Callable[[str], None]
-) -> bool:
-    """Measure these parts (default: all), print the table, and write it to `json`.
-
-    Returns:
-        Whether every part could be run and, but for the speed of quick figures, every target is met.
-
-    Raises:
-        ParamsError: a part is unknown; the message lists those there are.
-    """
-    check_parts(only, PARTS)
-    figures, skipped = measured(PARTS, only, say, quick)
-    echo(table(figures, skipped))
-    if json is not None:
-        write_json(json, figures, skipped, benchmark="starts", quick=quick)
-    return all_met(figures, skipped, quick, echo)
+PARTS: Parts = {"stages": no_op, "demo": demo}

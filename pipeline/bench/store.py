@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.bench import extraction, graph
-from pipeline.bench.timing import Figure, all_met, check_parts, interleaved, measured, table, write_json
+from pipeline.bench.parts import Parts
+from pipeline.bench.timing import Figure, interleaved
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.feature_writer import FeatureWriter
 from pipeline.storage.header import Header, Outline
@@ -109,30 +110,10 @@ def _write_states(path: Path, states: Sequence[NDArray[np.float16]]) -> FeatureF
     return FeatureFile(path)
 
 
-PARTS: dict[str, Callable[[Path, bool], list[Figure]]] = {
+PARTS: Parts = {
     "reads": reads,
     "writing": extraction.writing,
     "adding": extraction.adding,
     "workers": extraction.two_workers,
     "graph": graph.no_op,
 }
-"""name for --only -> what measures it in an empty folder, quickly or fully"""
-
-
-def run(
-    only: Sequence[str], quick: bool, json: Path | None, echo: Callable[[str], None], say: Callable[[str], None]
-) -> bool:
-    """Measure these parts (default: all), print the table, and write it to `json`.
-
-    Returns:
-        Whether every part could be run and, but for the speed of quick figures, every target is met.
-
-    Raises:
-        ParamsError: a part is unknown; the message lists those there are.
-    """
-    check_parts(only, PARTS)
-    figures, skipped = measured(PARTS, only, say, quick)
-    echo(table(figures, skipped))
-    if json is not None:
-        write_json(json, figures, skipped, benchmark="store", quick=quick)
-    return all_met(figures, skipped, quick, echo)

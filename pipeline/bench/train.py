@@ -1,7 +1,6 @@
 """`ser bench train`: the wav2vec 2.0 branch from cached states and end to end; epochs; a probe of a large table."""
 
 import time
-from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -9,8 +8,9 @@ from typing import Any
 
 from pipeline.bench.epochs import epochs
 from pipeline.bench.extraction import QUICK_ENCODER, corpus, make, run
+from pipeline.bench.parts import Parts
 from pipeline.bench.probe import probe
-from pipeline.bench.timing import Figure, all_met, check_parts, measured, table, write_json
+from pipeline.bench.timing import Figure
 
 TRAINED = 3
 """blocks that train, the last ones"""
@@ -101,29 +101,9 @@ def _layer(quick: bool) -> int:
     return blocks - TRAINED
 
 
-PARTS: dict[str, Callable[[Path, bool], list[Figure]]] = {
+PARTS: Parts = {
     "steps": steps,
     "curves": curves,
     "probe": probe,
     "epochs": epochs,
 }
-"""name for --only -> what measures it in an empty folder, quickly or fully"""
-
-
-def measure(
-    only: Sequence[str], quick: bool, json: Path | None, echo: Callable[[str], None], say: Callable[[str], None]
-) -> bool:
-    """Measure these parts (default: all), print the table, and write it to `json`.
-
-    Returns:
-        Whether every part could be run and, but for the speed of quick figures, every target is met.
-
-    Raises:
-        ParamsError: a part is unknown; the message lists those there are.
-    """
-    check_parts(only, PARTS)
-    figures, skipped = measured(PARTS, only, say, quick)
-    echo(table(figures, skipped))
-    if json is not None:
-        write_json(json, figures, skipped, benchmark="train", quick=quick)
-    return all_met(figures, skipped, quick, echo)

@@ -1,12 +1,16 @@
 """`ser bench`: what is fast, beside its peers."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline import paths
 from pipeline.commands.command import Command
 from pipeline.commands.options import FiniteRange
+
+if TYPE_CHECKING:
+    from pipeline.bench.parts import Parts
 
 
 @click.group()
@@ -23,6 +27,15 @@ def _exit_unless(good: bool) -> None:
         click.get_current_context().exit(1)
 
 
+def _parts(name: str, parts: "Parts", only: tuple[str, ...], quick: bool, report: Path | None) -> None:
+    """Measure the parts of a benchmark that are asked for."""
+    from pipeline.bench.parts import run
+
+    if report is not None:
+        paths.check_writable("--json", report)
+    _exit_unless(run(name, parts, only, quick, report, click.echo, lambda text: click.echo(text, err=True)))
+
+
 @bench.command("store", cls=Command)
 @click.option("--quick", is_flag=True, help="Small sizes: only to see that it runs.")
 @click.option("--only", multiple=True, metavar="PART", help="reads, writing, adding, workers or graph; repeatable.")
@@ -34,9 +47,7 @@ def bench_store(quick: bool, only: tuple[str, ...], report: Path | None) -> None
     """
     from pipeline.bench import store
 
-    if report is not None:
-        paths.check_writable("--json", report)
-    _exit_unless(store.run(only, quick, report, click.echo, lambda text: click.echo(text, err=True)))
+    _parts("store", store.PARTS, only, quick, report)
 
 
 @bench.command("starts", cls=Command)
@@ -51,9 +62,7 @@ def bench_starts(quick: bool, only: tuple[str, ...], report: Path | None) -> Non
     """
     from pipeline.bench import starts
 
-    if report is not None:
-        paths.check_writable("--json", report)
-    _exit_unless(starts.run(only, quick, report, click.echo, lambda text: click.echo(text, err=True)))
+    _parts("starts", starts.PARTS, only, quick, report)
 
 
 @bench.command("train", cls=Command)
@@ -68,9 +77,7 @@ def bench_train(quick: bool, only: tuple[str, ...], report: Path | None) -> None
     """
     from pipeline.bench import train
 
-    if report is not None:
-        paths.check_writable("--json", report)
-    _exit_unless(train.measure(only, quick, report, click.echo, lambda text: click.echo(text, err=True)))
+    _parts("train", train.PARTS, only, quick, report)
 
 
 @bench.command("features", cls=Command)

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from pipeline.bench import store
+from pipeline.bench import parts
 from pipeline.bench.graph import copy_graph
 from pipeline.bench.timing import Figure, Skipped, clocked, interleaved, table
 from pipeline.cli import main
@@ -75,13 +75,13 @@ def test_the_copy_has_the_graph_and_makes_its_sources(tmp_path):
     assert "first.py" not in (folder / "dvc.yaml").read_text().split("cmd:")[1].splitlines()[0]
 
 
-def test_a_part_that_cannot_run_is_said(monkeypatch, tmp_path):
+def test_a_part_that_cannot_run_is_said(tmp_path):
     def skip(folder, quick):
         raise Skipped("no disk here")
 
     said = []
-    monkeypatch.setattr(store, "PARTS", {"reads": skip, "adding": lambda *_: [Figure("adding", "x", 4, "%", below=5)]})
-    assert not store.run((), False, tmp_path / "f.json", said.append, lambda _: None)
+    some = {"reads": skip, "adding": lambda *_: [Figure("adding", "x", 4, "%", below=5)]}
+    assert not parts.run("store", some, (), False, tmp_path / "f.json", said.append, lambda _: None)
     assert said == [table([Figure("adding", "x", 4, "%", below=5)], {"reads": "no disk here"}), "not run: reads"]
     assert json.loads((tmp_path / "f.json").read_text())["skipped"] == {"reads": "no disk here"}
 
