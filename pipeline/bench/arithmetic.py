@@ -41,6 +41,8 @@ FORCED: dict[str, dict[str, str]] = {
     },
 }
 """instruction set -> the variables that hold the libraries to it"""
+FLAGS = {"SSE4.2": "sse4_2", "AVX2": "avx2", "AVX-512": "avx512f"}
+"""instruction set -> what a system says of a processor that has it"""
 EMULATED = ("Haswell", "EPYC")
 """processors of the emulator: Intel's of 2013, AMD's of 2017"""
 EMULATOR = "qemu-x86_64"
@@ -88,6 +90,15 @@ def operations(arithmetic: str, forced: Mapping[str, str] = {}, emulated: str = 
     return Run({name: digest for name, digest, _ in rows}, {name: taken for name, _, taken in rows}, failed)
 
 
+def available() -> list[str]:
+    """The instruction sets that the processor has; each where the system does not tell."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return [*FORCED]
+    return [name for name in FORCED if FLAGS[name] in flags]
+
+
 def moved(name: str, usual: Run, other: Run, portable: bool) -> Figure:
     """How many operations have other bytes there than usual; all of them where none was done."""
     others = usual.moved(other) if other.digests else sorted(usual.digests)
@@ -117,7 +128,7 @@ def price(natives: Sequence[Run], portables: Sequence[Run]) -> list[Figure]:
 def measure(
     quick: bool, emulate: bool, report: Path | None, echo: Callable[[str], None], say: Callable[[str], None]
 ) -> bool:
-    """Run the operations under each instruction set, print the table, and write it to `report`.
+    """Run the operations under each instruction set that is there, print the table, and write it to `report`.
 
     Returns:
         Whether all that was asked for was run, no portable byte moved and, but for quick figures, the price is met.
@@ -130,18 +141,21 @@ def measure(
     pairs = [(operations("native"), operations("portable")) for _ in range(repeats)]
     natives, portables = [one for one, _ in pairs], [other for _, other in pairs]
     figures: list[Figure] = []
-    for name, forced in list(FORCED.items())[: 1 if quick else None]:
+    there = available()
+    for name in there[: 1 if quick else None]:
         say(f"measuring {name} ...")
+        forced = FORCED[name]
         figures.append(moved(name, natives[0], operations("native", forced), False))
         figures.append(moved(name, portables[0], operations("portable", forced), True))
-    skipped = {} if emulate else {"emulated": "give --emulated (an hour)"}
+    skipped = {name: "the processor does not have it" for name in FORCED if name not in there}
+    wanting = {} if emulate else {"emulated": "give --emulated (an hour)"}
     if emulate and not shutil.which(EMULATOR):
-        skipped = {"emulated": f"{EMULATOR} is not installed (package qemu-user)"}
-    for processor in EMULATED if emulate and not skipped else ():
+        wanting = {"emulated": f"{EMULATOR} is not installed (package qemu-user)"}
+    for processor in EMULATED if emulate and not wanting else ():
         say(f"measuring {processor}, emulated ...")
         figures.append(moved(processor, portables[0], operations("portable", emulated=processor), True))
     figures = [*sorted(figures, key=lambda figure: figure.part), *price(natives, portables)]
-    echo(table(figures, skipped))
+    echo(table(figures, skipped | wanting))
     if report is not None:
-        write_json(report, figures, skipped, benchmark="arithmetic", quick=quick)
-    return all_met(figures, skipped if emulate else {}, quick, echo)
+        write_json(report, figures, skipped | wanting, benchmark="arithmetic", quick=quick)
+    return all_met(figures, wanting if emulate else {}, quick, echo)

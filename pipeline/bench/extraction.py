@@ -154,7 +154,7 @@ def _add(
     run(used, most, before)
     used.keep(memory)
 
-    def new() -> Extractor[Any]:
+    def informed() -> Extractor[Any]:
         extractor = fresh()
         extractor.recall(memory)
         return extractor
@@ -163,7 +163,7 @@ def _add(
         shutil.copyfile(before, again)
         return seconds(lambda: run(extractor(), whole, again))
 
-    rounds = [(add(lambda: used), add(new)) for _ in range(1 if quick else 5)]
+    rounds = [(add(lambda: used), add(informed)) for _ in range(1 if quick else 5)]
     return median(kept for kept, _ in rounds), median(cold for _, cold in rounds), load, total
 
 
