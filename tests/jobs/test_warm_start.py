@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -181,6 +182,19 @@ def test_portable_arithmetic_is_held_before_libraries_are_loaded(project: Path) 
         run = shell("python -m stages.held", folder)
     assert run.stdout == f"True {arithmetic._has_avx2()}\n"
     assert "loaded already" not in run.stderr
+
+
+def test_nothing_is_left_by_one_who_was_killed(project: Path) -> None:
+    program = (
+        "import sys, time\nfrom pipeline.jobs.warm_start import warm_python\n"
+        "with warm_python(['colorsys']) as folder:\n    print(folder, flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        folder = Path(run.stdout.readline().strip())
+        wait_for(folder / SOCKET)
+        run.kill()
+        wait_for(folder, there=False)
 
 
 def test_a_stage_ends_with_the_command_that_the_shell_waits_for(warm: str, project: Path) -> None:

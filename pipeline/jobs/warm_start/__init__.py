@@ -49,6 +49,8 @@ GPUS = (arithmetic.GPU, Path("/dev/kfd"))
 """of which one is there where there is a GPU, NVIDIA's or AMD's"""
 PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 """pydantic's variable, which stages set too, see `stages`"""
+PROGRAM_NAME = "python"
+"""in that folder, what a shell finds"""
 SOCKET = "socket"
 """in the folder, once the libraries are loaded"""
 
@@ -67,7 +69,7 @@ def warm_python(modules: Sequence[str] = (*LIBRARIES, *PROGRAM)) -> Iterator[str
     with tempfile.TemporaryDirectory(prefix="ser-python-") as name:
         folder = Path(name)
         launcher = [sys.executable, "-I", "-S", "-B", str(Path(__file__).with_name("launcher.py"))]
-        program = folder / "python"
+        program = folder / PROGRAM_NAME
         command = shlex.join([*launcher, str(folder / SOCKET), sys.executable])
         program.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
         program.chmod(0o700)

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from pipeline import arithmetic
-from pipeline.jobs.warm_start import PLUGINS
+from pipeline.jobs.warm_start import PLUGINS, PROGRAM_NAME
 from pipeline.jobs.warm_start.launcher import NUMBER, STREAMS
 from pipeline.registry import Registry
 
@@ -265,7 +265,18 @@ def main(address: str, *modules: str) -> Request | None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
-        return Server(listener, beginning, held).serve()
+        request = Server(listener, beginning, held).serve()
+    if request is None:
+        leave_folder(Path(address))
+    return request
+
+
+def leave_folder(address: Path) -> None:
+    """Remove the folder of the socket, where whoever made it was killed."""
+    with suppress(OSError):
+        for path in (address, address.with_name(PROGRAM_NAME)):
+            path.unlink(missing_ok=True)
+        address.parent.rmdir()
 
 
 if __name__ == "__main__":
