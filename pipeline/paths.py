@@ -151,6 +151,21 @@ def check_writable(option: str, path: Path, inputs: Iterable[Path] = (), example
             pass
 
 
+def check_apart(option: str, path: Path, model: Path) -> None:
+    """Refuse to write over a trained model, or into its folder.
+
+    Args:
+        option: what the user gave the path with, for the error.
+        path: the file or folder to be written.
+        model: a file or folder.
+
+    Raises:
+        UserError: it is the model, or in there.
+    """
+    if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(model)):
+        raise UserError(f"{option} {path}: would change the model {model}; give another name")
+
+
 def _is_of_project(path: Path) -> bool:
     """Whether a file is what a project in the working folder is made of, or what its stages made."""
     here = Path(os.path.realpath("."))

@@ -53,7 +53,7 @@ def extract(
     cls = find_extractor(extractor)
     params = validate(cls.Params, resolve(extractor, _assignments(settings), extractor), extractor)
     files = recordings.find(inputs)
-    recordings.check_output(out, files)
+    recordings.check_output(out, files, extractor)
     warn(recordings.unread(inputs))
     if device not in (None, "cpu") and not (cls.uses_device or cls.uses_torch):
         raise ParamsError(f"--device {device}: {extractor} is computed on the CPU; leave the option out")

@@ -15,7 +15,7 @@ from pipeline.corpora.base import audio_files, corpus_files
 from pipeline.corpora.unread import left_out_line, unread_suffixes
 from pipeline.errors import UserError
 from pipeline.extraction.recipe import audio_beside
-from pipeline.storage.feature_file import may_be_replaced
+from pipeline.storage.feature_file import FeatureFile, may_be_replaced
 from pipeline.storage.journal import check_journal
 
 LIST = ".jsonl"
@@ -247,20 +247,36 @@ def without_bad(
         raise RecordingsError(error.reasons, "--skip-bad" if good else "") from error
 
 
-def check_output(out: Path, recordings: Mapping[str, Source]) -> None:
+def check_output(out: Path, recordings: Mapping[str, Source], extractor: str) -> None:
     """Refuse a place that the work would be lost on, or a file that is another's; nothing is left there.
 
+    Args:
+        out: the feature file to be made.
+        recordings: what it is made of.
+        extractor: the name of what makes it.
+
     Raises:
-        UserError: `out` is a folder, a recording or no feature file, or its folder cannot be made or written; or what
-            would lie beside it is somebody else's.
+        UserError: `out` is a folder, a recording, no feature file or one of another extractor, or its folder cannot be
+            made or written; or what would lie beside it is somebody else's.
     """
     audio = audio_beside(out)
     files = [as_segment(source).path for source in recordings.values()]
     _check_replaceable(out, out, "exists, and is not a feature file; give another name, or delete it")
     _check_replaceable(out, audio, f"{audio}, where its audio goes, exists and is not audio; give another name")
+    _check_same(out, extractor)
     check_journal(out)
     paths.check_writable("--out", out, files, example="features.h5")
     paths.check_writable("--out", audio, files)
+
+
+def _check_same(out: Path, extractor: str) -> None:
+    """Refuse a feature file of another extractor, whose rows would be lost; a damaged one is made anew."""
+    try:
+        held = FeatureFile(out).header.extractor if out.exists() else extractor
+    except UserError:
+        return
+    if held != extractor:
+        raise UserError(f"--out {out}: has features of {held}; give another name, or delete it")
 
 
 def _check_replaceable(out: Path, path: Path, complaint: str) -> None:

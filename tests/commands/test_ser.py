@@ -135,8 +135,8 @@ def test_a_report_that_cannot_be_written_is_known_before_measuring(project, monk
     def measure(*arguments):
         raise AssertionError("it measures")
 
-    module = import_module(f"pipeline.bench.{part}")
-    monkeypatch.setattr(module, "measure" if part == "train" else "run", measure)
+    module = import_module("pipeline.bench.features" if part == "features" else "pipeline.bench.parts")
+    monkeypatch.setattr(module, "run", measure)
     result = ser("bench", part, "--quick", "--json", path)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"error: --json {path}: {says}")
@@ -156,6 +156,27 @@ def test_predictions_that_cannot_be_written_are_known_before_computing(project, 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"error: --out {out}: {says}\n"
     assert project.files() == before
+
+
+@pytest.mark.parametrize("out", ["model/new.csv", "model/model.json", "elsewhere/../model/model.json"])
+@pytest.mark.parametrize(("command", "option"), [("predict", "--out"), ("embed", "--to")])
+def test_nothing_is_written_into_a_model(project, out, command, option):
+    (project.folder / "model").mkdir()
+    (project.folder / "model/model.json").write_text("{}")
+    out = out if command == "predict" else f"{out}.npy"
+    before = project.files()
+    result = ser(command, "model", "recordings", option, out)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"error: {option} {out}: would change the model model; give another name\n"
+    assert project.files() == before
+
+
+def test_an_archive_is_not_written_over(project):
+    (project.folder / "model.zip").write_bytes(b"PK")
+    (project.folder / "link.csv").symlink_to("model.zip")
+    for out in ("model.zip", "link.csv"):
+        result = ser("predict", "model.zip", "recordings", "--out", out)
+        assert result.stderr == f"error: --out {out}: would change the model model.zip; give another name\n"
 
 
 def test_a_place_for_output(tmp_path):

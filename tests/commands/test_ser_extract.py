@@ -347,3 +347,11 @@ def test_a_recording_that_is_a_link_to_itself(folder):
     code, line = fails(*MFCC, "r", "--out", "out.h5")
     assert code == 1
     assert line.startswith("error: r/loop.wav: cannot be read as audio (")
+
+
+def test_another_extractors_features_are_left_alone(folder):
+    assert ser(*PROSODY, "r", "--out", "out.h5").exit_code == 0
+    before = Path("out.h5").read_bytes()
+    code, says = fails(*MFCC, "r/000.wav", "--out", "out.h5")
+    assert (code, says) == (1, "error: --out out.h5: has features of prosody; give another name, or delete it")
+    assert Path("out.h5").read_bytes() == before
