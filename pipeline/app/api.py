@@ -40,6 +40,8 @@ Responses = dict[int | str, dict[str, Any]]
 
 FIELD = "file"
 """of a form that has the recording"""
+ASKED = {"model", "segments"}
+"""parameters of a question"""
 CURL = f"with curl, give -F {FIELD}=@speech.wav"
 FORM = "multipart/form-data"
 RAW = ("", "application/octet-stream", "application/ogg", "application/x-www-form-urlencoded")
@@ -235,6 +237,11 @@ def _routes(office: Office) -> APIRouter:
         model: str | None = Query(None, description="a name of /api/models; the first where none is given"),
         segments: bool = Query(True, description="emotion over time too, of what is longer than a window of 3 s"),
     ) -> dict[str, Any]:
+        if other := sorted({*request.query_params} - ASKED):
+            raise HTTPException(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"{other[0][:100]!r} is no parameter; there are {' and '.join(sorted(ASKED))}",
+            )
         return await office.answer(request, model, segments)
 
     @router.get("/docs", include_in_schema=False)

@@ -126,6 +126,7 @@ def test_what_is_no_recording(served, temporary, name):
         (400, "the form cannot be read (", {"content": b"hello", "headers": {"Content-Type": "multipart/form-data"}}),
         (400, "the form cannot be read (", {"content": recording(), "headers": FORM}),
         (422, "segments: ", {"content": recording(), "params": {"segments": "perhaps"}}),
+        (422, "'window' is no parameter; there are model and seg", {"content": recording(), "params": {"window": "1"}}),
         (415, "the body is application/json", {"json": {}}),
         (404, "no model 'mime' (did you mean 'mine'?); known: mine", {"content": b"", "params": {"model": "mime"}}),
         (413, "longer than 5 s", {"content": recording(5.5)}),
