@@ -109,7 +109,7 @@ def test_a_higher_score_of_heard_speakers_is_not_the_best_and_is_said(project):
     said = " ".join(Page(written()).by_id("in-short").text.split())
     assert "25.0 % UA, poor" in said
     assert "the interval reaches down to chance" in said
-    assert "Not comparable good with 75.0 %, leaky with 75.0 %: its test speakers were heard before." in said
+    assert "Not comparable good with 75.0 %, leaky with 75.0 %: their test speakers were heard before" in said
 
 
 def test_every_experiment_has_a_section_with_its_marks_and_figures(project):

@@ -19,8 +19,8 @@ from pipeline.report.pictures.class_sets import class_set_titles, tested_classes
 from pipeline.report.pictures.forest import HOLLOW, SHAPE
 from pipeline.storage.qualified import Place, place_of
 
-INCOMPARABLE = ("dependent", "other_folds")
-"""marks of scores that are no estimate for new speakers"""
+INCOMPARABLE = ("dependent", "other_folds", "transductive")
+"""marks of scores that are no estimate for a new speaker's first recording"""
 
 SHAPES = {"s": "square", "D": "diamond"}
 """matplotlib's names of shapes -> ours"""
@@ -175,7 +175,7 @@ class Scored:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether it is an estimate for new speakers."""
+        """Whether it is an estimate for a new speaker, of whom there is one recording."""
         return not {*INCOMPARABLE} & {*self.marks}
 
     @property
