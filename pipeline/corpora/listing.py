@@ -242,10 +242,10 @@ def _row(name: str, utterance: Utterance, emotion: str, measures: Measures, sha2
 
 
 def counts(rows: Sequence[Row]) -> dict[str, Any]:
-    """Count utterances per emotion and speaker, and the seconds of speech."""
+    """Count utterances per emotion and speaker, the speakers that are known, and the seconds of speech."""
     return {
         "utterances": len(rows),
-        "speakers": len({row.speaker for row in rows}),
+        "speakers": len({row.speaker for row in rows if row.speaker}),
         "seconds": round(sum(row.length for row in rows), 3),
         "by_emotion": dict(sorted(Counter(row.emotion or "none" for row in rows).items())),
         "by_speaker": dict(sorted(Counter(row.speaker or "unknown" for row in rows).items())),

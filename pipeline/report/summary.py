@@ -177,8 +177,9 @@ def write_summary(
     text = "# Scores\n\n"
     text += bool(results) * (
         "Percent, pooled over all test folds. Intervals: Student's t of the standard error of a bootstrap "
-        "over speakers. `comparisons.csv` has the difference of UA for each pair tested on the same utterances, by "
-        "such a bootstrap with Holm's correction, and McNemar's exact test.\n\n"
+        "over speakers (over recordings, where speakers are not known). `comparisons.csv` has the difference of UA for "
+        "each pair tested on the same utterances, by such a bootstrap with Holm's correction, and McNemar's exact "
+        "test.\n\n"
     )
     seen = any(row.get("validation", {}).get("seen_by_selection") for row in results.values())
     text += "Validation UA is of parts that selection may have seen: no estimate for other speech.\n\n" if seen else ""
@@ -195,7 +196,8 @@ def write_summary(
 
 def counts_table(corpus: str, counts: Mapping[str, Any]) -> str:
     """Utterances per emotion and per speaker, as plain text; of many speakers, how few and how many of one."""
-    lines = [f"{corpus}: {counts['utterances']} utterances, {counts['speakers']} speakers, {counts['seconds']:.0f} s"]
+    known = counted(counts["speakers"], "speaker") if counts["speakers"] else "speakers unknown"
+    lines = [f"{corpus}: {counted(counts['utterances'], 'utterance')}, {known}, {counts['seconds']:.0f} s"]
     for title, table in (("emotion", counts["by_emotion"]), ("speaker", counts["by_speaker"])):
         lines.append(f"  by {title}: {_listed(table)}")
     return "\n".join(lines)

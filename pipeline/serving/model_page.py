@@ -159,7 +159,12 @@ def result_of(card: ExportFacts, task: str, metrics: Sequence[Mapping[str, Any]]
 
 
 def _interval(card: ExportCard, score: Score) -> str:
-    return f"{card.confidence:.0%} interval over speakers {score.low:.1%} to {score.high:.1%}"
+    return f"{card.confidence:.0%} interval over {_units(card)} {score.low:.1%} to {score.high:.1%}"
+
+
+def _units(card: ExportFacts) -> str:
+    """What intervals are over: whoever speaks, where that is known."""
+    return "speakers" if card.speakers > 1 else "recordings"
 
 
 def _protocol(card: ExportFacts) -> str:
@@ -242,7 +247,7 @@ def evaluation_of(card: ExportFacts, title: str, rows: Sequence[str], remark: st
         [
             f"Protocol: {_protocol(card)}. Each of these was predicted by a model that had not heard it.",
             "",
-            f"| {title} | value | {card.confidence:.0%} interval over speakers |",
+            f"| {title} | value | {card.confidence:.0%} interval over {_units(card)} |",
             "|---|---|---|",
             *rows,
             "",

@@ -100,7 +100,7 @@ def test_bad_recordings_are_left_out_listed_and_counted(project):
     said = spoil(project)
     done = stage("manifest", "mine")
     assert done.exit_code == 0
-    assert done.stdout.startswith("mine: 1 utterances, 1 speakers, ")
+    assert done.stdout.startswith("mine: 1 utterance, 1 speaker, ")
     assert "warning: mine: left out: 8 files that cannot be used, as `on_bad_audio` says\n" in done.stderr
     bad = report()["left_out"]["bad_audio"]
     assert bad["count"] == len(BAD)

@@ -7,6 +7,7 @@ import pytest
 from feature_files import manifest_row
 from toy_predictions import ROWS, predictions, run, summary, without_validation
 
+from pipeline.corpora.listing import counts
 from pipeline.report.cost import short_number
 from pipeline.report.markdown import markdown_table
 from pipeline.report.summary import counts_table
@@ -194,17 +195,28 @@ def test_each_cell_of_a_table_is_one_cell_and_shows_what_it_is(name):
 
 
 @pytest.mark.parametrize(
-    ("counts", "said"),
+    ("speakers", "said"),
     [
         ({"a": 3, "b": 4}, "a 3, b 4"),
         ({f"s{i}": 20 for i in range(51)}, "20 each of 51"),
         ({f"s{i}": 20 + i for i in range(5000)}, "20 to 5019 each of 5000"),
     ],
 )
-def test_many_speakers_are_counted_and_not_named(counts, said):
-    whole = {"utterances": 7, "speakers": len(counts), "seconds": 1.2, "by_emotion": {"sad": 7}, "by_speaker": counts}
+def test_many_speakers_are_counted_and_not_named(speakers, said):
+    whole = {
+        "utterances": 7,
+        "speakers": len(speakers),
+        "seconds": 1.2,
+        "by_emotion": {"sad": 7},
+        "by_speaker": speakers,
+    }
     assert counts_table("mine", whole).splitlines() == [
-        f"mine: 7 utterances, {len(counts)} speakers, 1 s",
+        f"mine: 7 utterances, {len(speakers)} speakers, 1 s",
         "  by emotion: sad 7",
         f"  by speaker: {said}",
     ]
+
+
+def test_speakers_that_are_not_known_are_no_speaker():
+    rows = [manifest_row(f"r{i}", "", "sad") for i in range(3)]
+    assert counts_table("mine", counts(rows)).splitlines()[0].startswith("mine: 3 utterances, speakers unknown, ")

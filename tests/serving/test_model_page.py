@@ -76,6 +76,14 @@ def page(**changes):
     return ModelCard(model_page(ExportCard.model_validate(KNOWN | changes)))
 
 
+def test_intervals_are_over_recordings_where_nobody_knows_who_speaks():
+    made = page(speakers=0)
+    (result,) = made.data.eval_results
+    assert result.metric_name.endswith("(90% interval over recordings 41.2% to 60.0%)")
+    assert "90% interval over recordings |" in made.text
+    assert "over speakers" not in made.text
+
+
 def test_the_hub_is_told_of_intervals_marks_and_base_models():
     made = page()
     (result,) = made.data.eval_results
