@@ -50,7 +50,7 @@ def embed(
     from pipeline.serving.vectors import check_suffix, files_of, origin, ranges, write_vectors
 
     check_suffix(out)
-    paths.check_apart("--to", out, model)
+    paths.check_apart("--to", out, Path(model))
     with with_standard_input(inputs) as given, opened_model(model) as source:
         found = recordings.find(given)
         files = recordings.whole_files(found, "ser embed")

@@ -100,7 +100,7 @@ def predict(
     windows, cache = _windows(window, hop, voice_activity), None if no_cache else usual_cache()
     check_sources(inputs, stream, rate, mic)
     if out is not None:
-        paths.check_apart("--out", out, model)
+        paths.check_apart("--out", out, Path(model))
     if windows is not None and windows.hop > windows.window:
         warn([f"--hop {hop:g}: is longer than --window {window:g}; what is between windows is not heard"])
     if stream or mic is not None:
