@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.serving.audible import is_silent
+from pipeline.serving.audible import Loudness
 from pipeline.serving.samples import Sound
 from pipeline.serving.windows import SHORTEST_WINDOW
 
@@ -29,9 +29,10 @@ def audible(sound: Sound, longest: float) -> Iterator[NDArray[np.float64]]:
         TooLongError: it is longer.
         UserError: it is shorter than `SHORTEST`, silent, or cannot be decoded.
     """
-    frames, peak = 0, 0.0
+    frames, loudness = 0, Loudness()
     for block in sound.blocks:
-        frames, peak = frames + len(block), max(peak, float(np.abs(block).max(initial=0)))
+        frames += len(block)
+        loudness.add(block)
         if frames > longest * sound.rate:
             raise TooLongError(
                 f"{sound.name}: is longer than {longest:g} s, the most here; cut a part out, and give that"
@@ -39,5 +40,5 @@ def audible(sound: Sound, longest: float) -> Iterator[NDArray[np.float64]]:
         yield block
     if frames < SHORTEST * sound.rate:
         raise UserError(f"{sound.name}: is too short ({frames / sound.rate:.3g} s); give at least {SHORTEST:g} s")
-    if is_silent(peak):
+    if loudness.is_silent:
         raise UserError(f"{sound.name}: is silent; check the microphone, speak nearer, or choose another recording")

@@ -139,14 +139,14 @@ def _answer_microphone(
 ) -> None:
     """Record, and write what is said of it as of a file."""
     from pipeline.serving.answers import text_grid, text_of
-    from pipeline.serving.audible import is_silent, peak, silence
+    from pipeline.serving.audible import is_silent, silence
     from pipeline.serving.microphone import KEY
     from pipeline.serving.tasks import task_of
 
     task = task_of(model.source, least)
     samples = microphone.recorded(seconds, lambda left: click.echo(f"\rspeak: {left} s ", nl=False, err=True))
     click.echo("\rrecorded     ", err=True)
-    warn([silence(KEY)] if windows is None and is_silent(peak(samples)) else [])
+    warn([silence(KEY)] if windows is None and is_silent(samples) else [])
     answers = _heard(model, samples, microphone.rate, windows, least)
     grid = form == "textgrid"
     text = text_grid(answers, task, len(samples) / microphone.rate) if grid else text_of(answers, task, form)

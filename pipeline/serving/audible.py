@@ -1,6 +1,7 @@
 """Whether there is anything to hear in recordings that are asked about as a whole."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,24 @@ from pipeline.jobs.executors import in_threads, worker_count
 from pipeline.serving.windows import SHORTEST_WINDOW
 
 SILENCE = 1e-3
-"""peak below which there is nothing to hear: -60 dB of full scale, as voice activity has it"""
+"""half the range of samples below which there is nothing to hear: -60 dB of full scale, as of a corpus's recordings"""
+
+
+class Loudness:
+    """How far samples go to either side of their middle, which may be off 0; full scale is 1."""
+
+    def __init__(self) -> None:
+        self._low, self._high = np.inf, -np.inf
+
+    def add(self, samples: NDArray[np.floating[Any]]) -> None:
+        """Hear more samples (n,)."""
+        if len(samples):
+            self._low, self._high = min(self._low, float(samples.min())), max(self._high, float(samples.max()))
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing can be heard of them."""
+        return (self._high - self._low) / 2 < SILENCE
 
 
 def silent(recordings: Mapping[str, Source], workers: int | None = None) -> list[str]:
@@ -33,25 +51,22 @@ def silent(recordings: Mapping[str, Source], workers: int | None = None) -> list
     lines: list[str] = []
     bad: dict[str, str] = {}
     groups = by_file(recordings)
-    for segments, peaks in zip(groups, in_threads(_heard, groups, worker_count(workers)), strict=True):
-        for key, peak in zip(segments, peaks, strict=True):
-            if isinstance(peak, UserError):
-                bad[key] = str(peak)
-            elif is_silent(peak):
+    for segments, found in zip(groups, in_threads(_heard, groups, worker_count(workers)), strict=True):
+        for key, loudness in zip(segments, found, strict=True):
+            if isinstance(loudness, UserError):
+                bad[key] = str(loudness)
+            elif loudness.is_silent:
                 lines.append(silence(str(segments[key])))
     if bad:
         raise RecordingsError({key: bad[key] for key in recordings if key in bad})
     return lines
 
 
-def peak(samples: NDArray[np.int16]) -> float:
-    """How far 16-bit samples go from 0; full scale is 1."""
-    return float(np.abs(samples / FULL_SCALE).max(initial=0))
-
-
-def is_silent(peak: float) -> bool:
-    """Whether nothing can be heard of samples up to this (full scale is 1)."""
-    return peak < SILENCE
+def is_silent(samples: NDArray[np.int16]) -> bool:
+    """Whether nothing can be heard of 16-bit samples (n,)."""
+    loudness = Loudness()
+    loudness.add(samples / FULL_SCALE)
+    return loudness.is_silent
 
 
 def silence(name: str) -> str:
@@ -59,7 +74,7 @@ def silence(name: str) -> str:
     return f"{name}: is silent; what is said of it means nothing"
 
 
-def _heard(segments: Mapping[str, Segment]) -> Sequence[float | UserError]:
+def _heard(segments: Mapping[str, Segment]) -> Sequence[Loudness | UserError]:
     """How loud each segment of a file is, up to where it is surely heard; or why it cannot be asked about."""
     wanted = list(segments.values())
     try:
@@ -69,20 +84,20 @@ def _heard(segments: Mapping[str, Segment]) -> Sequence[float | UserError]:
         return [error] * len(wanted)
 
 
-def _judged(recording: Recording, segments: Sequence[Segment]) -> Iterator[float | UserError]:
-    frames, peaks = [0] * len(segments), [0.0] * len(segments)
+def _judged(recording: Recording, segments: Sequence[Segment]) -> Iterator[Loudness | UserError]:
+    frames, heard = [0] * len(segments), [Loudness() for _ in segments]
     for number, block, _ in cut(recording, segments):
         frames[number] += len(block)
-        peaks[number] = max(peaks[number], float(np.abs(block.mean(axis=1)).max(initial=0)))
-        if all(map(_is_heard, frames, peaks, [recording.rate] * len(segments))):
+        heard[number].add(block.mean(axis=1))
+        if all(map(_is_heard, frames, heard, [recording.rate] * len(segments))):
             break
-    for segment, count, peak in zip(segments, frames, peaks, strict=True):
+    for segment, count, loudness in zip(segments, frames, heard, strict=True):
         # Of none at all the model's own reader says why.
-        yield _too_short(segment, count, recording.rate) if 0 < count < _least(recording.rate) else peak
+        yield _too_short(segment, count, recording.rate) if 0 < count < _least(recording.rate) else loudness
 
 
-def _is_heard(frames: int, peak: float, rate: int) -> bool:
-    return frames >= _least(rate) and not is_silent(peak)
+def _is_heard(frames: int, loudness: Loudness, rate: int) -> bool:
+    return frames >= _least(rate) and not loudness.is_silent
 
 
 def _least(rate: int) -> int:

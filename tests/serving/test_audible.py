@@ -60,6 +60,14 @@ def test_nothing_on_standard_input_costs_no_other_answer(ser):
     assert "nothing came" in ser("-", sent=b"").stderr
 
 
+def test_a_recording_that_does_nothing_but_lie_off_zero_is_silent(ser):
+    soundfile.write("offset.wav", np.full(RATE, 0.3), RATE)
+    soundfile.write("beside.wav", 0.3 + 0.01 * tone(1.0), RATE)
+    said = ser("offset.wav", "beside.wav").stderr
+    assert "warning: offset.wav: is silent" in said
+    assert "beside.wav" not in said
+
+
 def test_each_segment_is_heard_by_itself(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.concatenate([tone(1), np.zeros(RATE), tone(1)]), RATE)
