@@ -237,16 +237,23 @@ def _features(experiment: Experiment) -> dict[str, Any]:
 
 
 def _findings(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:
-    """What of a card is about the corpus and no model: recordings chosen or listed, twins, shared speakers."""
+    """What of a card is about the corpus and no model: recordings chosen or listed, twins, classes, shared speakers."""
     sharing = shared_speakers(experiment.rows, folds)
     twins = {row.key: row.twin for row in experiment.rows if row.content != row.key}
     findings = {
         "only": {name: [*wanted] for name, wanted in experiment.only.items()},
         "speakers_shared": str(sharing) if sharing.dependent else "",
+        "untested": _untested(experiment, folds),
         "listed": coverage(experiment.rows, experiment.protocol, folds, experiment.left_out),
         "twins": twins,
     }
     return {name: value for name, value in findings.items() if value}
+
+
+def _untested(experiment: Experiment, folds: Sequence[Fold]) -> list[str]:
+    """The classes of which no test part has a recording, as lists of others may have it."""
+    emotions = {row.emotion for row in experiment.rows}.intersection(experiment.classes)  # none where these are targets
+    return sorted(emotions - {experiment.rows[i].emotion for fold in folds for i in fold.test})
 
 
 def experiment_card(experiment: Experiment, folds: Sequence[Fold]) -> dict[str, Any]:

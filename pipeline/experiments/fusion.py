@@ -21,7 +21,7 @@ from pipeline.experiments.predictions import Predictions
 
 Indices = NDArray[np.int64]
 
-FINDINGS = ("only", "speakers_shared", "listed", "twins", "trainings")
+FINDINGS = ("only", "speakers_shared", "untested", "listed", "twins", "trainings")
 """what the cards of branches have in common, where they have it"""
 
 MARKS = ("random_backbone", "transductive", "speaker_dependent")

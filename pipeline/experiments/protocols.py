@@ -185,7 +185,18 @@ def _cut(
     if problem := _uncut([rows[i] for i in among], part, share, whole):
         raise UserError(f"{corpus_title(rows)}: cannot be split by emotion: {problem}")
     left, taken = train_test_split(among, test_size=share / whole, stratify=emotions, random_state=seed)
-    return left, taken
+    return _of_each(dict(zip(among.tolist(), emotions, strict=True)), left, taken)
+
+
+def _of_each(emotions: Mapping[int, str], left: Indices, taken: Indices) -> tuple[Indices, Indices]:
+    """Two parts with one recording at least of each emotion: a rare one's share of a part may be rounded to none."""
+    parts = [left.tolist(), taken.tolist()]
+    for one, other in (parts, parts[::-1]):
+        for emotion in sorted({*emotions.values()} - {emotions[i] for i in other}):
+            moved = next(i for i in one if emotions[i] == emotion)
+            one.remove(moved)
+            other.append(moved)
+    return np.array(parts[0], np.int64), np.array(parts[1], np.int64)
 
 
 def _uncut(rows: Sequence[Labelled], part: str, share: float, whole: float) -> str:

@@ -17,7 +17,8 @@ NOTES = {
     "transductive": "transductive: features were standardised or aligned by all recordings of each speaker or corpus "
     "that the experiment has, or those were learned from without labels, those of the test part too, so several "
     "recordings of a new speaker must be had",
-    "untested": "classes not tested: the corpus lacks some that the models tell apart; scores are over those it has",
+    "untested": "classes not tested: test parts have none of some that the models tell apart; scores, and what chance "
+    "would give, are over those they have",
     "validation": "trained on the validation part too: the system has no use for one, and no fusion reads it; others "
     "under this protocol hold it out",
     "listed": "part of the listed recordings: the folds are lists of others, of which not all recordings are here, or "

@@ -276,7 +276,8 @@ def _card(params: Params, source: AnyModel, measured: Measured, models: Kind) ->
     if isinstance(predictions, Values):
         return value_card(facts, predictions, measured.heard, params)
     scores = _scores(params, predictions, measured.rows)
-    return ExportCard(format=FORMAT, classes=source.columns, scores=scores, **facts)
+    untested = [name for name in source.columns if name in predictions.card.get("untested", [])]
+    return ExportCard(format=FORMAT, classes=source.columns, untested=untested, scores=scores, **facts)
 
 
 def _facts(params: Params, source: AnyModel, measured: Measured, models: Kind) -> dict[str, Any]:

@@ -119,6 +119,7 @@ class ExportCard(ExportFacts):
 
     format: Literal["ser-export/1"]
     classes: Classes = Field(min_length=2)
+    untested: list[str] = Field([], description="classes of which test parts have no recording")
     scores: dict[Literal["WA", "UA", "macro_F1"], Score]
 
     @property

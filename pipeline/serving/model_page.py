@@ -228,7 +228,10 @@ def _evaluation(card: ExportCard) -> str:
         f"| {METRICS[name][1]} | {score.value:.1%} | {score.low:.1%} to {score.high:.1%} |"
         for name, score in _ordered(card)
     ]
-    chance = f"By chance UA is {1 / len(card.classes):.1%}."
+    tested = [name for name in card.classes if name not in card.untested]
+    chance = f"By chance UA is {1 / max(1, len(tested)):.1%}."
+    if card.untested:
+        chance += f" It is over {', '.join(tested)}: no recording of {', '.join(card.untested)} was tested."
     return evaluation_of(card, "score", rows, chance)
 
 

@@ -164,3 +164,22 @@ def test_what_wants_a_validation_part_that_own_parts_lack_is_said_beforehand(lis
     assert "net.params: patience 2 needs a validation part, and protocol 'own' has none" in done.stderr
     for name in ("net", "parts"):
         assert f"experiments.{name}.protocol: a fusion reads the validation part, and 'own' has none" in done.stderr
+
+
+def test_a_class_that_lists_never_test_is_marked(listed):
+    table = listed.folder / "recordings/labels.csv"
+    rows = table.read_text().splitlines()
+    table.write_text("\n".join(row.replace("test", "train") if ",sad,anna" in row else row for row in rows) + "\n")
+    assert ser("graph").exit_code == 0
+    make_audio()
+    assert stage("features", "mine", "cepstra").exit_code == 0
+    for name in ("shared", "parts", "women"):
+        assert stage("train", name).exit_code == 0
+    cards = {
+        name: json.loads((listed.folder / f"data/predictions/{name}/card.json").read_text())
+        for name in ("shared", "parts")
+    }
+    assert {name: card.get("untested") for name, card in cards.items()} == {"shared": None, "parts": ["sad"]}
+    assert stage("evaluate").exit_code == 0
+    summary = (listed.folder / "metrics/summary.md").read_text()
+    assert "classes not tested: test parts have none of some that the models tell apart" in summary

@@ -319,6 +319,27 @@ def test_parts_too_small_for_each_emotion(takes, shares, problem, cure):
     assert split(rows, stratified(**shares | cure), 0)
 
 
+@pytest.mark.parametrize("takes", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(5))
+def test_each_part_has_a_rare_emotion(takes, seed):
+    """Though a fifth of two recordings is less than half of one."""
+    rows = [manifest_row(f"u{i}", "", "happy") for i in range(260)]
+    rows += [manifest_row(f"rare {i}", "", "sad") for i in range(takes)]
+    (fold,) = split(rows, stratified(validation=0, test=0.2), seed)
+    tested = [rows[i].emotion for i in fold.test]
+    assert 1 <= tested.count("sad") < takes
+    assert sorted([*fold.train, *fold.test]) == list(range(len(rows)))
+    assert abs(len(fold.test) - 0.2 * len(rows)) < 2
+
+
+def test_three_parts_have_a_rare_emotion_each():
+    rows = [manifest_row(f"u{i}", "", "happy") for i in range(260)]
+    rows += [manifest_row(f"rare {i}", "", "sad") for i in range(3)]
+    (fold,) = split(rows, stratified(validation=0.1, test=0.2), 0)
+    for part in (fold.train, fold.validation, fold.test):
+        assert [rows[i].emotion for i in part].count("sad") == 1
+
+
 def test_emotion_tested_but_never_trained_on():
     rows = [*corpus(), manifest_row("x", "s2", "bored")]
     with pytest.raises(UserError, match="'bored' is tested in fold 2 but not trained on"):

@@ -76,6 +76,13 @@ def page(**changes):
     return ModelCard(model_page(ExportCard.model_validate(KNOWN | changes)))
 
 
+def test_chance_is_that_of_the_classes_that_were_tested():
+    classes = KNOWN["classes"]
+    assert f"By chance UA is {1 / len(classes):.1%}. They are scores" in page().text.replace("\n", " ")
+    said = page(untested=[classes[0]]).text
+    assert f"By chance UA is {1 / (len(classes) - 1):.1%}. It is over {', '.join(classes[1:])}: no recording" in said
+
+
 def test_intervals_are_over_recordings_where_nobody_knows_who_speaks():
     made = page(speakers=0)
     (result,) = made.data.eval_results
