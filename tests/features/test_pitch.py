@@ -5,11 +5,12 @@ import pytest
 from conftest import drawn
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.fft import next_fast_len
 
 from pipeline.features.prosody.brent import largest
 from pipeline.features.prosody.f0 import f0_tracks, praat_f0
-from pipeline.features.prosody.pitch import Analysis
-from pipeline.features.prosody.pitch_path import best_paths, lattice
+from pipeline.features.prosody.pitch import Analysis, fast_length
+from pipeline.features.prosody.pitch_path import best_path_of_parts, best_paths, lattice
 from pipeline.features.prosody.sinc import DEGREE, interpolation, values
 
 few = drawn(15)
@@ -97,6 +98,12 @@ def test_neither_batch_nor_order_changes_a_bit():
     assert f0_tracks([], 16000, 60, 500) == []
 
 
+def test_transforms_are_of_the_next_length_that_scipy_finds_fast():
+    assert [fast_length(least) for least in range(2, 9000)] == [
+        next_fast_len(least, real=True) for least in range(2, 9000)
+    ]
+
+
 def test_interpolation_is_by_windowed_sinc():
     depth, rng = 30, np.random.default_rng(0)
     samples = rng.standard_normal(2 * depth + 1)
@@ -152,6 +159,18 @@ def test_the_path_is_the_best_of_all():
                 for f, gain in choices(at)
             ]
         assert found.tolist() == list(max(paths)[1])
+
+
+def test_neither_other_utterances_nor_their_order_change_a_path():
+    rng = np.random.default_rng(4)
+    lattices = []
+    for frames in (1, 40, 3, 17, 16, 40, 1, 33):
+        frame = np.sort(rng.integers(0, frames, int(rng.integers(0, 9)) * frames))
+        frequency, strength = rng.uniform(80, 350, len(frame)), rng.uniform(0, 1, len(frame))
+        lattices.append(lattice(rng.uniform(0.2, 0.8, frames), frame, frequency, strength, 350.0))
+    for one, path in zip(lattices, best_paths(lattices, 0.01), strict=True):
+        np.testing.assert_array_equal(path, best_paths([one], 0.01)[0])
+        np.testing.assert_array_equal(path, best_path_of_parts([one], 0.01))
 
 
 def cost(one, two):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.audio.samples import Signal, slices
 from pipeline.features.prosody.blocks import FloatArray, log_energy
 from pipeline.features.prosody.f0 import on_grid
-from pipeline.features.prosody.pitch import Analysis, by_praat, candidates_in, frame_places
+from pipeline.features.prosody.pitch import Analysis, Workspace, by_praat, candidates_in, frame_places
 from pipeline.features.prosody.pitch_path import Lattice, best_path_of_parts, lattice
 from pipeline.features.prosody.sinc import highest
 
@@ -62,11 +62,12 @@ def _path(
     doubts: list[tuple[int, float]] = []
 
     def parts() -> Iterator[Lattice]:
+        workspace = Workspace(analysis)
         for first in range(0, len(times), PART):
             places = right[first : first + PART]
             start, stop = max(int(places[0]) - reach, 0), min(int(places[-1]) + reach, len(signal))
             centred = signal[start:stop].astype(np.float64) - mean
-            found = candidates_in(centred, times[first : first + PART], places - start, whole, analysis)
+            found = candidates_in(centred, times[first : first + PART], places - start, whole, workspace)
             # As in `pitch.track`.
             lags, strengths, unsure = highest(found.lag, found.polynomials, analysis.half + 1)
             frequencies = 1 / (1 / analysis.sample_rate) / lags

@@ -11,9 +11,11 @@ which of two places a search for a maximum ends at (1e-7 apart), the frame alone
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from math import floor
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pipeline.audio.samples import Signal
@@ -88,6 +90,49 @@ class Candidates:
     """the autocorrelation left and right of it: (candidates, 2 * (DEGREE + 1)), see `sinc.interpolation`"""
 
 
+class Workspace:
+    """Arrays for the autocorrelations of up to `PIECE` frames, which take the place of those before."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+        half, self.lags = analysis.half, analysis.longest + DEPTH
+        self.window, self.spread = _window(half)
+        size = fast_length(2 * half + self.lags)
+        self.frames, self.raw = np.zeros((PIECE, size)), np.empty((PIECE, size))
+        self.spectra = np.empty((PIECE, size // 2 + 1), np.complex128)
+        self.correlations = np.empty((PIECE, DEPTH + self.lags))
+        self.around = _around(self.correlations, DEPTH)
+        """the correlations from `DEPTH` before to `DEPTH` after each lag: (frames, lags, 2 * DEPTH + 1)"""
+
+    def autocorrelation(self, frames: FloatArray, mean: FloatArray) -> FloatArray:
+        """That of frames less their mean, windowed, over that of the window (equation 9), from -DEPTH samples.
+
+        Args:
+            frames: (frames, samples).
+            mean: of each, (frames,).
+
+        Returns:
+            The correlations, (frames, DEPTH + lags), which the next call overwrites.
+        """
+        count = len(frames)
+        padded, spectra = self.frames[:count], self.spectra[:count]
+        raw, correlation = self.raw[:count], self.correlations[:count]
+        windowed = padded[:, : len(self.window)]
+        np.subtract(frames, mean[:, None], out=windowed)
+        windowed *= self.window
+        np.fft.rfft(padded, out=spectra)
+        parts = spectra.view(np.float64)
+        np.square(parts, out=parts)
+        spectra.real += spectra.imag
+        spectra.imag = 0.0
+        np.fft.irfft(spectra, raw.shape[1], out=raw)
+        inner = correlation[:, DEPTH:]
+        np.multiply(raw[:, :1], self.spread[: self.lags], out=inner)
+        np.divide(raw[:, : self.lags], inner, out=inner)
+        correlation[:, :DEPTH] = inner[:, DEPTH:0:-1]
+        return correlation
+
+
 def track(waves: Sequence[FloatArray], analysis: Analysis) -> list[tuple[FloatArray, FloatArray]]:
     """Times (s) and F0 (Hz, 0 where unvoiced) of the frames of each wave, (frames,) each.
 
@@ -97,7 +142,8 @@ def track(waves: Sequence[FloatArray], analysis: Analysis) -> list[tuple[FloatAr
     """
     if not waves:
         return []
-    found = [_candidates(wave, analysis) for wave in waves]
+    workspace = Workspace(analysis)
+    found = [_candidates(wave, workspace) for wave in waves]
     # Praat counts samples from the lowest negative lag, and the tolerance of its search grows with the count.
     lags, strengths, unsure = highest(
         np.concatenate([one.lag for one in found]),
@@ -135,14 +181,14 @@ def by_praat(wave: Signal | FloatArray, right: int, near: float, analysis: Analy
     return min(frequencies, key=lambda frequency: abs(frequency - near))
 
 
-def _candidates(wave: FloatArray, analysis: Analysis) -> Candidates:
+def _candidates(wave: FloatArray, workspace: Workspace) -> Candidates:
     """The maxima of the autocorrelation of each frame that can be the F0."""
     centred = wave - wave.mean()
-    return candidates_in(centred, *frame_places(len(wave), analysis), np.abs(centred).max(), analysis)
+    return candidates_in(centred, *frame_places(len(wave), workspace.analysis), np.abs(centred).max(), workspace)
 
 
 def candidates_in(
-    centred: FloatArray, times: FloatArray, right: IntArray, whole: float, analysis: Analysis
+    centred: FloatArray, times: FloatArray, right: IntArray, whole: float, workspace: Workspace
 ) -> Candidates:
     """The same of the frames of a part of an utterance.
 
@@ -151,53 +197,43 @@ def candidates_in(
         times: of the frames (s): (frames,).
         right: first of these samples right of each frame's centre: (frames,).
         whole: the utterance's largest magnitude.
-        analysis: what is asked for.
+        workspace: for the analysis that is asked for.
     """
+    analysis, window = workspace.analysis, workspace.window
     half, period = analysis.half, analysis.period
-    window, _ = _window(half)
-    sums = np.concatenate([[0.0], np.cumsum(centred)])
+    sums = np.zeros(len(centred) + 1)
+    np.cumsum(centred, out=sums[1:])
     mean = (sums[right + period] - sums[right - period]) / (2 * period)
     near = slice(max(half - period // 2 - 1, 0), half + period // 2 + 1)
     # A voiced candidate has a strength of 1 at most, and leaving it out saves or costs two changes of voicing.
     never_voiced = 1 + 2 * VOICING_CHANGE * 0.01 / analysis.step + 1e-6
     unvoiced = np.full(len(times), VOICING + 2)
-    cut = np.lib.stride_tricks.sliding_window_view(centred, 2 * half)
+    wholes, middles = (sliding_window_view(centred, samples) for samples in (2 * half, len(window[near])))
     frames_found, lags_found = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     polynomials = [np.zeros((0, 2 * (DEGREE + 1)))]
     for start in range(0, len(times) if whole else 0, PIECE):
         some = slice(start, start + PIECE)
-        frames = cut[right[some] - half]
-        frames -= mean[some, None]
-        frames *= window
-        intensity = np.minimum(np.abs(frames[:, near]).max(axis=1) / whole, 1.0)
+        middle = middles[right[some] - half + near.start]
+        middle -= mean[some, None]
+        middle *= window[near]
+        intensity = np.minimum(np.abs(middle, out=middle).max(axis=1) / whole, 1.0)
         unvoiced[some] = VOICING + np.maximum(0.0, 2 - intensity / (SILENCE / (1 + VOICING)))
-        loud = np.flatnonzero(unvoiced[some] < never_voiced)
+        loud = start + np.flatnonzero(unvoiced[some] < never_voiced)
         if len(loud):
-            correlation = _autocorrelation(frames[loud] if len(loud) < len(frames) else frames, analysis)
+            correlation = workspace.autocorrelation(wholes[right[loud] - half], mean[loud])
             frame, lag = _peaks(correlation, analysis)
-            frames_found.append(start + loud[frame])
+            frames_found.append(loud[frame])
             lags_found.append(lag)
-            polynomials.append(_around(correlation, frame, lag, DEPTH) @ interpolation(DEPTH))
+            polynomials.append(workspace.around[frame, lag] @ interpolation(DEPTH))
     return Candidates(
         times, right, unvoiced, np.concatenate(frames_found), np.concatenate(lags_found), np.concatenate(polynomials)
     )
 
 
-def _autocorrelation(frames: FloatArray, analysis: Analysis) -> FloatArray:
-    """That of windowed frames over that of the window (equation 9), from -DEPTH samples: (frames, lags)."""
-    from scipy.fft import irfft, next_fast_len, rfft
-
-    count = analysis.longest + DEPTH
-    size = next_fast_len(2 * analysis.half + count, real=True)
-    spectrum = rfft(frames, size)
-    power = spectrum.real**2
-    power += spectrum.imag**2
-    raw = irfft(power, size)
-    _, spread = _window(analysis.half)
-    correlation = np.empty((len(frames), DEPTH + count))
-    np.divide(raw[:, :count], raw[:, :1] * spread[:count], out=correlation[:, DEPTH:])
-    correlation[:, :DEPTH] = correlation[:, 2 * DEPTH : DEPTH : -1]
-    return correlation
+@lru_cache(maxsize=8)
+def fast_length(least: int) -> int:
+    """The lowest number from `least` on without prime factors above 5: transforms of that length are fast."""
+    return next(length for length in count(least) if 30 ** length.bit_length() % length == 0)
 
 
 def _peaks(correlation: FloatArray, analysis: Analysis) -> tuple[IntArray, IntArray]:
@@ -207,7 +243,7 @@ def _peaks(correlation: FloatArray, analysis: Analysis) -> tuple[IntArray, IntAr
     maximum = inner > 0.5 * VOICING
     maximum &= inner > correlation[:, first - 1 : stop - 1]
     maximum &= inner >= correlation[:, first + 1 : stop + 1]
-    frame, lag = np.nonzero(maximum)
+    frame, lag = np.divmod(np.flatnonzero(maximum), stop - first)
     lag += 2
     places = max(CANDIDATES, floor(analysis.ceiling / analysis.floor)) - 1
     kept = _strongest(correlation, frame, lag, places, analysis)
@@ -229,12 +265,10 @@ def frame_places(samples: int, analysis: Analysis) -> tuple[FloatArray, IntArray
 @lru_cache(maxsize=8)
 def _window(half: int) -> tuple[FloatArray, FloatArray]:
     """The Hann window, and its autocorrelation over that at lag 0 (equations 6 and 8)."""
-    from scipy.fft import irfft, next_fast_len, rfft
-
     length = 2 * half
     window = 0.5 - 0.5 * np.cos(np.arange(1, length + 1) * 2 * np.pi / (length + 1))
-    size = next_fast_len(2 * length, real=True)
-    correlation = irfft(np.abs(rfft(window, size)) ** 2, size)[:length]
+    size = fast_length(2 * length)
+    correlation = np.fft.irfft(np.abs(np.fft.rfft(window, size)) ** 2, size)[:length]
     return window, correlation / correlation[0]
 
 
@@ -243,13 +277,15 @@ def _strongest(
 ) -> NDArray[np.bool_]:
     """Which maxima are among the `places` strongest of their frame, high frequencies favoured (equation 24)."""
     kept = np.ones(len(frame), np.bool_)
-    many = np.flatnonzero(np.bincount(frame, minlength=len(correlation))[frame] > places)
-    if not len(many):
+    counts = np.bincount(frame, minlength=len(correlation))
+    if counts.max() <= places:
         return kept
+    many = np.flatnonzero(counts[frame] > places)
     frame, lag = frame[many], lag[many]
     before, at, after = (correlation[frame, DEPTH + lag + shift] for shift in (-1, 0, 1))
     shift = 0.5 * (after - before) / ((at - before) + (at - after))
-    left, right = np.split(_around(correlation, frame, lag, CHOICE_DEPTH) @ interpolation(CHOICE_DEPTH), 2, axis=1)
+    around = _around(correlation, CHOICE_DEPTH)[frame, lag]
+    left, right = np.split(around @ interpolation(CHOICE_DEPTH), 2, axis=1)
     polynomials = np.where((shift < 0)[:, None], left, right)
     strength = values(polynomials.T, 2 * shift + np.where(shift < 0, 1.0, -1.0))
     strength = np.where(strength > 1, 1 / strength, strength)
@@ -260,8 +296,6 @@ def _strongest(
     return kept
 
 
-def _around(correlation: FloatArray, frame: IntArray, lag: IntArray, depth: int) -> FloatArray:
-    """The autocorrelation from `depth` before to `depth` after some lags: (lags, 2 * depth + 1)."""
-    windows = np.lib.stride_tricks.sliding_window_view(correlation, 2 * depth + 1, axis=1)
-    found: FloatArray = windows[frame, lag + DEPTH - depth]
-    return found
+def _around(correlation: FloatArray, depth: int) -> FloatArray:
+    """The autocorrelation from `depth` before to `depth` after each lag: (frames, lags, 2 * depth + 1)."""
+    return sliding_window_view(correlation, 2 * depth + 1, axis=1)[:, DEPTH - depth :]
