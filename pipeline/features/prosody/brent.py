@@ -31,46 +31,51 @@ def largest(
     """
     places, heights, unsure = np.empty_like(low), np.empty_like(low), np.zeros(len(low), np.bool_)
     which = np.arange(len(low))
-    a, b = low.copy(), high.copy()
-    x = a + GOLDEN * (b - a)
-    fx = -value(x, which)
-    v, w, fv, fw = x.copy(), x.copy(), fx.copy(), fx.copy()
+    first = low + GOLDEN * (high - low)
+    reached = -value(first, which)
+    # Ends; best place, second best, and that before it; and the function's negative there.
+    state = np.stack([low, high, first, first, first, reached, reached, reached])
     for step in range(STEPS + 1):
+        a, b, x, w, v, fx, fw, fv = state
         middle = (a + b) / 2
         tolerance = EPSILON * np.abs(x) + TOLERANCE / 3
         going = np.abs(x - middle) + (b - a) / 2 > 2 * tolerance
         if step == STEPS:
             going[:] = False
         if not going.all():
-            places[which[~going]], heights[which[~going]] = x[~going], -fx[~going]
-            which = which[going]
-            if not len(which):
+            done, rest = np.flatnonzero(~going), np.flatnonzero(going)
+            places[which[done]], heights[which[done]] = x[done], -fx[done]
+            if not len(rest):
                 break
-            state = (a, b, x, v, w, fx, fv, fw, middle, tolerance)
-            a, b, x, v, w, fx, fv, fw, middle, tolerance = (values[going] for values in state)
+            which, middle, tolerance = which[rest], middle[rest], tolerance[rest]
+            state = state.take(rest, axis=1)
+            a, b, x, w, v, fx, fw, fv = state
         move = GOLDEN * np.where(x < middle, b - x, a - x)
         r = (x - w) * (fx - fv)
         q = (x - v) * (fx - fw)
         p = (x - v) * q - (x - w) * r
         q = 2 * (q - r)
-        p = np.where(q > 0, -p, p)
+        p *= -np.sign(q)
         q = np.abs(q)
         parabola = np.abs(x - w) >= tolerance
         parabola &= np.abs(p) < np.abs(move * q)
         parabola &= p > q * (a - x + 2 * tolerance)
         parabola &= p < q * (b - x - 2 * tolerance)
-        move = np.where(parabola, p / np.where(parabola, q, 1.0), move)
-        move = np.where(np.abs(move) < tolerance, np.where(move > 0, tolerance, -tolerance), move)
-        t = x + move
+        np.divide(p, q, out=move, where=parabola)
+        size = np.maximum(np.abs(move), tolerance)
+        t = x + np.where(move > 0, size, -size)
         ft = -value(t, which)
         unsure[which[np.abs(ft - fx) < NOISE]] = True
         better = ft <= fx
-        left = t < x
-        a, b = np.where(left == better, a, np.where(better, x, t)), np.where(left == better, np.where(better, x, t), b)
-        second = ~better & ((ft <= fw) | (w == x))
-        third = ~better & ~second & ((ft <= fv) | (v == x) | (v == w))
-        shift = better | second
-        v, fv = np.where(shift, w, np.where(third, t, v)), np.where(shift, fw, np.where(third, ft, fv))
-        w, fw = np.where(better, x, np.where(second, t, w)), np.where(better, fx, np.where(second, ft, fw))
-        x, fx = np.where(better, t, x), np.where(better, ft, fx)
+        beside = np.where(better, x, t)
+        below = (t < x) != better
+        a[:], b[:] = np.where(below, beside, a), np.where(below, b, beside)
+        second = ft <= fw
+        second |= w == x
+        second |= better
+        third = ft <= fv
+        third |= (v == x) | (v == w)
+        v[:], fv[:] = np.where(second, w, np.where(third, t, v)), np.where(second, fw, np.where(third, ft, fv))
+        w[:], fw[:] = np.where(better, x, np.where(second, t, w)), np.where(better, fx, np.where(second, ft, fw))
+        x[:], fx[:] = np.where(better, t, x), np.where(better, ft, fx)
     return places, heights, unsure

@@ -61,14 +61,16 @@ def highest(lag: IntArray, polynomials: FloatArray, offset: int) -> tuple[FloatA
     if not len(lag):
         return np.zeros(0), np.zeros(0), np.zeros(0, np.bool_)
     count = len(lag)
-    sides = np.stack(np.split(polynomials, 2, axis=1))
-    coefficients = np.ascontiguousarray(sides.reshape(2 * count, DEGREE + 1).T)
+    coefficients = np.empty((DEGREE + 1, 2 * count))
+    np.concatenate(np.split(polynomials.T, 2), axis=1, out=coefficients)
     centre = (lag + offset).astype(np.float64)
 
     def value(x: FloatArray, which: IntArray) -> FloatArray:
         shift = x - centre[which]
         right = shift >= 0
-        return values(coefficients.take(which + count * right, axis=1), 2 * shift + np.where(right, -1.0, 1.0))
+        # Numpy takes columns fastest so; none is outside.
+        chosen = coefficients.take(which + count * right, axis=1, mode="clip")
+        return values(chosen, 2 * shift + np.where(right, -1.0, 1.0))
 
     place, height, unsure = largest(value, centre - 1, centre + 1)
     return place - offset, np.where(height > 1, 1 / height, height), unsure
