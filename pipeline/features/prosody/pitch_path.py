@@ -12,6 +12,9 @@ IntArray = NDArray[np.int64]
 OCTAVE, OCTAVE_JUMP, VOICING_CHANGE = 0.01, 0.35, 0.14
 """costs of equations 24 and 27, the latter two for 10 ms"""
 
+TOGETHER = 16
+"""frames whose costs are computed at once"""
+
 
 @dataclass(frozen=True)
 class Lattice:
@@ -54,38 +57,46 @@ def best_paths(lattices: Sequence[Lattice], step: float) -> list[FloatArray]:
         lattices: of the utterances.
         step: between frames (s).
     """
-    frames, width = (max(one.frequency.shape[axis] for one in lattices) for axis in (0, 1))
-    count = len(lattices)
+    # The longest first: those that have a frame are then the first `going` of that frame.
+    order = sorted(range(len(lattices)), key=lambda i: -len(lattices[i].frequency))
+    lengths = np.array([len(lattices[i].frequency) for i in order])
+    count, frames = len(order), int(lengths[0])
+    going = np.searchsorted(-lengths, -np.arange(frames + 1)).tolist()
+    width = max(one.frequency.shape[1] for one in lattices)
     frequency, strength = np.zeros((frames, count, width)), np.full((frames, count, width), -np.inf)
-    strength[:, :, 0] = 0.0  # after the end
-    for i, one in enumerate(lattices):
-        rows, columns = one.frequency.shape
-        frequency[:rows, i, :columns] = one.frequency
-        strength[:rows, i, :columns] = one.strength
-    end = np.array([len(one.frequency) - 1 for one in lattices])
+    for place, i in enumerate(order):
+        rows, columns = lattices[i].frequency.shape
+        frequency[:rows, place, :columns] = lattices[i].frequency
+        strength[:rows, place, :columns] = lattices[i].strength
 
-    best = strength[0]
-    final = best.copy()
-    origin = np.zeros((frames, count, width), np.int16)
-    octaves, ends = _octaves(frequency), set(end.tolist())
+    octaves = _octaves(frequency)
     # Most frames have far fewer candidates than the one that has most.
     widths = (width - (strength.max(axis=1) > -np.inf)[:, ::-1].argmax(axis=1)).tolist()
-    for frame in range(1, frames):
-        before, here = widths[frame - 1], widths[frame]
-        value = best[:, :before, None] - _costs(octaves[frame - 1, :, :before], octaves[frame, :, :here], 0.01 / step)
-        value += strength[frame, :, None, :here]
-        origin[frame, :, :here] = value.argmax(axis=1)
-        best = value.max(axis=1)
-        if frame in ends:
-            final[end == frame] = _widened(best[end == frame], width, -np.inf)
+    origin, last = np.zeros((frames, count, width), np.int16), np.zeros(count, np.int64)
+    best = strength[0]
+    last[going[1] :] = best[going[1] :].argmax(axis=1)
+    for first in range(1, frames, TOGETHER):
+        stop = min(first + TOGETHER, frames)
+        some, wide = going[first], max(widths[first - 1 : stop])
+        costs = _costs(octaves[first:stop, :some, :wide], octaves[first - 1 : stop - 1, :some, :wide], 0.01 / step)
+        values = np.full(costs.shape, -np.inf)  # of the best paths to each candidate by each of those before
+        best = _widened(best[:, :wide], wide, -np.inf)
+        for frame, (cost, value) in enumerate(zip(costs, values, strict=True), first):
+            here, after = going[frame], going[frame + 1]
+            np.subtract(best[:here, None], cost[:here], out=value[:here])
+            value[:here] += strength[frame, :here, :wide, None]
+            best = value[:here].max(axis=2)
+            if after < here:
+                last[after:here] = best[after:].argmax(axis=1)
+        origin[first:stop, :some, :wide] = values.argmax(axis=3)
 
-    place = final.argmax(axis=1)
-    rows = np.arange(count)
-    path = np.zeros((frames, count))
+    places, rows = np.zeros((frames, count), np.int64), np.arange(count)
     for frame in range(frames - 1, -1, -1):
-        path[frame] = frequency[frame, rows, place]
-        place = np.where(frame <= end, origin[frame, rows, place], place)
-    return [path[: last + 1, i] for i, last in enumerate(end)]
+        here = going[frame]
+        places[frame] = last
+        last[:here] = origin[frame, rows[:here], last[:here]]
+    path = np.take_along_axis(frequency, places[:, :, None], axis=2)[:, :, 0]
+    return [path[: lengths[place], place] for place in np.argsort(order)]
 
 
 def best_path_of_parts(parts: Iterable[Lattice], step: float) -> FloatArray:
@@ -101,11 +112,11 @@ def best_path_of_parts(parts: Iterable[Lattice], step: float) -> FloatArray:
         if not origins:
             best = strength[0]
         octaves = _octaves(np.concatenate([last, frequency]))
-        costs = _costs(octaves[:-1], octaves[1:], 0.01 / step)
+        costs = _costs(octaves[1:], octaves[:-1], 0.01 / step)
         for frame, cost in enumerate(costs, len(frequency) - len(costs)):
-            value = best[:, None] - cost
-            value += strength[frame]
-            origin[frame], best = value.argmax(axis=0), value.max(axis=0)
+            value = best - cost
+            value += strength[frame, :, None]
+            origin[frame], best = value.argmax(axis=1), value.max(axis=1)
         last = frequency[-1:]
         frequencies.append(frequency)
         origins.append(origin)
@@ -119,6 +130,8 @@ def best_path_of_parts(parts: Iterable[Lattice], step: float) -> FloatArray:
 
 def _widened(values: FloatArray, width: int, fill: float) -> FloatArray:
     """With places (..., width) for more candidates."""
+    if values.shape[-1] == width:
+        return values
     more = [(0, 0)] * (values.ndim - 1) + [(0, width - values.shape[-1])]
     return np.pad(values, more, constant_values=fill)
 
@@ -129,9 +142,9 @@ def _octaves(frequency: FloatArray) -> FloatArray:
     return octaves
 
 
-def _costs(before: FloatArray, after: FloatArray, correction: float) -> FloatArray:
-    """Costs of going from each candidate (octaves, (..., from)) to each of the next frame: (..., from, to)."""
-    costs: FloatArray = before[..., :, None] - after[..., None, :]
+def _costs(to: FloatArray, origin: FloatArray, correction: float) -> FloatArray:
+    """Costs of going to each candidate (octaves, (..., to)) from each of the frame before: (..., to, from)."""
+    costs: FloatArray = to[..., :, None] - origin[..., None, :]
     np.abs(costs, out=costs)
     costs *= OCTAVE_JUMP * correction
     # The unvoiced candidate is the first of each frame, all others are voiced or missing.
