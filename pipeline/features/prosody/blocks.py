@@ -22,6 +22,11 @@ PAUSE = 0.14
 MEAN, STD, MAX, MIN, SKEWNESS, KURTOSIS = range(6)
 """Columns of `moments`."""
 
+AVERAGED = [MEAN, STD, SKEWNESS, KURTOSIS]
+"""Columns of what is averaged over segments."""
+
+EPSILON = float(np.finfo(np.float64).eps)
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -75,7 +80,9 @@ CLEAN = Rules(
 
 def find_runs(mask: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
     """First index and one past the last index of each maximal stretch of True: two arrays of shape (runs,)."""
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    outside = np.zeros(len(mask) + 2, np.bool_)
+    outside[1:-1] = mask
+    edges = np.flatnonzero(outside[1:] != outside[:-1])
     return edges[::2], edges[1::2]
 
 
@@ -90,9 +97,9 @@ def moments(values: FloatArray, sizes: IntArray, undefined: float) -> FloatArray
     Returns:
         Mean, standard deviation (ddof 0), maximum, minimum, skewness (biased) and excess kurtosis, shape (groups, 6).
     """
-    offsets = np.cumsum(sizes) - sizes
+    offsets = sizes.cumsum() - sizes
     mean = _means(values, offsets, sizes)
-    centred = values - np.repeat(mean, sizes)
+    centred = values - mean.repeat(sizes)
     squares = centred * centred
     m2 = _means(squares, offsets, sizes)
     m3 = _means(squares * centred, offsets, sizes)
@@ -100,18 +107,21 @@ def moments(values: FloatArray, sizes: IntArray, undefined: float) -> FloatArray
     high = np.maximum.reduceat(values, offsets)
     low = np.minimum.reduceat(values, offsets)
     # The second condition is scipy's: deviations no larger than the rounding of the mean.
-    constant = (high == low) | (m2 <= (np.finfo(np.float64).eps * mean) ** 2)
+    constant = (high == low) | (m2 <= (EPSILON * mean) ** 2)
     spread = np.where(constant, 1.0, m2)
-    skewness = np.where(constant, undefined, m3 / spread**1.5)
-    kurtosis = np.where(constant, undefined, m4 / spread**2 - 3.0)
-    return np.stack([mean, np.sqrt(m2), high, low, skewness, kurtosis], axis=1)
+    table = np.empty((len(sizes), 6))
+    columns = (mean, np.sqrt(m2), high, low, m3 / spread**1.5, m4 / spread**2 - 3.0)
+    for place, column in enumerate(columns):
+        table[:, place] = column
+    table[constant, SKEWNESS:] = undefined
+    return table
 
 
 def _means(values: FloatArray, offsets: IntArray, sizes: IntArray) -> FloatArray:
     """Mean of each group."""
     if len(sizes) == 1:
         # numpy's own order of summation: the skewness of symmetric durations is rounding noise, and is kept.
-        return np.array([values.mean()])
+        return np.add.reduce(values, keepdims=True) / sizes
     means: FloatArray = np.add.reduceat(values, offsets) / sizes
     return means
 
@@ -134,11 +144,11 @@ def fit_lines(values: FloatArray, sizes: IntArray, noisy_pairs: bool) -> tuple[F
         Slope (units of the values per second) and mean squared residual of each group, shape (groups,) each;
         both 0 for a group of one value.
     """
-    offsets = np.cumsum(sizes) - sizes
-    centred = values - np.repeat(np.add.reduceat(values, offsets) / sizes, sizes)
-    frames = np.arange(len(values)) - np.repeat(offsets + (sizes - 1) / 2, sizes)
+    offsets = sizes.cumsum() - sizes
+    centred = values - (np.add.reduceat(values, offsets) / sizes).repeat(sizes)
+    frames = np.arange(len(values)) - (offsets + (sizes - 1) / 2).repeat(sizes)
     slope = np.add.reduceat(frames * centred, offsets) / np.maximum(sizes * (sizes**2 - 1) / 12, 0.5)
-    residual = centred - np.repeat(slope, sizes) * frames
+    residual = centred - slope.repeat(sizes) * frames
     mse = np.add.reduceat(residual * residual, offsets) / sizes
     pairs = sizes == 2
     mse[pairs] = 0.0
@@ -159,8 +169,8 @@ def _pair_noise(pair: FloatArray) -> float:
 
 def gather(track: FloatArray, starts: IntArray, sizes: IntArray) -> FloatArray:
     """The stretches `track[start : start + size]`, end to end."""
-    index = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-    stretches: FloatArray = track[index]
+    ends = sizes.cumsum()
+    stretches: FloatArray = track[np.arange(ends[-1]) + (starts - (ends - sizes)).repeat(sizes)]
     return stretches
 
 
@@ -245,8 +255,8 @@ def energy_block(energy: FloatArray, starts: IntArray, stops: IntArray, rules: R
         if long.any():
             tilt, mse = (fitted[long] for fitted in fit_lines(contours, sizes[filled], rules.noisy_pairs))
             lines = moments(np.concatenate([tilt, mse]), np.array([len(tilt), len(mse)]), rules.undefined)
-            columns = [MEAN, STD, SKEWNESS, KURTOSIS]
-            averages = np.concatenate([table[long].mean(axis=0)[columns], lines[:, columns].ravel()])
+            mean = np.add.reduce(table[long]) / np.count_nonzero(long)
+            averages = np.concatenate([mean[AVERAGED], lines[:, AVERAGED].ravel()])
     return np.concatenate([averages, first, last]), bool((sizes > 1).any())
 
 
@@ -276,5 +286,5 @@ def duration_block(
         if p:
             ratios[[0, 1, 4, 5]] = p / (v + u), p / u, v / p, u / p
     rate = len(voiced) / duration if duration else 0.0
-    columns = [MEAN, STD, SKEWNESS, KURTOSIS, MAX, MIN]
+    columns = [*AVERAGED, MAX, MIN]
     return np.concatenate([[rate], table[:, columns].ravel(), ratios]), len(voiced) > 0
