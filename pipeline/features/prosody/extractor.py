@@ -138,11 +138,12 @@ def static_prosody(
     if len(samples) == 0 or duration < rules.min_duration:
         return values, valid
     # Not the peak of the centred signal: the mean of equal samples may be one rounding off.
-    silent = samples.max() == samples.min()
+    high, low = samples.max(), samples.min()
+    silent = high == low
     if silent and rules.zero_invalid:
         return values, valid
-    signal = samples - samples.mean()
-    signal = np.zeros_like(signal) if silent else signal / np.abs(signal).max()
+    mean = samples.mean()
+    signal = np.zeros_like(samples) if silent else (samples - mean) / max(high - mean, mean - low)
     return _features(track, log_energy(signal, hop, rules.energy_floor), len(samples), sample_rate, rules)
 
 

@@ -19,6 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pipeline.audio.samples import Signal
+from pipeline.features.prosody.blocks import windows
 from pipeline.features.prosody.pitch_path import OCTAVE, VOICING_CHANGE, best_paths, lattice
 from pipeline.features.prosody.sinc import DEGREE, highest, interpolation, values
 
@@ -183,8 +184,9 @@ def by_praat(wave: Signal | FloatArray, right: int, near: float, analysis: Analy
 
 def _candidates(wave: FloatArray, workspace: Workspace) -> Candidates:
     """The maxima of the autocorrelation of each frame that can be the F0."""
-    centred = wave - wave.mean()
-    return candidates_in(centred, *frame_places(len(wave), workspace.analysis), np.abs(centred).max(), workspace)
+    mean = wave.mean()
+    whole = max(wave.max() - mean, mean - wave.min())
+    return candidates_in(wave - mean, *frame_places(len(wave), workspace.analysis), whole, workspace)
 
 
 def candidates_in(
@@ -208,7 +210,7 @@ def candidates_in(
     # A voiced candidate has a strength of 1 at most, and leaving it out saves or costs two changes of voicing.
     never_voiced = 1 + 2 * VOICING_CHANGE * 0.01 / analysis.step + 1e-6
     unvoiced = np.full(len(times), VOICING + 2)
-    wholes, middles = (sliding_window_view(centred, samples) for samples in (2 * half, len(window[near])))
+    wholes, middles = (windows(centred, length) for length in (2 * half, len(window[near])))
     frames_found, lags_found = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     polynomials = [np.zeros((0, 2 * (DEGREE + 1)))]
     for start in range(0, len(times) if whole else 0, PIECE):
@@ -239,10 +241,9 @@ def fast_length(least: int) -> int:
 def _peaks(correlation: FloatArray, analysis: Analysis) -> tuple[IntArray, IntArray]:
     """Frames and lags of the maxima that are candidates."""
     first, stop = DEPTH + 2, DEPTH + analysis.longest
-    inner = correlation[:, first:stop]
-    maximum = inner > 0.5 * VOICING
-    maximum &= inner > correlation[:, first - 1 : stop - 1]
-    maximum &= inner >= correlation[:, first + 1 : stop + 1]
+    rising = correlation[:, first : stop + 1] > correlation[:, first - 1 : stop]
+    maximum = rising[:, :-1] > rising[:, 1:]  # true, then false
+    maximum &= correlation[:, first:stop] > 0.5 * VOICING
     frame, lag = np.divmod(np.flatnonzero(maximum), stop - first)
     lag += 2
     places = max(CANDIDATES, floor(analysis.ceiling / analysis.floor)) - 1
