@@ -6,6 +6,7 @@ are percentiles of the samples taken for intervals, which are much too narrow fo
 Student's t how far that reaches (Efron and Tibshirani 1993, section 12.5).
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -27,6 +28,11 @@ HELD = 1 << 22
 def units_of(keys: Sequence[str], speakers: Sequence[str]) -> Sequence[str]:
     """What is resampled, for each test: its speaker; its utterance, where there is one speaker or none is known."""
     return speakers if len(set(speakers)) > 1 else keys
+
+
+def times_tested(keys: Sequence[str]) -> float:
+    """How often each recording was tested, on average: more than once where a split is repeated."""
+    return len(keys) / max(1, len(set(keys)))
 
 
 def counted(
@@ -124,31 +130,62 @@ def reach(units: int, confidence: float) -> float:
     return float(stdtrit(units - 1, (1 + confidence) / 2))
 
 
-def share_interval(share: float, samples: Figures, units: int, confidence: float) -> list[float]:
+def share_interval(
+    share: float, samples: Figures, units: int, confidence: float, tests: float = math.inf
+) -> list[float]:
     """The ends of the interval of a share, which lie from 0 to 1, as they are symmetric in its log odds.
+
+    Where units do not differ at all, as where all is right, samples of them tell no error. The interval is then that of
+    so many independent tests, Wilson's (1927), which is no longer of units, but has a width.
 
     Args:
         share: of the units themselves, from 0 to 1.
         samples: the same of samples of them.
         units: how many there are; of one nothing can be said.
         confidence: of the interval.
+        tests: how many recordings it is a share of; of a mean of shares, see `effective_tests`.
     """
     if units < 2:
         return [0.0, 1.0]
     error, odds = standard_error(samples, units), share * (1 - share)
-    if not error or not odds:
-        return [share, share]
+    if error < TIE or not odds:
+        return _wilson(share, tests, confidence)
     from scipy.special import expit, logit
 
     width = reach(units, confidence) * error / odds
     return [float(expit(logit(share) - width)), float(expit(logit(share) + width))]
 
 
+def effective_tests(totals: Figures) -> float:
+    """Of how many tests a share would have the error that the mean of classes' recalls has, were these all equal.
+
+    Args:
+        totals: how many tests each class has (classes,); of none there is no recall.
+
+    C classes of n tests each make C n; with unequal n, C^2 / sum(1 / n), of which the rarest class decides most.
+    """
+    there = totals[totals > 0]
+    return float(len(there) ** 2 / np.sum(1 / there))
+
+
+def _wilson(share: float, tests: float, confidence: float) -> list[float]:
+    """The ends of Wilson's score interval of a share of so many independent tests; of endless ones, the share."""
+    from scipy.special import ndtri
+
+    spread = float(ndtri((1 + confidence) / 2)) ** 2 / tests
+    middle, half = share + spread / 2, np.sqrt(spread * (share * (1 - share) + spread / 4))
+    return [max(0.0, float((middle - half) / (1 + spread))), min(1.0, float((middle + half) / (1 + spread)))]
+
+
 def difference_interval(difference: float, samples: Figures, units: int, confidence: float) -> list[float]:
-    """The ends of the interval of a difference of two shares, likewise, from -1 to 1."""
-    if units < 2:
+    """The ends of the interval of a difference of two shares, likewise, from -1 to 1.
+
+    Where all units differ by the same, and are too few for `difference_p` to exclude anything, nothing can be said.
+    """
+    error = standard_error(samples, units) if units > 1 else 0.0
+    if units < 2 or (error < TIE < abs(difference) and difference_p(difference, samples, units) > 1 - confidence):
         return [-1.0, 1.0]
-    width = reach(units, confidence) * standard_error(samples, units)
+    width = reach(units, confidence) * error
     return [max(-1.0, difference - width), min(1.0, difference + width)]
 
 

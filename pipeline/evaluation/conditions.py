@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config.experiments import CLEAN
 from pipeline.config.scoring import ScoringParams
 from pipeline.errors import UserError
-from pipeline.evaluation.bootstrap import units_of
+from pipeline.evaluation.bootstrap import times_tested, units_of
 from pipeline.evaluation.comparison import PairedBootstrap
 from pipeline.evaluation.scores import intervals, scores
 from pipeline.experiments.predictions import Predictions, write_csv
@@ -73,8 +73,9 @@ def _figures(
 ) -> dict[str, float]:
     y = clean.labels(ours)
     before, after = clean.probabilities(ours).argmax(axis=1), tested.probabilities(theirs).argmax(axis=1)
-    units = units_of([clean.keys[i] for i in ours], [clean.speakers[i] for i in ours])
-    table, ends = scores(y, after), intervals(y, after, units, params, seed)["UA"]
+    keys = [clean.keys[i] for i in ours]
+    units = units_of(keys, [clean.speakers[i] for i in ours])
+    table, ends = scores(y, after), intervals(y, after, units, params, seed, times_tested(keys))["UA"]
     paired = PairedBootstrap(y, units, {"before": before == y, "after": after == y}, params, seed)
     values = table["WA"], table["UA"], *ends, *paired.interval("after", "before")
     return dict(zip(FIGURES, values, strict=True))

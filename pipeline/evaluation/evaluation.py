@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.atomic import atomic_path
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
-from pipeline.evaluation.bootstrap import units_of
+from pipeline.evaluation.bootstrap import times_tested, units_of
 from pipeline.evaluation.calibration import RELIABILITY, calibration, reliability_rows
 from pipeline.evaluation.choices import choice_table
 from pipeline.evaluation.conditions import condition_scores
@@ -46,7 +46,9 @@ def score(found: Predictions, speakers: Mapping[str, str], params: ScoringParams
     counts = confusion(y, predicted, len(found.classes))
     result: dict[str, Any] = _part_scores(found, "test")
     keys = [found.keys[i] for i in tested]
-    result["interval"] = intervals(y, predicted, units_of(keys, [speakers[key] for key in keys]), params, seed)
+    result["interval"] = intervals(
+        y, predicted, units_of(keys, [speakers[key] for key in keys]), params, seed, times_tested(keys)
+    )
     spreads = {"over_splits": over_splits(found), "over_seeds": over_seeds(found)}
     result |= {name: spread for name, spread in spreads.items() if spread}
     result["classes"] = class_scores(counts, found.classes)

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
+from pipeline.evaluation.bootstrap import times_tested
 from pipeline.evaluation.scores import intervals, scores
 from pipeline.experiments.joint_corpora import by_corpus, rows_of
 from pipeline.experiments.predictions import Predictions, write_csv
@@ -36,7 +37,8 @@ def layer_rows(found: Predictions, speakers: Mapping[str, str], params: ScoringP
         predicted = np.concatenate([part.rows.argmax(axis=1) for part in parts])
         names = [speakers.get(key, "") for key in keys]
         units = names if len(set(names)) > 1 else keys
-        score, (low, high) = scores(y, predicted), intervals(y, predicted, units, params, seed)["UA"]
+        low, high = intervals(y, predicted, units, params, seed, times_tested(keys))["UA"]
+        score = scores(y, predicted)
         figures = (score["UA"], low, high, score["WA"])
         rows.append([str(layer), *(f"{value:.4f}" for value in figures), str(sum(part.chosen for part in parts))])
     return rows

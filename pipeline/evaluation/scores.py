@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.scoring import ScoringParams
-from pipeline.evaluation.bootstrap import accuracies, counted, mean_f1s, mean_recalls, resampled, share_interval
+from pipeline.evaluation.bootstrap import (
+    accuracies,
+    counted,
+    effective_tests,
+    mean_f1s,
+    mean_recalls,
+    resampled,
+    share_interval,
+)
 
 Labels = NDArray[np.int64]
 Counts = NDArray[np.int64]
@@ -66,12 +74,22 @@ def _ratio(part: int, whole: int) -> float | None:
 
 
 def intervals(
-    y: Labels, predicted: Labels, units: Sequence[str], params: ScoringParams, seed: int
+    y: Labels, predicted: Labels, units: Sequence[str], params: ScoringParams, seed: int, times: float = 1
 ) -> dict[str, list[float]]:
-    """Intervals of WA, UA and macro F1 by the bootstrap of units: speakers, or utterances; see `bootstrap`."""
+    """Intervals of WA, UA and macro F1 by the bootstrap of units: speakers, or utterances; see `bootstrap`.
+
+    Args:
+        y: actual classes (N,).
+        predicted: those predicted (N,).
+        units: whose each test is.
+        params: how to score.
+        seed: of the bootstrap.
+        times: how often each recording is among the tests.
+    """
     totals, hits = counted(y, units), counted(y, units, y == predicted)
     taken = counted(predicted, units, classes=totals.shape[1])
-    count = len(totals)
+    count, of_class = len(totals), totals.sum(axis=0) / times
+    tests = {"WA": float(of_class.sum()), "UA": effective_tests(of_class), "macro_F1": effective_tests(of_class)}
     hits, totals, taken = resampled([hits, totals, taken], totals, params.bootstrap, seed)
     figures = {
         "WA": accuracies(hits, totals),
@@ -79,7 +97,8 @@ def intervals(
         "macro_F1": mean_f1s(hits, totals, taken),
     }
     return {
-        name: share_interval(float(values[0]), values[1:], count, params.confidence) for name, values in figures.items()
+        name: share_interval(float(values[0]), values[1:], count, params.confidence, tests[name])
+        for name, values in figures.items()
     }
 
 

@@ -177,9 +177,9 @@ def write_summary(
     text = "# Scores\n\n"
     text += bool(results) * (
         "Percent, pooled over all test folds. Intervals: Student's t of the standard error of a bootstrap "
-        "over speakers (over recordings, where speakers are not known). `comparisons.csv` has the difference of UA for "
-        "each pair tested on the same utterances, by such a bootstrap with Holm's correction, and McNemar's exact "
-        "test.\n\n"
+        "over speakers (over recordings, where speakers are not known), and Wilson's where these do not differ. "
+        "`comparisons.csv` has the difference of UA for each pair tested on the same utterances, by such a bootstrap "
+        "with Holm's correction, and McNemar's exact test.\n\n"
     )
     seen = any(row.get("validation", {}).get("seen_by_selection") for row in results.values())
     text += "Validation UA is of parts that selection may have seen: no estimate for other speech.\n\n" if seen else ""

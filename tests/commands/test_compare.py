@@ -22,7 +22,8 @@ def test_the_working_folder_needs_neither_git_nor_predictions(plain_folder):
     rows = records()
     assert list(rows) == [("workspace", "plain"), ("workspace", "steady")]
     plain = rows["workspace", "plain"]
-    assert [plain[key] for key in ("UA", "UA_low", "UA_high", "WA", "macro_F1", "utterances")] == [1, 1, 1, 1, 1, 16]
+    assert [plain[key] for key in ("UA", "UA_high", "WA", "macro_F1", "utterances")] == [1, 1, 1, 1, 16]
+    assert plain["UA_low"] == 0.8064  # Wilson's, of 16 of 16
     details = json.loads((plain_folder / "metrics/details/steady.json").read_text())
     steady = rows["workspace", "steady"]
     for measure in ("UA", "WA", "macro_F1"):
@@ -75,8 +76,8 @@ def test_without_predictions_the_scores_stand_alone(plain_folder):
 def test_old_metrics_without_details_have_their_five_figures(plain_folder):
     shutil.rmtree(plain_folder / "metrics/details")
     steady = records()["workspace", "steady"]
-    assert [steady[key] for key in ("UA", "UA_low", "UA_high", "WA", "WA_low")] == [0.75, 0.75, 0.75, 0.75, None]
-    assert re.search(r"^steady +75\.0 \[75\.0, 75\.0\] +75\.0 +73\.3$", compared(), re.MULTILINE)
+    assert [steady[key] for key in ("UA", "UA_low", "UA_high", "WA", "WA_low")] == [0.75, 0.505, 0.8982, 0.75, None]
+    assert re.search(r"^steady +75\.0 \[50\.5, 89\.8\] +75\.0 +73\.3$", compared(), re.MULTILINE)
 
 
 def test_predictions_that_the_scores_are_not_of_test_nothing(project):
@@ -94,7 +95,11 @@ def test_a_revision_is_compared_with_the_first(project):
     assert list(rows) == [("first", "plain"), ("second", "plain"), ("first", "steady"), ("second", "steady")]
     plain = rows["second", "plain"]
     assert (rows["first", "plain"]["UA"], plain["UA"], plain["against"]) == (0.75, 1, "first:plain")
-    assert (plain["UA_difference"], plain["difference_low"], plain["difference_high"]) == (0.25, 0.25, 0.25)
+    assert (plain["UA_difference"], plain["difference_low"], plain["difference_high"]) == (
+        0.25,
+        -1,
+        1,
+    )  # four are too few
     assert plain["p_mcnemar"] == 2 * 0.5**4
     assert plain["p"] == plain["p_holm"] == 2 * 0.5**4  # four speakers can show no more
     assert plain["commit"] == sh(project, "git", "rev-parse", "second").strip()

@@ -32,7 +32,7 @@ def test_markdown_is_one_table_with_the_published_figures(project):
     assert {len(line) for line in lines} == {len(lines[0])}
     assert set("".join(rule)) == {"-"}
     second = dict(zip(head, body[1], strict=True))
-    assert second["UA difference [95%]"] == "+25.0 [+25.0, +25.0]"
+    assert second["UA difference [95%]"] == "+25.0 [-100.0, +100.0]"
     assert (second["p"], second["published"]) == ("0.125", "UA 92.24")
     assert dict(zip(head, body[0], strict=True))["UA difference [95%]"] == "(reference)"
 
@@ -44,7 +44,7 @@ def test_latex_is_escaped_and_whole(project):
     assert {len(re.findall(r"(?<!\\)&", line)) for line in tabular if line != r"\midrule"} == {11}
     assert all(line.endswith(r" \\") for line in tabular if line != r"\midrule")
     assert r"a\_branch\&more" in text
-    assert "$+$25.0 [$+$25.0, $+$25.0]" in text
+    assert "$+$25.0 [$-$100.0, $+$100.0]" in text
     assert not re.search(r"\\\\\s*\[", text), "LaTeX would take the bracket for an argument"
     for name in ("table", "tabular", "flushleft"):
         assert text.count(f"\\begin{{{name}}}") == text.count(f"\\end{{{name}}}") == 1

@@ -66,9 +66,9 @@ def test_the_headline_says_what_is_best_how_sure_that_is_and_what_chance_is(proj
     (card,) = [each for each in Page(written()).by_id("in-short").children[1].children if each.tag == "article"]
     said = " ".join(card.text.split())
     assert said.startswith("toy, 2 classes 75.0 % UA, good, the best of 2")
-    assert "95% interval 75.0 to 75.0 %, over 4 speakers; the whole interval lies above chance." in said
+    assert "95% interval 50.5 to 89.8 %, over 4 speakers; the whole interval lies above chance." in said
     assert "50.0 % by guessing" in said
-    assert "Next is poor with 25.0 %, 50.0 points below (interval 50.0 to 50.0): the two are not told apart" in said
+    assert "Next is poor with 25.0 %, 50.0 points below (interval -100.0 to 100.0): the two are not told apart" in said
 
 
 def test_the_headline_tells_two_apart_where_a_test_does(project):

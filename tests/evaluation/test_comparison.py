@@ -7,7 +7,7 @@ from scipy.stats import binomtest, ttest_1samp
 from toy_predictions import FAST, ROWS, predictions, run
 
 from pipeline.config.scoring import ScoringParams
-from pipeline.evaluation.bootstrap import difference_interval, difference_p, share_interval
+from pipeline.evaluation.bootstrap import difference_interval, difference_p, effective_tests, share_interval
 from pipeline.evaluation.comparison import PairedBootstrap, compare, holm
 from pipeline.evaluation.scores import intervals
 from pipeline.experiments.predictions import Predictions
@@ -32,10 +32,11 @@ def test_systems_tested_on_the_same_utterances_are_compared(tmp_path):
     partial.folds = partial.folds[:3]
     rows = [*ROWS, *(manifest_row(row.key, row.speaker, row.emotion, "there") for row in ROWS)]
     run(tmp_path, {"a": first, "b": second, "c": partial, "d": elsewhere}, rows)
-    # 12 utterances only a gets right, 4 only b; UA 0.75 and 0.25 for each of 4 speakers, so that p is 2 / 2^4.
+    # 12 utterances only a gets right, 4 only b; UA 0.75 and 0.25 for each of 4 speakers, so that p is 2 / 2^4, which
+    # excludes nothing.
     assert (tmp_path / "comparisons.csv").read_text().splitlines() == [
         "first,second,utterances,p_mcnemar,UA_difference,low,high,p,p_holm",
-        f"a,b,16,{binomtest(4, 16).pvalue:.4g},0.5000,0.5000,0.5000,0.125,0.125",
+        f"a,b,16,{binomtest(4, 16).pvalue:.4g},0.5000,-1.0000,1.0000,0.125,0.125",
     ]
 
 
@@ -128,6 +129,29 @@ def test_of_one_speaker_nothing_can_be_said():
     assert share_interval(0.5, np.array([0.5, 0.5]), 1, 0.95) == [0, 1]
 
 
+@pytest.mark.parametrize(("share", "tests"), [(1.0, 12), (0.0, 12), (0.5, 40), (0.6875, 16), (1.0, 1)])
+def test_where_speakers_do_not_differ_the_interval_is_that_of_so_many_recordings(share, tests):
+    ends = share_interval(share, np.full(50, share), 4, 0.95, tests)
+    theirs = binomtest(round(share * tests), tests).proportion_ci(0.95, method="wilson")
+    assert ends == pytest.approx([theirs.low, theirs.high], abs=1e-12)
+    assert 0 <= ends[0] <= share <= ends[1] <= 1
+
+
+def test_how_many_tests_a_mean_of_recalls_is_of():
+    assert effective_tests(np.array([20.0, 20.0, 0.0, 20.0])) == pytest.approx(60)
+    assert effective_tests(np.array([1000.0, 1.0])) == pytest.approx(4 / 1.001)
+    rng, totals = np.random.default_rng(0), np.array([40, 10, 5])
+    means = (rng.binomial(totals, 0.8, (100_000, 3)) / totals).mean(axis=1)
+    assert means.var() == pytest.approx(0.8 * 0.2 / effective_tests(totals), rel=0.02)
+
+
+def test_scores_without_any_error_have_intervals():
+    y, units = np.array([0, 1, 2] * 4), np.repeat(["s0", "s1", "s2", "s3"], 3)
+    found = intervals(y, y, units, ScoringParams(bootstrap=100), 0)
+    wilson = binomtest(12, 12).proportion_ci(0.95, method="wilson")
+    assert found == {name: pytest.approx([wilson.low, 1]) for name in ("WA", "UA", "macro_F1")}
+
+
 def test_equal_systems_do_not_differ():
     y, units = np.array([0, 1] * 8), np.repeat(["s0", "s1", "s2", "s3"], 4)
     assert paired(y, units, np.zeros(16, int), np.zeros(16, int)) == (0, 0, 0, 1)
@@ -137,7 +161,8 @@ def test_equal_systems_do_not_differ():
 def test_where_all_speakers_differ_by_the_same_p_is_of_an_exact_test(speakers):
     """One that swaps the two systems, speaker by speaker, gives 2 / 2^speakers."""
     y, units = np.zeros(4 * speakers, int), np.repeat([f"s{i}" for i in range(speakers)], 4)
-    assert paired(y, units, y, 1 - y) == (1, 1, 1, 2 / 2**speakers)
+    low, high = (1, 1) if speakers == 8 else (-1, 1)  # of 2 or 3 it excludes nothing
+    assert paired(y, units, y, 1 - y) == (1, low, high, 2 / 2**speakers)
     same = np.where(units == "s0", y, 1 - y)  # of use for s0 only
     assert paired(y, units, same, 1 - y)[3] > 0.25
 

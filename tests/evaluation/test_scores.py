@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from pipeline.config.scoring import ScoringParams
 from pipeline.errors import ParamsError
+from pipeline.evaluation.bootstrap import effective_tests, share_interval
 from pipeline.evaluation.scores import class_scores, confusion, intervals, mcnemar, scores
 from pipeline.strict import validate
 
@@ -108,14 +109,14 @@ def test_macro_f1_counts_what_is_taken_for_classes_that_are_never_said():
     """Class 0 is right half of the time, and the rest is taken for class 2, which no label is of."""
     y, predicted = np.array([0, 0, 1, 1] * 3), np.array([0, 2, 1, 1] * 3)
     found = intervals(y, predicted, [f"s{i // 4}" for i in range(12)], FAST, 0)
-    np.testing.assert_allclose(found["macro_F1"], [(2 / 3 + 1) / 2] * 2)
+    np.testing.assert_allclose(found["macro_F1"], share_interval((2 / 3 + 1) / 2, np.ones(2), 3, 0.95, 12))
 
 
 def test_a_sample_that_lacks_an_emotion_is_drawn_again():
     # Only s0 says class 1; without s0, UA would be the recall of class 0 alone, 1.
     y, predicted = np.array([0, 1, 0, 0]), np.array([0, 0, 0, 0])
     found = intervals(y, predicted, ["s0", "s0", "s1", "s1"], ScoringParams(), 0)
-    assert found["UA"] == [0.5, 0.5]
+    assert found["UA"] == share_interval(0.5, np.ones(2), 2, 0.95, effective_tests(np.array([3, 1])))
 
 
 def test_where_no_sample_has_all_emotions_ua_is_over_those_there_are():

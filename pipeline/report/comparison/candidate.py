@@ -13,7 +13,7 @@ from pipeline.config.references import name_problem
 from pipeline.config.scoring import ScoringParams
 from pipeline.config.strict_yaml import parse
 from pipeline.errors import ParamsError, UserError
-from pipeline.evaluation.bootstrap import units_of
+from pipeline.evaluation.bootstrap import times_tested, units_of
 from pipeline.evaluation.evaluation import DIGITS
 from pipeline.evaluation.scores import intervals, scores
 from pipeline.experiments.predictions import Predictions
@@ -80,7 +80,7 @@ class Candidate:
         tested = self.predictions.where("test")
         keys, speakers = ([column[i] for i in tested] for column in (self.predictions.keys, self.predictions.speakers))
         y, predicted = self.predictions.labels(tested), self.predictions.probabilities(tested).argmax(axis=1)
-        ends = intervals(y, predicted, units_of(keys, speakers), self.scoring, self.seed)
+        ends = intervals(y, predicted, units_of(keys, speakers), self.scoring, self.seed, times_tested(keys))
         return {measure: (low, high) for measure, (low, high) in ends.items()}
 
     @property
