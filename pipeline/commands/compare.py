@@ -36,6 +36,7 @@ def compare(
     from pipeline.report.comparison.choice import reference, side_by_side
     from pipeline.report.comparison.comparison import comparison
     from pipeline.report.comparison.formats import FORMATS as WRITERS
+    from pipeline.report.comparison.obtained import lines_of
     from pipeline.report.comparison.prediction_store import PredictionStore
     from pipeline.report.comparison.revisions import named_revisions
 
@@ -48,6 +49,8 @@ def compare(
     text = WRITERS[form](comparison(shown, chosen, everything), chosen)
     if left_out := dict.fromkeys(name for revision in every for name in with_targets(revision)):
         click.echo(f"left out: {', '.join(map(printable, left_out))}; {NUMBERS}", err=True)
+    for line in lines_of((one.label if len(every) > 1 else one.name, one.obtained.note) for one in shown):
+        click.echo(f"warning: {line}", err=True)
     if out is None:
         click.echo(text, nl=False)
         return

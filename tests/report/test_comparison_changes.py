@@ -4,8 +4,7 @@ import pytest
 import yaml
 from conftest import PARAMS
 
-from pipeline.report.comparison.changes import NOT_THERE, changes
-from pipeline.report.comparison.table import cut
+from pipeline.report.comparison.changes import NOT_THERE, changes, cut
 
 
 def edited(old, new, text=PARAMS):

@@ -18,6 +18,7 @@ from pipeline.evaluation.evaluation import DIGITS
 from pipeline.evaluation.scores import intervals, scores
 from pipeline.experiments.predictions import Predictions
 from pipeline.report.comparison.changes import Params, branches
+from pipeline.report.comparison.obtained import Obtained, ScoreRecord
 from pipeline.report.comparison.prediction_store import PredictionStore
 from pipeline.report.comparison.revisions import Revision
 from pipeline.report.marks import LISTED, NOTES, notes_of
@@ -41,15 +42,20 @@ class Candidate:
         revision: the state of the project.
         name: the experiment or fusion.
         row: its figures in metrics/scores.json.
-        params: all of params.yaml there, as plain data.
+        obtained: all of params.yaml there, as plain data, with what was run where that is another.
         store: where predictions are read.
     """
 
     revision: Revision
     name: str
     row: Mapping[str, Any]
-    params: Params = field(repr=False)
+    obtained: Obtained = field(repr=False)
     store: PredictionStore = field(repr=False)
+
+    @property
+    def params(self) -> Params:
+        """What its scores were obtained with."""
+        return self.obtained.params
 
     @property
     def label(self) -> str:
@@ -221,8 +227,9 @@ def candidates(revision: Revision, store: PredictionStore) -> list[Candidate]:
             raise UserError(f"{revision.name}: {paths.SCORES}: {unread}; `dvc repro` makes it anew")
     if table and all(map(has_targets, table.values())):
         raise UserError(f"{revision.name}: {paths.SCORES} has no experiment of classes; {NUMBERS}")
-    params = _params(revision)
-    return [Candidate(revision, name, row, params, store) for name, row in table.items() if not has_targets(row)]
+    record = ScoreRecord(revision, _params(revision))
+    rows = {name: row for name, row in table.items() if not has_targets(row)}
+    return [Candidate(revision, name, row, record.of(name), store) for name, row in rows.items()]
 
 
 def _params(revision: Revision) -> Params:

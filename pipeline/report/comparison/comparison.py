@@ -65,7 +65,7 @@ def comparison(shown: Sequence[Candidate], chosen: Reference, everything: Sequen
 
 
 def _compared(one: Candidate, chosen: Reference, labels: Mapping[str, Candidate]) -> Compared:
-    marks = [short_note(mark) for mark in one.marks]
+    marks = [*filter(None, [one.obtained.note]), *map(short_note, one.marks)]
     other = chosen.of(one, labels) if chosen else None
     if chosen and other is None:
         absent = f"nothing to compare with: {chosen.revision or one.revision.name} has no scores of it"

@@ -10,10 +10,10 @@ from typing import Any
 from pipeline.errors import printable
 from pipeline.experiments.predictions import csv_text
 from pipeline.report.comparison.candidate import MEASURES
-from pipeline.report.comparison.changes import NOT_THERE
+from pipeline.report.comparison.changes import NOT_THERE, cut
 from pipeline.report.comparison.choice import Reference
 from pipeline.report.comparison.comparison import Compared
-from pipeline.report.comparison.table import NAMES, REFERENCE, Table, changed, cut, table
+from pipeline.report.comparison.table import NAMES, REFERENCE, Table, changed, table
 from pipeline.report.markdown import escaped, markdown_table
 from pipeline.report.summary import published_text
 

@@ -1,19 +1,14 @@
 """A comparison as a table for readers: columns with titles, cells in percent, and numbered notes."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.errors import printable
 from pipeline.report.comparison.candidate import MEASURES, Candidate
-from pipeline.report.comparison.changes import NOT_THERE, Change
+from pipeline.report.comparison.changes import Change, shown
 from pipeline.report.comparison.choice import Reference
 from pipeline.report.comparison.comparison import Compared, Difference
 from pipeline.report.summary import published_text
-
-LONGEST = 60
-"""characters of a changed value"""
 
 REFERENCE = "(reference)"
 """in place of a difference, of what the others are compared with"""
@@ -127,19 +122,4 @@ def _between(row: Compared) -> str:
 
 def changed(change: Change) -> str:
     """A changed param and its values, as `experiments.pooled_en.params.c: 0.01 -> 0.1`."""
-    return printable(f"{change.key}: {_shown(change.before)} -> {_shown(change.after)}")
-
-
-def _shown(value: Any) -> str:
-    if value is NOT_THERE:
-        return "(not there)"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return cut(text, LONGEST)
-
-
-def cut(text: str, width: int) -> str:
-    """Text of so many characters at most; a longer one has its ends, and an ellipsis for its middle."""
-    if len(text) <= width:
-        return text
-    end = (width - 1) // 2
-    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
+    return printable(f"{change.key}: {shown(change.before)} -> {shown(change.after)}")

@@ -28,7 +28,7 @@ from pipeline.report.page.dimensions import dimensions
 from pipeline.report.page.experiments import Settings, experiment, mistakes_of
 from pipeline.report.page.headline import headlines
 from pipeline.report.page.projection import COLOURS, MOST, SHAPES, projection
-from pipeline.report.page.provenance import provenance
+from pipeline.report.page.provenance import History, provenance
 from pipeline.report.page.scored import Scored, by_group, scored
 from pipeline.report.page.tables import Row, read_table
 from pipeline.report.summary import OPTIONAL, score_cells
@@ -40,15 +40,20 @@ from pipeline.storage.source import counted
 COMPARISON_NUMBERS = ("utterances", "p_mcnemar", "UA_difference", "low", "high", "p", "p_holm")
 CONDITION_NUMBERS = ("n", "WA", "UA", "low", "high", "difference", "difference_low", "difference_high")
 
+NOTHING = History()
+"""what is known in a run, whose outputs depend on nothing but its inputs"""
 
-def write_report(path: Path, params: Params, settings: Settings, commit: str = "", audio: Audio | None = None) -> None:
+
+def write_report(
+    path: Path, params: Params, settings: Settings, known: History = NOTHING, audio: Audio | None = None
+) -> None:
     """Write the page of the project in the working folder.
 
     Args:
         path: the file.
         params: what params.yaml asks for.
         settings: params.yaml as plain data.
-        commit: the project's, to be said; "" where it is not.
+        known: what is known beside the files.
         audio: whose recordings it plays, in the place of what params say.
 
     Raises:
@@ -56,7 +61,7 @@ def write_report(path: Path, params: Params, settings: Settings, commit: str = "
     """
     if audio is not None:
         params = params.model_copy(update={"report": params.report.model_copy(update={"audio": audio})})
-    text = render(context(params, settings, commit))
+    text = render(context(params, settings, known))
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
@@ -75,7 +80,7 @@ def render(values: Mapping[str, Any]) -> str:
     return environment.get_template("page.html").render(values) + "\n"
 
 
-def context(params: Params, settings: Settings, commit: str) -> dict[str, Any]:
+def context(params: Params, settings: Settings, history: History) -> dict[str, Any]:
     """What the templates show, by name.
 
     Raises:
@@ -102,7 +107,8 @@ def context(params: Params, settings: Settings, commit: str) -> dict[str, Any]:
         "confidence": f"{params.scoring.confidence:.0%}",
         "comparisons": comparisons,
         "corpora": used,
-        "experiments": [experiment(one, mistakes[one.name], settings) for one in found],
+        "experiments": [experiment(one, mistakes[one.name], history.settings.get(one.name, settings)) for one in found],
+        "older": history.notes,
         "missing": [name for name in params.scored if name not in known],
         "clips": clips(params, found, mistakes),
         "silent": [corpus for corpus in used if not is_played(params, corpus.name)],
@@ -121,7 +127,7 @@ def context(params: Params, settings: Settings, commit: str) -> dict[str, Any]:
         "votes": _vote_table(found),
         "votes_text": VOTES_TEXT,
         "marks": {mark: (short_note(mark), NOTES[mark]) for mark in NOTES if any(mark in one.marks for one in found)},
-        "provenance": provenance(found, commit, numbers.names if numbers else []),
+        "provenance": provenance(found, history, numbers.names if numbers else []),
     }
 
 

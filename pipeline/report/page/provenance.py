@@ -3,10 +3,11 @@
 import hashlib
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from pipeline import __version__, paths
 from pipeline.report.page.scored import Scored
@@ -16,6 +17,9 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "librosa"
 
 DIGITS = 12
 """of a digest (hex)"""
+
+CHANGED = "changed since it was scored"
+"""in the place of a digest, where the file or one beside it is another now"""
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,37 @@ class Provenance:
     digests: Mapping[str, str]
 
 
-def provenance(found: Sequence[Scored], commit: str, others: Sequence[str] = ()) -> Provenance:
+@dataclass(frozen=True)
+class History:
+    """What is known beside the files that the page is made of; the stage knows nothing.
+
+    Attributes:
+        commit: of the project's repository; "" where it is not said.
+        notes: lines on scores that are older than params.yaml, or than what they are of.
+        settings: experiment -> the params that its scores were obtained with, all of them as plain data.
+        changed: manifests and folders of predictions that are not those that were scored.
+    """
+
+    commit: str = ""
+    notes: Sequence[str] = ()
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    changed: frozenset[Path] = frozenset()
+
+
+def provenance(found: Sequence[Scored], known: History, others: Sequence[str] = ()) -> Provenance:
     """The versions of now, and the digests of the manifests and predictions that were scored; `others` have targets."""
     files = [paths.manifest(corpus) for corpus in dict.fromkeys(corpus for one in found for corpus in one.corpora)]
     files += [paths.predictions(one.name) / "probabilities.csv" for one in found]
     files += [paths.predictions(name) / "values.csv" for name in others]
     versions = {"ser-pipeline": __version__, "Python": platform.python_version(), **_installed()}
-    return Provenance(commit, versions, {file.as_posix(): _digest(file) for file in files})
+    return Provenance(known.commit, versions, {file.as_posix(): _told(file, known.changed) for file in files})
+
+
+def _told(file: Path, changed: Collection[Path]) -> str:
+    """The digest of a file, or that it is no longer what was scored."""
+    if file in changed:
+        return CHANGED
+    return f"in a folder {CHANGED}" if file.parent in changed else _digest(file)
 
 
 def _installed() -> dict[str, str]:
