@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.strict_yaml import DEEPEST
-from pipeline.graph.dvc_yaml import LOADER, is_own, read, write
+from pipeline.graph.dvc_yaml import LOADER, check_depth, is_own, read, write
 from pipeline.graph.stage import Stage
 
 FILE = Path("dvc.lock")
@@ -102,8 +101,7 @@ def is_cut(data: bytes) -> bool:
 def is_whole(data: bytes) -> bool:
     """Whether a dvc.lock is as DVC writes it, to the end."""
     try:
-        if _is_deep(data):
-            return False
+        check_depth(data)
         values = yaml.load(data, LOADER)  # noqa: S506 - safe
     except (yaml.YAMLError, ValueError, RecursionError):
         return False
@@ -114,16 +112,6 @@ def is_whole(data: bytes) -> bool:
         and "schema" in values
         and all(map(_is_stage, stages.values()))
     )
-
-
-def _is_deep(data: bytes) -> bool:
-    """Whether values lie deeper in each other than in params.yaml, which libyaml's recursion does not survive."""
-    depth = 0
-    for event in yaml.parse(data, LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > 2 * DEEPEST:
-            return True
-    return False
 
 
 def _is_stage(body: Any) -> bool:

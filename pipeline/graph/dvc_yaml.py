@@ -10,6 +10,7 @@ import yaml
 
 from pipeline import paths
 from pipeline.atomic import atomic_path
+from pipeline.config.strict_yaml import DEEPEST
 from pipeline.errors import UserError
 from pipeline.graph.stage import OWN_KEYS, Stage, render
 
@@ -40,6 +41,9 @@ KINDS = (
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """ten times as fast, where PyYAML has it"""
+
+MOST_LEVELS = 2 * DEEPEST
+"""of nesting: stages hold params"""
 
 USERS_KEYS = ("frozen", "always_changed", "meta")
 """of a stage of the program's: what DVC's own commands, or the user, put there stays"""
@@ -116,6 +120,7 @@ def read(path: Path = FILE) -> GraphFile:
     """
     try:
         text = path.read_text(encoding="utf-8")
+        check_depth(text)
         root = yaml.compose(text, LOADER)
         values = yaml.load(text, LOADER)  # noqa: S506 - safe
     except FileNotFoundError:
@@ -140,6 +145,19 @@ def read(path: Path = FILE) -> GraphFile:
         elif key.value == "plots" and isinstance(node, yaml.SequenceNode):
             plots = _blocks(node, values["plots"], lines, 2, last)
     return GraphFile(text, stages, {k: v for k, v in sections.items() if k not in ("stages", "plots")}, plots)
+
+
+def check_depth(text: str | bytes) -> None:
+    """Refuse values that lie far deeper in each other than in params.yaml, which libyaml's recursion does not survive.
+
+    Raises:
+        yaml.YAMLError: they do, or it is no YAML.
+    """
+    depth = 0
+    for event in yaml.parse(text, LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_LEVELS:
+            raise yaml.YAMLError(f"more than {MOST_LEVELS} levels of nesting")
 
 
 def _check_keys(node: yaml.MappingNode, values: Mapping[Any, Any], path: Path) -> None:

@@ -126,6 +126,7 @@ def test_a_stage_that_is_in_no_graph_runs(written):
         ("stages: [", "dvc.yaml: cannot be read ("),
         ("- code\n", "dvc.yaml: is no graph of stages; mend it, or delete it and run `ser graph`"),
         ("stages: 3\n", "dvc.yaml: is no graph of stages"),
+        ("[" * 99999, "dvc.yaml: cannot be read (more than 100 levels of nesting"),
     ],
 )
 @pytest.mark.parametrize("command", [["manifest", "mine"], ["evaluate"], ["code"]])
