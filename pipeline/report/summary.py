@@ -93,7 +93,8 @@ def _folds(row: Mapping[str, Any]) -> str:
 def _shared(card: Mapping[str, Any]) -> str:
     """How many speakers that are tested were trained on, and how many listed recordings are here, where it matters."""
     shared = f"; speakers shared between parts: {card['speakers_shared']}" if card.get("speakers_shared") else ""
-    return shared + (f"; {text}" if (text := coverage_text(card)) else "")
+    never = f"; never tested: {', '.join(card['untested'])}" if card.get("untested") else ""
+    return shared + never + (f"; {text}" if (text := coverage_text(card)) else "")
 
 
 def _classes(card: Mapping[str, Any]) -> str:

@@ -182,4 +182,5 @@ def test_a_class_that_lists_never_test_is_marked(listed):
     assert {name: card.get("untested") for name, card in cards.items()} == {"shared": None, "parts": ["sad"]}
     assert stage("evaluate").exit_code == 0
     summary = (listed.folder / "metrics/summary.md").read_text()
+    assert "never tested: sad" in summary
     assert "classes not tested: test parts have none of some that the models tell apart" in summary
