@@ -162,14 +162,18 @@ def effective_tests(totals: Figures) -> float:
     Args:
         totals: how many tests each class has (classes,); of none there is no recall.
 
-    C classes of n tests each make C n; with unequal n, C^2 / sum(1 / n), of which the rarest class decides most.
+    That mean of C recalls p has the variance p (1 - p) sum(1 / n) / C^2, and a share of N tests p (1 - p) / N: so N is
+    C^2 / sum(1 / n), the harmonic mean of the classes' n times C, of which the rarest class decides most.
     """
     there = totals[totals > 0]
     return float(len(there) ** 2 / np.sum(1 / there))
 
 
 def _wilson(share: float, tests: float, confidence: float) -> list[float]:
-    """The ends of Wilson's score interval of a share of so many independent tests; of endless ones, the share."""
+    """The ends of the score interval of a share of so many independent tests; of endless ones, the share.
+
+    Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
     from scipy.special import ndtri
 
     spread = float(ndtri((1 + confidence) / 2)) ** 2 / tests
