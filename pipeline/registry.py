@@ -98,7 +98,8 @@ class Registry(Mapping[str, Entry]):
         return {}
 
     def _stamp(self) -> dict[Path, tuple[int, int]]:
-        return {path: (found.st_mtime_ns, found.st_size) for path in self._paths() if (found := path.stat())}
+        found = {path: path.stat() for path in self._paths()}
+        return {path: (status.st_mtime_ns, status.st_size) for path, status in found.items()}
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:

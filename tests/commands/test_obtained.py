@@ -2,10 +2,10 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
+from compared_projects import project
 from in_process import ser, stage
 from projects import commit, repository, sh
 from report_page import PARAMS, Page, scored_project, write_inputs
@@ -13,6 +13,8 @@ from toy_predictions import ROWS, predictions
 
 from pipeline import paths
 from pipeline.graph.lineage import digest_of, plain
+
+__all__ = ["project"]
 
 GIVEN = PARAMS.replace("good: {system: pooled,", "good: {params: {c: 1e-5}, system: pooled,")
 NAMES = ("good", "poor", "leaky")
@@ -64,14 +66,6 @@ def made(tmp_path_factory):
     sh(folder, "dvc", "commit", "-q", "-f")
     commit(folder, "all")
     return folder
-
-
-@pytest.fixture
-def project(made, tmp_path, monkeypatch):
-    """A copy of it, which is the working folder."""
-    shutil.copytree(made, tmp_path / "project", symlinks=True)
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path / "project"
 
 
 def edit(old, new):
