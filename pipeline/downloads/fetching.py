@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +90,8 @@ def real_folder(given: Path) -> Path:
     """
     try:
         folder = given.resolve()
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):  # which the next steps say better
+            folder.stat()  # as Python 3.13 resolves a circle without a word
     except (OSError, RuntimeError) as error:
         raise UserError(f"{given}: leads nowhere; choose another with --to") from error
     if folder == Path.cwd().resolve() or not folder.name:

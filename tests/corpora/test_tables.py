@@ -294,5 +294,6 @@ def test_columns_have_names_here(read):
     "path", ["a.wav", "b/a.wav", "b.c/a", "a.b.wav", "a.", ".a", ".a.wav", "b/.a", "b/..a", "ü/é.flac", "a b/c.d .wav"]
 )
 def test_the_key_is_the_path_without_its_suffix(path):
-    assert table.key({"path": path}) == str(PurePosixPath(path).with_suffix(""))
-    assert suffix_of(path) == PurePosixPath(path).suffix
+    suffix = PurePosixPath(path).suffix
+    assert suffix_of(path) == suffix
+    assert table.key({"path": path}) == path.removesuffix(suffix)

@@ -9,8 +9,8 @@ import torch
 
 def device_facts(device: str) -> dict[str, str]:
     """Name -> what it is, in words."""
-    facts = {"device": device, "python": platform.python_version()}
-    facts |= {name: _version(name) for name in ("torch", "transformers", "numpy")}
+    facts = {"device": device, "python": platform.python_version(), "torch": torch.__version__}
+    facts |= {name: _version(name) for name in ("transformers", "numpy")}
     if torch.device(device).type != "cuda":
         return facts
     card = torch.cuda.get_device_properties(device)
