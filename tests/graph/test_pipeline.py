@@ -7,7 +7,7 @@ import pytest
 import yaml
 from projects import code_project, commit, ran, ser, sh, tree
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # the whole graph, on a machine that does more
 
 PARAMS = """\
 seed: 0
