@@ -2,6 +2,8 @@
 
 An interval is Student's t of the bootstrap's standard error on the scale of Fisher's z, on which a correlation is
 nearly normal, as Lin (1989, "A concordance correlation coefficient to evaluate reproducibility", section 3) takes it.
+Where samples of units do not differ they tell no error, and nothing can be said: an interval is then all that its
+figure can be.
 """
 
 from collections.abc import Sequence
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.scoring import ScoringParams
-from pipeline.evaluation.bootstrap import difference_p, reach, standard_error
+from pipeline.evaluation.bootstrap import TIE, difference_p, reach, standard_error
 from pipeline.evaluation.bootstrap import resampled as resampled_tables
 
 FloatArray = NDArray[np.float64]
@@ -70,8 +72,8 @@ def correlation_interval(value: float, samples: FloatArray, units: int, confiden
     if units < 2:
         return [-1.0, 1.0]
     error, slope = standard_error(samples, units), 1 - value**2
-    if not error or slope <= 0:
-        return [value, value]
+    if error < TIE or slope <= 0:
+        return [-1.0, 1.0]
     width = reach(units, confidence) * error / slope
     return [float(np.tanh(np.arctanh(value) - width)), float(np.tanh(np.arctanh(value) + width))]
 
@@ -85,11 +87,10 @@ def error_interval(value: float, samples: FloatArray, units: int, confidence: fl
         units: how many there are; of one nothing can be said, and there is no upper end.
         confidence: of the interval.
     """
-    if units < 2:
+    error = standard_error(samples, units) if units > 1 else 0.0
+    if error < TIE * value or not value:
         return 0.0, None
-    if not value:
-        return value, value
-    width = reach(units, confidence) * standard_error(samples, units) / value
+    width = reach(units, confidence) * error / value
     return value * float(np.exp(-width)), value * float(np.exp(width))
 
 
@@ -97,7 +98,8 @@ def correlation_difference(
     difference: float, samples: FloatArray, units: int, confidence: float
 ) -> tuple[float, float, float]:
     """The ends of the interval of a difference of two correlations, from -2 to 2, and the p that there is none."""
-    if units < 2:
-        return -2.0, 2.0, 1.0
-    width = reach(units, confidence) * standard_error(samples, units)
-    return max(-2.0, difference - width), min(2.0, difference + width), difference_p(difference, samples, units)
+    p, error = difference_p(difference, samples, units), standard_error(samples, units) if units > 1 else 0.0
+    if error < TIE:
+        return -2.0, 2.0, p
+    width = reach(units, confidence) * error
+    return max(-2.0, difference - width), min(2.0, difference + width), p

@@ -181,16 +181,61 @@ def _wilson(share: float, tests: float, confidence: float) -> list[float]:
     return [max(0.0, float((middle - half) / (1 + spread))), min(1.0, float((middle + half) / (1 + spread)))]
 
 
-def difference_interval(difference: float, samples: Figures, units: int, confidence: float) -> list[float]:
+def difference_interval(
+    difference: float, samples: Figures, units: int, confidence: float, tests: float, discordant: float
+) -> list[float]:
     """The ends of the interval of a difference of two shares, likewise, from -1 to 1.
 
     Where all units differ by the same, and are too few for `difference_p` to exclude anything, nothing can be said.
+    Where they are enough, or do not differ at all, samples of them tell no error: the interval is then the score
+    interval of that many independent pairs, which is no longer of units, but has a width.
+
+    Args:
+        difference: of the units themselves.
+        samples: the same of samples of them.
+        units: how many there are; of one nothing can be said.
+        confidence: of the interval.
+        tests: of how many recordings the shares are; of means of shares, see `effective_tests`.
+        discordant: the share of recordings of which one of the two is right, and not the other.
     """
     error = standard_error(samples, units) if units > 1 else 0.0
     if units < 2 or (error < TIE < abs(difference) and difference_p(difference, samples, units) > 1 - confidence):
         return [-1.0, 1.0]
+    if error < TIE:
+        return paired_score_interval(difference, discordant, tests, confidence)
     width = reach(units, confidence) * error
     return [max(-1.0, difference - width), min(1.0, difference + width)]
+
+
+def paired_score_interval(difference: float, discordant: float, tests: float, confidence: float) -> list[float]:
+    """The ends of the score interval of a difference of two shares of the same so many independent tests.
+
+    Tango 1998, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design", with the maximum-likelihood estimate of its appendix; it has a width where no test is discordant, too.
+
+    Args:
+        difference: the share of tests of which only the first is right, less that of which only the second is.
+        discordant: the two together.
+        tests: how many there are.
+        confidence: of the interval.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import ndtri
+
+    spread = float(ndtri((1 + confidence) / 2)) ** 2 / tests
+    only_second = max(0.0, discordant - difference) / 2
+
+    def excess(supposed: float) -> float:
+        """How far the squared score is beyond the quantile's, times the variance at such a difference."""
+        b, c = (2 - difference) * supposed - discordant, -only_second * supposed * (1 - supposed)
+        likely = (math.sqrt(max(0.0, b * b - 8 * c)) - b) / 4
+        return (difference - supposed) ** 2 - spread * (2 * likely + supposed * (1 - supposed))
+
+    def end(sign: float) -> float:
+        near = difference + sign * TIE
+        return float(brentq(excess, near, sign)) if abs(near) < 1 and excess(near) < 0 else max(-1.0, min(1.0, near))
+
+    return [end(-1.0), end(1.0)]
 
 
 def difference_p(difference: float, samples: Figures, units: int) -> float:

@@ -2,7 +2,9 @@
 
 - McNemar's exact test: whether the two err equally often. It counts utterances as if each were another's.
 - The paired bootstrap (Efron and Tibshirani 1993): both systems on the same resampled speakers tell the standard error
-  of the difference, of which Student's t makes an interval and p. See `pipeline.evaluation.bootstrap`.
+  of the difference, of which Student's t makes an interval and p. Where no speaker differs from another there is no
+  such error: p is then of an exact test over speakers, and the interval one over recordings. See
+  `pipeline.evaluation.bootstrap`.
 
 p is corrected for all pairs of a test set by Holm's method (1979): who compares many systems finds some by chance.
 """
@@ -21,8 +23,10 @@ from pipeline.evaluation.bootstrap import (
     counted,
     difference_interval,
     difference_p,
+    effective_tests,
     mean_recalls,
     resampled,
+    times_tested,
     units_of,
 )
 from pipeline.evaluation.scores import mcnemar
@@ -111,7 +115,8 @@ def _compared(members: Mapping[str, Predictions], params: ScoringParams, seed: i
     y, keys = one.labels(where), [one.keys[i] for i in where]
     predicted = {name: _predicted(found, rows[name]) for name, found in members.items()}
     right = {name: (labels == y[:, None]).mean(axis=1) for name, labels in predicted.items()}
-    paired = PairedBootstrap(y, units_of(keys, [one.speakers[i] for i in where]), right, params, seed)
+    units = units_of(keys, [one.speakers[i] for i in where])
+    paired = PairedBootstrap(y, units, right, params, seed, times_tested(keys))
     for first, second in combinations(members, 2):
         once = members[first].splits == members[second].splits == 1
         p_mcnemar = mcnemar(y, predicted[first][:, 0], predicted[second][:, 0]) if once else None
@@ -139,13 +144,23 @@ class PairedBootstrap:
         right: system -> whether it is right (N,), or how often, from 0 to 1.
         params: how to score.
         seed: of the bootstrap.
+        times: how often each recording is among the tests.
     """
 
     def __init__(
-        self, y: Labels, units: Sequence[str], right: Mapping[str, Shares], params: ScoringParams, seed: int
+        self,
+        y: Labels,
+        units: Sequence[str],
+        right: Mapping[str, Shares],
+        params: ScoringParams,
+        seed: int,
+        times: float = 1,
     ) -> None:
-        self._confidence = params.confidence
+        self._confidence, self._y = params.confidence, y
+        self._right = {name: share.astype(float) for name, share in right.items()}
         totals = counted(y, units)
+        self._totals = totals.sum(axis=0, keepdims=True)
+        self._tests = effective_tests(self._totals[0] / times)
         hits = {name: counted(y, units, share) for name, share in right.items()}
         self._units = len(totals)
         drawn, *right_drawn = resampled([totals, *hits.values()], totals, params.bootstrap, seed)
@@ -154,12 +169,18 @@ class PairedBootstrap:
     def interval(self, first: str, second: str) -> tuple[float, float, float]:
         """UA of the first less UA of the second, and the ends of its interval."""
         difference, samples = self._difference(first, second)
-        low, high = difference_interval(difference, samples, self._units, self._confidence)
+        tests = self._tests, self._discordant(first, second)
+        low, high = difference_interval(difference, samples, self._units, self._confidence, *tests)
         return difference, low, high
 
     def p(self, first: str, second: str) -> float:
         """Two-sided p that UA is the same."""
         return difference_p(*self._difference(first, second), self._units)
+
+    def _discordant(self, first: str, second: str) -> float:
+        """The share of tests of which one is right, and not the other; as UA, the mean over classes."""
+        apart = np.abs(self._right[first] - self._right[second])
+        return float(mean_recalls(counted(self._y, [""] * len(self._y), apart), self._totals)[0])
 
     def _difference(self, first: str, second: str) -> tuple[float, Figures]:
         """Of the units themselves, and of the samples of them."""

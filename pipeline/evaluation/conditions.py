@@ -75,8 +75,9 @@ def _figures(
     before, after = clean.probabilities(ours).argmax(axis=1), tested.probabilities(theirs).argmax(axis=1)
     keys = [clean.keys[i] for i in ours]
     units = units_of(keys, [clean.speakers[i] for i in ours])
-    table, ends = scores(y, after), intervals(y, after, units, params, seed, times_tested(keys))["UA"]
-    paired = PairedBootstrap(y, units, {"before": before == y, "after": after == y}, params, seed)
+    times = times_tested(keys)
+    table, ends = scores(y, after), intervals(y, after, units, params, seed, times)["UA"]
+    paired = PairedBootstrap(y, units, {"before": before == y, "after": after == y}, params, seed, times)
     values = table["WA"], table["UA"], *ends, *paired.interval("after", "before")
     return dict(zip(FIGURES, values, strict=True))
 

@@ -3,14 +3,28 @@
 import numpy as np
 import pytest
 from feature_files import manifest_row
-from scipy.stats import binomtest, ttest_1samp
+from scipy.optimize import brentq, minimize_scalar
+from scipy.stats import binomtest, norm, ttest_1samp
 from toy_predictions import FAST, ROWS, predictions, run
 
 from pipeline.config.scoring import ScoringParams
-from pipeline.evaluation.bootstrap import difference_interval, difference_p, effective_tests, share_interval
+from pipeline.evaluation.bootstrap import (
+    difference_interval,
+    difference_p,
+    effective_tests,
+    paired_score_interval,
+    share_interval,
+)
 from pipeline.evaluation.comparison import PairedBootstrap, compare, holm
 from pipeline.evaluation.scores import intervals
 from pipeline.experiments.predictions import Predictions
+
+QUANTILE = norm.ppf(0.975) ** 2
+
+
+def concordant_reach(tests):
+    """How far the score interval reaches where so many tests are all concordant: by hand from Tango's equation."""
+    return QUANTILE / (tests + QUANTILE)
 
 
 def paired(y, units, first, second, params=FAST, seed=0):
@@ -45,7 +59,8 @@ def test_rows_in_another_order_are_paired_by_their_keys():
     for name in ("fold", "part", "keys", "emotions", "speakers", "rows"):
         setattr(other, name, getattr(other, name)[::-1])
     (pair,) = compare({"a": found, "b": other}, FAST, 0)
-    assert (pair.difference, pair.low, pair.high, pair.p, pair.p_mcnemar) == (0, 0, 0, 1, 1)
+    assert (pair.difference, pair.p, pair.p_mcnemar) == (0, 1, 1)
+    assert (pair.low, pair.high) == pytest.approx((-concordant_reach(16), concordant_reach(16)))
 
 
 def test_repeats_of_one_protocol_are_compared_split_by_split_and_not_by_mcnemar():
@@ -118,13 +133,13 @@ def test_the_bootstrap_by_hand():
 def test_the_interval_of_a_difference_is_that_of_students_t():
     differences = np.array([1, 0.5, 0.25, 0.5, 0.75, 0.5])
     drawn = np.random.default_rng(0).choice(differences, (50_000, 6)).mean(axis=1)
-    ends, theirs = difference_interval(differences.mean(), drawn, 6, 0.95), ttest_1samp(differences, 0)
+    ends, theirs = difference_interval(differences.mean(), drawn, 6, 0.95, 24, 0.6), ttest_1samp(differences, 0)
     assert ends == pytest.approx([*theirs.confidence_interval(0.95)], abs=0.01)
     assert difference_p(differences.mean(), drawn, 6) == pytest.approx(theirs.pvalue, rel=0.05)
 
 
 def test_of_one_speaker_nothing_can_be_said():
-    assert difference_interval(0.5, np.array([0.5, 0.5]), 1, 0.95) == [-1, 1]
+    assert difference_interval(0.5, np.array([0.5, 0.5]), 1, 0.95, 4, 0.5) == [-1, 1]
     assert difference_p(0.5, np.array([0.5, 0.5]), 1) == 1
     assert share_interval(0.5, np.array([0.5, 0.5]), 1, 0.95) == [0, 1]
 
@@ -154,15 +169,61 @@ def test_scores_without_any_error_have_intervals():
 
 def test_equal_systems_do_not_differ():
     y, units = np.array([0, 1] * 8), np.repeat(["s0", "s1", "s2", "s3"], 4)
-    assert paired(y, units, np.zeros(16, int), np.zeros(16, int)) == (0, 0, 0, 1)
+    reach = concordant_reach(16)
+    assert paired(y, units, np.zeros(16, int), np.zeros(16, int)) == pytest.approx((0, -reach, reach, 1))
+    first, second = y, np.where(np.arange(16) % 4 < 2, y, 1 - y)  # one right, one wrong of each speaker and class
+    swapped = np.where(np.arange(16) % 4 < 2, 1 - y, y)
+    difference, low, high, p = paired(y, units, second, swapped)
+    assert (difference, p) == (0, 1)
+    assert high == pytest.approx(-low)
+    assert high > paired(y, units, first, first)[2]  # the more they differ, one by one, the less is known
+
+
+@pytest.mark.parametrize(("only_first", "only_second", "tests"), [(12, 2, 50), (6, 0, 60), (0, 3, 20), (4, 4, 16)])
+def test_the_interval_of_so_many_pairs_is_where_the_score_is_the_quantile(only_first, only_second, tests):
+    """Against a search for the likeliest table that has a supposed difference."""
+
+    def score(supposed):
+        def unlikelihood(second):
+            shares = np.array([second + supposed, second, 1 - 2 * second - supposed])
+            return -np.sum(np.array([only_first, only_second, tests - only_first - only_second]) * np.log(shares))
+
+        low, high = max(0.0, -supposed), (1 - supposed) / 2
+        second = minimize_scalar(unlikelihood, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+        deviation = np.sqrt(tests * (2 * second + supposed * (1 - supposed)))
+        return (only_first - only_second - tests * supposed) / deviation
+
+    difference = (only_first - only_second) / tests
+    low, high = paired_score_interval(difference, (only_first + only_second) / tests, tests, 0.95)
+    assert low == pytest.approx(brentq(lambda supposed: score(supposed) - QUANTILE**0.5, -0.99, difference), abs=1e-5)
+    assert high == pytest.approx(brentq(lambda supposed: score(supposed) + QUANTILE**0.5, difference, 0.99), abs=1e-5)
+    assert [-high, -low] == pytest.approx(
+        paired_score_interval(-difference, (only_first + only_second) / tests, tests, 0.95)
+    )
+
+
+def test_the_interval_of_pairs_that_all_agree_or_all_differ_by_hand():
+    assert paired_score_interval(0, 0, 20, 0.95) == pytest.approx([-concordant_reach(20), concordant_reach(20)])
+    assert paired_score_interval(1, 1, 20, 0.95) == pytest.approx([(20 - QUANTILE) / (20 + QUANTILE), 1])
+
+
+def test_intervals_of_speakers_who_all_differ_by_the_same_cover_in_a_simulation():
+    """Of six speakers with ten recordings each, of which some 4 in 60 are right by the one system only."""
+    rng, covered = np.random.default_rng(0), 0
+    counts = rng.multinomial(60, [0.05, 0.02, 0.93], 2000)
+    for only_first, only_second, _ in counts:
+        about = (only_first - only_second) / 60, np.full(9, (only_first - only_second) / 60), 6, 0.95
+        low, high = difference_interval(*about, 60, (only_first + only_second) / 60)
+        covered += low <= 0.03 <= high
+    assert 0.93 < covered / 2000 < 0.99
 
 
 @pytest.mark.parametrize("speakers", [2, 3, 8])
 def test_where_all_speakers_differ_by_the_same_p_is_of_an_exact_test(speakers):
     """One that swaps the two systems, speaker by speaker, gives 2 / 2^speakers."""
     y, units = np.zeros(4 * speakers, int), np.repeat([f"s{i}" for i in range(speakers)], 4)
-    low, high = (1, 1) if speakers == 8 else (-1, 1)  # of 2 or 3 it excludes nothing
-    assert paired(y, units, y, 1 - y) == (1, low, high, 2 / 2**speakers)
+    low = (32 - QUANTILE) / (32 + QUANTILE) if speakers == 8 else -1  # of 2 or 3 it excludes nothing
+    assert paired(y, units, y, 1 - y) == pytest.approx((1, low, 1, 2 / 2**speakers))
     same = np.where(units == "s0", y, 1 - y)  # of use for s0 only
     assert paired(y, units, same, 1 - y)[3] > 0.25
 

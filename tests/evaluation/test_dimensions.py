@@ -8,7 +8,14 @@ from feature_files import manifest_row
 
 from pipeline.config.scoring import ScoringParams
 from pipeline.errors import UserError
-from pipeline.evaluation.agreement import concordances, correlation_interval, moments, resampled
+from pipeline.evaluation.agreement import (
+    concordances,
+    correlation_difference,
+    correlation_interval,
+    error_interval,
+    moments,
+    resampled,
+)
 from pipeline.evaluation.dimensions import difference_rows, dimension_rows, evaluate_values, value_figures
 from pipeline.experiments.values import Values
 from pipeline.systems.regression.agreement import concordance
@@ -56,13 +63,24 @@ def test_moments_give_the_concordance_of_all_and_of_any_sample():
 
 def test_intervals_are_of_correlations_and_of_speakers():
     assert correlation_interval(0.5, np.array([0.4, 0.6]), 1, 0.95) == [-1.0, 1.0]
-    assert correlation_interval(1.0, np.ones(9), 5, 0.95) == [1.0, 1.0]
     low, high = correlation_interval(0.9, np.array([0.7, 0.95, 0.99, 0.85]), 4, 0.95)
     assert -1 < low < 0.9 < high < 1
     results = evaluate_values({"near": values(0.2), "far": values(2.0)}, ROWS, FAST, 0)
     widths = {name: np.diff(row["interval"]["CCC"])[0] for name, row in results.items()}
     assert widths["near"] < widths["far"]
     assert results["near"]["scores"]["CCC"] > results["far"]["scores"]["CCC"]
+
+
+def test_where_samples_of_speakers_do_not_differ_nothing_can_be_said():
+    assert correlation_interval(1.0, np.ones(9), 5, 0.95) == [-1.0, 1.0]
+    assert correlation_interval(0.0, np.full(9, 1e-17), 5, 0.95) == [-1.0, 1.0]
+    assert error_interval(0.25, np.full(9, 0.25), 5, 0.95) == error_interval(0.0, np.zeros(9), 5, 0.95) == (0.0, None)
+    assert correlation_difference(0.0, np.zeros(9), 5, 0.95) == (-2.0, 2.0, 1.0)
+    assert correlation_difference(0.5, np.full(9, 0.5), 5, 0.95) == (-2.0, 2.0, 2 / 2**5)
+    results = evaluate_values({"exact": values(0.0)}, ROWS, FAST, 0)
+    assert results["exact"]["interval"]["CCC"] == [-1.0, 1.0]
+    (same,) = difference_rows({"one": values(0.2), "same": values(0.2)}, FAST, 0)
+    assert [*map(float, same[4:])] == [0.0, -2.0, 2.0, 1.0]
 
 
 def test_trainings_of_networks_cost_what_they_cost_of_emotions():
