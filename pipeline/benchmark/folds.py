@@ -11,7 +11,7 @@ from pipeline.errors import ParamsError
 from pipeline.experiments.feasibility import ListedRow, protocol_problem
 from pipeline.experiments.readiness import listed
 from pipeline.experiments.selection import chosen
-from pipeline.graph.first_params import FOUR_CLASSES, Corpus, protocol_for
+from pipeline.graph.first_params import Corpus, emotions_of, protocol_for
 from pipeline.strict import validate
 
 INNER_FOLDS = (3, 2)
@@ -49,7 +49,7 @@ class Folds:
 
 def classes_of(corpus: Corpus) -> dict[str, Any]:
     """The class set of its experiments, where that is not all that the corpus has."""
-    return {"emotions": FOUR_CLASSES} if corpus.recognition.reader == "iemocap" else {}
+    return {**emotions_of(corpus.recognition)}
 
 
 def folds_of(corpus: Corpus, lists: Path | None) -> Iterator[Folds]:

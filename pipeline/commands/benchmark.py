@@ -83,8 +83,11 @@ def _wanted(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[str,
 
 def _about(wanted: "Wanted") -> Iterator[str]:
     """What was found, and what it is measured on."""
+    from pipeline.graph.first_params import without_lines
+
     for corpus in wanted.corpora:
         yield f"{corpus.name}: {corpus.recognition.describe()}"
+        yield from (f"  {line}" for line in without_lines(corpus.recognition))
         for folds in wanted.folds[corpus.name]:
             fusion = "" if folds.inner_folds or not wanted.models else "; too few to train on for a fusion"
             yield f"  folds {folds.label}: {folds.reason}{fusion}"

@@ -23,7 +23,7 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
     """
     from pipeline.commands.given import corpora_of
     from pipeline.config.params import FILE
-    from pipeline.graph.first_params import first_params, protocol_for
+    from pipeline.graph.first_params import first_params, protocol_for, without_lines
     from pipeline.graph.project import check_replaceable, start_project
 
     check_replaceable()
@@ -36,6 +36,8 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
         fitted = f"ridge regression of {' and '.join(targets)}" if targets else "logistic regression"
         click.echo(f"{corpus.name}: {corpus.recognition.describe()}")
         click.echo(f"  protocol {protocol.name}: {protocol.reason}")
+        for line in without_lines(corpus.recognition):
+            click.echo(f"  {line}; bring more of it, and take it into the experiment's `emotions`")
         click.echo(f"  experiment pooled_{corpus.name}: functionals of log-Mel, MFCC and prosody, {fitted}")
         if states:
             layers = " and ".join(map(str, states.layers))

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.corpora import READERS, find_reader
@@ -60,6 +60,10 @@ class Recognition:
     """recordings of unknown speakers"""
     parts: tuple[str, ...] = ()
     """the corpus's own, of train, validation and test, sorted, with "" where a recording is in none"""
+    lone: Mapping[str, str] = field(default_factory=dict)
+    """emotion of one speaker -> who that is"""
+    untrained: tuple[str, ...] = ()
+    """emotions that the corpus's own training part lacks, and its test part has"""
     dimensions: tuple[str, ...] = ()
     """what there are numbers on, as valence"""
     table: str = ""
@@ -174,6 +178,8 @@ def _recognition(attempt: _Attempt, files: Sequence[str], notes: Iterable[str] =
         speakers=_names(utterance.speaker for utterance in utterances),
         anonymous=sum(not utterance.speaker for utterance in utterances),
         parts=_parts(utterances),
+        lone=_lone(utterances, label_of),
+        untrained=_untrained(utterances, label_of),
         sessions=_names(utterance.session for utterance in utterances),
         languages=_names(utterance.language for utterance in utterances),
         emotions={emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]},
@@ -207,6 +213,22 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 def _parts(utterances: Iterable[Utterance]) -> tuple[str, ...]:
     parts = {utterance.part for utterance in utterances}
     return tuple(sorted(parts)) if any(parts) else ()
+
+
+def _lone(utterances: Iterable[Utterance], label_of: Mapping[str, str]) -> dict[str, str]:
+    """Emotion -> its only speaker, of emotions that have one, and of whom it is known."""
+    speakers: dict[str, set[str]] = defaultdict(set)
+    for utterance in utterances:
+        speakers[label_of[utterance.key]].add(utterance.speaker)
+    only = {emotion: min(own) for emotion, own in speakers.items() if emotion and len(own) == 1}
+    return {emotion: only[emotion] for emotion in EMOTIONS if only.get(emotion)}
+
+
+def _untrained(utterances: Iterable[Utterance], label_of: Mapping[str, str]) -> tuple[str, ...]:
+    emotions: dict[str, set[str]] = defaultdict(set)
+    for utterance in utterances:
+        emotions[utterance.part].add(label_of[utterance.key])
+    return tuple(emotion for emotion in EMOTIONS if emotion in emotions["test"] - emotions["train"])
 
 
 def _own(root: Path, files: Sequence[str], attempts: Sequence[_Attempt]) -> Recognition:

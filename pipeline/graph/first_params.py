@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.corpora.recognition import Recognition
 from pipeline.graph.stage import flow
+from pipeline.storage.source import counted
 
 FEW_SPEAKERS = 12
 """up to so many speakers each is left out in turn; more are dealt into folds"""
@@ -73,7 +74,7 @@ class Model:
 def protocol_for(found: Recognition) -> Protocol:
     """The protocol that says most of new speakers, of those that a corpus can serve."""
     count = len(found.speakers)
-    if count < 3 or found.anonymous:
+    if count < 3 or found.anonymous or _mostly_lone(found):
         reason = _why_no_speakers(found)
         if {"train", "test"} <= {*found.parts}:
             missing = {"missing": "leave_out"} if "" in found.parts else {}
@@ -102,7 +103,8 @@ def protocol_for(found: Recognition) -> Protocol:
 
 def _tested(found: Recognition) -> float:
     """The share of recordings that a random split tests: a fifth, or as many as there are emotions."""
-    recordings, emotions = sum(found.emotions.values()), len(found.emotions)
+    counts = [count for count in found.emotions.values() if count > 1] or [*found.emotions.values()]
+    recordings, emotions = sum(counts), len(counts)
     return max(0.2, math.ceil(100 * emotions / recordings) / 100) if 0 < 2 * emotions <= recordings else 0.2
 
 
@@ -111,7 +113,40 @@ def _why_no_speakers(found: Recognition) -> str:
         return "nobody knows who speaks"
     if found.anonymous:
         return f"nobody knows who speaks in {found.anonymous} of {found.recordings} recordings"
+    if len(found.speakers) > 2:
+        return f"{len(found.lone)} of {len(found.emotions)} emotions are of one speaker each"
     return f"{len(found.speakers)} speakers are too few to hold out"
+
+
+def _mostly_lone(found: Recognition) -> bool:
+    """Whether holding out speakers would leave one emotion at most, of several."""
+    return len(found.emotions) > 1 and len(found.emotions) - len(found.lone) < 2
+
+
+def untested(found: Recognition) -> dict[str, str]:
+    """Emotion -> why it cannot be told from others under the protocol of `protocol_for`, and is left out.
+
+    A protocol tests no emotion that a fold has not trained on. None where no two emotions would be left.
+    """
+    name = protocol_for(found).name
+    if name == "own_parts":
+        why = dict.fromkeys(found.untrained, "the corpus's own training part has none of it")
+    elif name == "random":
+        why = {emotion: "of one recording there is none to train on" for emotion, n in found.emotions.items() if n == 1}
+    else:
+        why = {
+            emotion: f"all are of speaker {speaker!r}, without whom there is none to train on"
+            for emotion, speaker in found.lone.items()
+        }
+    return why if len(found.emotions) - len(why) > 1 else {}
+
+
+def emotions_of(found: Recognition) -> Mapping[str, object]:
+    """The class set of an experiment, where that is not all that the corpus has."""
+    if found.reader == "iemocap":
+        return {"emotions": FOUR_CLASSES}
+    out = untested(found)
+    return {"emotions": [emotion for emotion in found.emotions if emotion not in out]} if out else {}
 
 
 def first_params(corpora: list[Corpus], model: Model | None = None) -> str:
@@ -151,15 +186,20 @@ def _experiments(corpora: list[Corpus], model: Model | None) -> str:
     if not corpora:
         lines += _experiment("demo_en", "speakers", {}, model)
     for corpus in corpora:
+        lines += [f"  # {line}" for line in without_lines(corpus.recognition)]
         lines += _experiment(corpus.name, protocol_for(corpus.recognition).name, _asked(corpus.recognition), model)
     return "\n".join([*lines, ""])
 
 
 def _asked(found: Recognition) -> Mapping[str, object]:
     """What an experiment is to predict: numbers where there are no emotions."""
-    if found.targets:
-        return {"targets": found.targets}
-    return {"emotions": FOUR_CLASSES} if found.reader == "iemocap" else {}
+    return {"targets": found.targets} if found.targets else emotions_of(found)
+
+
+def without_lines(found: Recognition) -> list[str]:
+    """What of a corpus its experiments do without, and why, a line each."""
+    out = {} if found.reader == "iemocap" else untested(found)
+    return [f"without {name} ({counted(found.emotions[name], 'recording')}): {why}" for name, why in out.items()]
 
 
 def _experiment(corpus: str, protocol: str, asked: Mapping[str, object], model: Model | None) -> list[str]:

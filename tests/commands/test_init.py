@@ -111,3 +111,57 @@ def test_emotions_of_one_recording_are_told_from_those_that_can_be_tested(make_f
     assert "experiments.pooled_mine.protocol: mine: cannot be split by emotion: emotion 'angry' of mine has one " in (
         result.stderr
     )
+
+
+@pytest.fixture
+def make_table(tmp_path, monkeypatch):
+    """Makes a corpus of such recordings, and asks for a project of it; each is a speaker, an emotion and a part."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recordings").mkdir()
+
+    def make(*recordings):
+        lines = ["path,speaker,emotion,part"]
+        for number, about in enumerate(recordings):
+            noise = np.random.default_rng(number).uniform(-0.3, 0.3, 8000)
+            soundfile.write(tmp_path / f"recordings/{number}.wav", noise, 16000)
+            lines.append(",".join([f"{number}.wav", *about, *[""] * (3 - len(about))]))
+        (tmp_path / "recordings/labels.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+        result = ser("init", "--corpus", "mine=recordings")
+        assert result.exit_code == 0, result.stderr
+        text = (tmp_path / "params.yaml").read_text("utf-8")
+        return result.stdout, text, yaml.safe_load(text)["experiments"]["pooled_mine"]
+
+    return make
+
+
+COMMON = [(speaker, emotion) for speaker in "abc" for emotion in ("sad", "happy") * 2]
+
+
+@pytest.mark.parametrize("others", [[], [(f"s{n}", emotion) for n in range(11) for emotion in ("sad", "happy")]])
+def test_an_emotion_of_one_speaker_is_left_out_where_speakers_are_held_out(make_table, others):
+    said, text, entry = make_table(*COMMON, ("b", "bored"), ("b", "bored"), *others)
+    line = "without bored (2 recordings): all are of speaker 'b', without whom there is none to train on"
+    assert f"  {line}; bring more of it, and take it into the experiment's `emotions`" in said.splitlines()
+    assert f"  # {line}\n" in text
+    assert entry["emotions"] == ["happy", "sad"]
+    assert entry["protocol"] == ("speaker_folds" if others else "speakers")
+
+
+def test_where_nearly_all_emotions_are_of_one_speaker_the_split_is_random(make_table):
+    emotions = {"a": "sad", "b": "happy", "c": "calm"}
+    said, text, entry = make_table(*[(speaker, emotion) for speaker, emotion in emotions.items() for _ in range(5)])
+    assert "random split, as 3 of 3 emotions are of one speaker each: scores are too high for new speakers" in said
+    assert (entry["protocol"], entry.get("emotions"), "without" in said + text) == ("random", None, False)
+
+
+def test_a_random_split_and_parts_of_their_own_leave_out_what_they_cannot_test(make_table):
+    said, _, entry = make_table(*[("a", "sad"), ("a", "happy")] * 4, ("a", "calm"))
+    assert "  without calm (1 recording): of one recording there is none to train on; " in said
+    assert (entry["protocol"], entry["emotions"]) == ("random", ["happy", "sad"])
+
+
+def test_parts_of_their_own_leave_out_what_their_training_part_lacks(make_table):
+    both = [("a", emotion, part) for part in ("train", "test") for emotion in ("sad", "happy")]
+    said, _, entry = make_table(*both, ("a", "calm", "test"))
+    assert "  without calm (1 recording): the corpus's own training part has none of it; " in said
+    assert (entry["protocol"], entry["emotions"]) == ("own_parts", ["happy", "sad"])
