@@ -10,6 +10,7 @@ from pipeline.audio.suffixes import unread_suffix
 from pipeline.corpora import find_reader
 from pipeline.corpora.base import CorpusParams, CorpusReader, Published, Utterance, audio_files, corpus_files, is_audio
 from pipeline.corpora.emotions import EMOTIONS, canonical
+from pipeline.corpora.lost_links import lost
 from pipeline.corpora.ratings import majority
 from pipeline.corpora.same_key import one_of_each_key
 from pipeline.corpora.unread import unread_suffixes
@@ -37,7 +38,7 @@ class Coverage:
         lacking: how many are not there.
         unexpected: audio files that no rule of the reader takes, or that are not the corpus's.
         surplus: recordings above the published number, where names are not known.
-        hollow: audio files by name that have no recording: empty ones, and pointers of Git LFS or git-annex.
+        hollow: audio files by name without a recording: empty ones, links to nothing, pointers of Git LFS or git-annex.
         hollow_reason: what the first of them is, and what to do.
         copies: files equal to one that is there, and of its name.
         unread: suffix -> files that are sound or film and are not read.
@@ -99,7 +100,7 @@ def coverage(params: CorpusParams) -> Coverage:
     held = _held(reader, params)
     absent = [u for u in held.utterances if u.absent]
     there = [u for u in held.utterances if not u.absent]
-    hollow = {u.wav: why for u in there if (why := absence(params.root / u.wav))}
+    hollow = {u.wav: why for u in there if (why := _hollow(params.root / u.wav))}
     of_each_key = one_of_each_key(params.root, [u for u in there if u.wav not in hollow])
     utterances = of_each_key.utterances
     label_of = dict(zip((utterance.key for utterance in held.utterances), held.labels, strict=True))
@@ -126,6 +127,10 @@ def coverage(params: CorpusParams) -> Coverage:
         others=_suffixes(name for name in files if _is_document(name)),
         notes=held.notes,
     )
+
+
+def _hollow(path: Path) -> str:
+    return lost(path) or absence(path)
 
 
 def _held(reader: CorpusReader, params: CorpusParams) -> _Held:

@@ -23,6 +23,7 @@ from pipeline.experiments.targets import chosen_with_targets
 from pipeline.experiments.votes import votes_problem
 from pipeline.features.ssl.loading import known_block_count, known_family
 from pipeline.graph import dvc_lock
+from pipeline.graph.unhashed import unhashed
 from pipeline.graph.wanted import held_out
 from pipeline.systems import find_system, systems
 
@@ -31,6 +32,7 @@ def readiness_problems(params: Params) -> list[str]:
     """What is missing on the disk, as `key: problem`."""
     problems = [*_roots(params)]
     missing = {problem.split(".")[1] for problem in problems}
+    problems += _unhashed(params)
     problems += [*_layers(params), *_contexts(params)]
     listings: dict[str, list[ListedRow]] = {}
     for name in dict.fromkeys(corpus for corpus, _ in params.corpora_tested):
@@ -56,6 +58,13 @@ def _roots(params: Params) -> Iterator[str]:
             continue
         what = "is no folder" if Path(corpus.root).exists() else "does not exist"
         yield f"corpora.{name}.root: {str(corpus.root)!r} {what}"
+
+
+def _unhashed(params: Params) -> Iterator[str]:
+    """What DVC cannot read in the folders of corpora."""
+    for name, corpus in params.corpora.items():
+        if Path(corpus.root).is_dir() and not _is_listed(name) and (problem := unhashed(Path(corpus.root))):
+            yield f"corpora.{name}.root: {problem}"
 
 
 def _layers(params: Params) -> Iterator[str]:

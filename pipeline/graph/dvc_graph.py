@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UserError, nearest
 from pipeline.graph import dvc_lock, ignore_files
+from pipeline.graph.unhashed import complaint
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -108,6 +109,10 @@ def dvc_errors() -> Iterator[None]:
         yield
     except DvcException as error:
         raise UserError(reasons(error)) from error
+    except FileNotFoundError as error:
+        if problem := complaint(Path(error.filename or "")):
+            raise UserError(problem) from error
+        raise
 
 
 def reasons(error: BaseException) -> str:

@@ -165,3 +165,17 @@ def test_parts_of_their_own_leave_out_what_their_training_part_lacks(make_table)
     said, _, entry = make_table(*both, ("a", "calm", "test"))
     assert "  without calm (1 recording): the corpus's own training part has none of it; " in said
     assert (entry["protocol"], entry["emotions"]) == ("own_parts", ["happy", "sad"])
+
+
+@pytest.mark.parametrize("settings", ["", "on_bad_audio: skip, "])
+def test_a_link_to_nothing_is_named_before_dvc_meets_it(make_folder, tmp_path, settings):
+    assert make_folder(EMOTIONS[:2], 5).exit_code == 0
+    (tmp_path / "recordings/calm/lost.wav").symlink_to("/nowhere/lost.wav")
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text("utf-8").replace("{reader: folder, ", f"{{reader: folder, {settings}"), "utf-8")
+    (line,) = ser("graph").stderr.splitlines()
+    what = "corpora.mine.root: recordings/calm/lost.wav: is a link to /nowhere/lost.wav, where nothing is; mend or "
+    assert what in line
+    with (tmp_path / ".dvcignore").open("a", encoding="utf-8") as file:
+        file.write("recordings/calm/lost.wav\n")
+    assert ser("graph").exit_code == 0

@@ -56,6 +56,7 @@ def test_each_reader_is_found_in_its_own_file():
         "arrow",
         "coverage",
         "listed_files",
+        "lost_links",
         "name_rules",
         "overlaps",
         "own_tables",

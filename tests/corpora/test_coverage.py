@@ -177,3 +177,14 @@ def test_what_a_list_names_and_is_not_there_is_missing(reader, tmp_path):
     some = listing.read("mine", validate(CorpusParams, {**params, "on_bad_audio": "skip"}))
     assert [row.wav for row in some.rows] == ["a.wav"]
     assert "no such file: " in some.left_out.bad_audio["b.wav"]
+
+
+def test_links_to_nothing_have_no_recording(covered, tmp_path):
+    (tmp_path / "sad").mkdir()
+    (tmp_path / "sad/2.wav").symlink_to("/nowhere/2.wav")
+    (tmp_path / "sad/3.wav").symlink_to("../.git/annex/objects/3.wav")
+    one = covered("folder", "sad/1.wav")
+    assert (one.recordings, one.hollow, one.is_complete) == (1, ("sad/2.wav", "sad/3.wav"), False)
+    assert one.hollow_reason == "is a link to /nowhere/2.wav, where nothing is; mend or remove the link"
+    (tmp_path / "sad/2.wav").unlink()
+    assert covered("folder").hollow_reason.startswith("is a git-annex link, and the recording is not here; run `git an")

@@ -161,6 +161,17 @@ def test_after_a_failure_what_runs_is_finished_and_nothing_is_started(tmp_path):
     assert ran(run(folder, "-j", "2", "--keep-going", ok=False)) == {"bad", "late"}
 
 
+def test_a_link_to_nothing_is_named_before_anything_runs(tmp_path):
+    folder = project(tmp_path, {"one": {"cmd": "echo 1 > one.txt", "deps": ["sounds"], "outs": ["one.txt"]}})
+    (folder / "sounds").mkdir()
+    (folder / "sounds/a.wav").symlink_to("/nowhere/b.wav")
+    why = "is a link to /nowhere/b.wav, where nothing is; mend or remove the link, or list it in .dvcignore"
+    said = run(folder, ok=False)
+    assert f"error: sounds/a.wav: {why}; DVC reads no folder with such a link\n" in said
+    (folder / ".dvcignore").write_text("sounds/a.wav\n")
+    assert ran(run(folder)) == {"one"}
+
+
 @pytest.mark.parametrize(
     ("signals", "code", "said"),
     [(signal.SIGINT, 130, ["interrupted; run again to go on"]), (signal.SIGTERM, 143, [])],
