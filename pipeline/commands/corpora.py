@@ -34,7 +34,8 @@ def corpora(
     has none of that name, say what is published of the reader's. `ser fetch` gets corpora, or says how.
 
     The exit code is 0 where a corpus is complete; 1 where recordings are missing, an audio file is not the corpus's, or
-    two files of one name differ. Copies, documents and what is not read are said and no fault.
+    two files of one name differ. Copies, documents, audio that a table does not list, and what is not read are said and
+    no fault.
     """
     from pipeline.errors import ParamsError, printable
 

@@ -8,7 +8,16 @@ from pathlib import Path, PurePosixPath
 from pipeline.audio.containers import absence
 from pipeline.audio.suffixes import unread_suffix
 from pipeline.corpora import find_reader
-from pipeline.corpora.base import CorpusParams, CorpusReader, Published, Utterance, audio_files, corpus_files, is_audio
+from pipeline.corpora.base import (
+    LISTS,
+    CorpusParams,
+    CorpusReader,
+    Published,
+    Utterance,
+    audio_files,
+    corpus_files,
+    is_audio,
+)
 from pipeline.corpora.emotions import EMOTIONS, canonical
 from pipeline.corpora.lost_links import lost
 from pipeline.corpora.ratings import majority
@@ -40,6 +49,7 @@ class Coverage:
         surplus: recordings above the published number, where names are not known.
         hollow: audio files by name without a recording: empty ones, links to nothing, pointers of Git LFS or git-annex.
         hollow_reason: what the first of them is, and what to do.
+        unlisted: audio files that no row of the corpus's table or list names, sorted; none where there is no table.
         copies: files equal to one that is there, and of its name.
         unread: suffix -> files that are sound or film and are not read.
         others: suffix -> files that are neither, as documents and tables.
@@ -61,6 +71,7 @@ class Coverage:
     surplus: int
     hollow: tuple[str, ...]
     hollow_reason: str
+    unlisted: tuple[str, ...]
     copies: int
     unread: Mapping[str, int]
     others: Mapping[str, int]
@@ -122,11 +133,17 @@ def coverage(params: CorpusParams) -> Coverage:
         surplus=gaps.surplus,
         hollow=tuple(sorted(hollow)),
         hollow_reason=hollow[min(hollow)] if hollow else "",
+        unlisted=tuple(sorted(_unlisted(params, files, held))),
         copies=of_each_key.copies,
         unread=unread_suffixes(files),
         others=_suffixes(name for name in files if _is_document(name)),
         notes=held.notes,
     )
+
+
+def _unlisted(params: CorpusParams, files: Sequence[str], held: _Held) -> set[str]:
+    named = {utterance.wav for utterance in held.utterances}.union(held.strays)
+    return set(filter(is_audio, files)) - named if params.table or params.reader in LISTS else set()
 
 
 def _hollow(path: Path) -> str:

@@ -24,6 +24,8 @@ class LeftOut:
     """of those, path relative to the root -> why the recording cannot be used, so that it is no duplicate's twin"""
     unlisted: int = 0
     """audio files that the table does not list"""
+    first_unlisted: str = ""
+    """the first of them, by name"""
     unread: Mapping[str, int] = field(default_factory=dict)
     """suffix -> files that are sound or film, and not read"""
     notes: tuple[str, ...] = ()
@@ -48,7 +50,9 @@ class LeftOut:
         if self.copies:
             lines.append(f"left out: {_files(self.copies)} equal to one that is taken, under the same name")
         if self.unlisted:
-            lines.append(f"left out: {_files(self.unlisted)} of audio that the table does not list")
+            lines.append(
+                f"left out: {_files(self.unlisted)} of audio that the table does not list, as {self.first_unlisted}"
+            )
         if self.unread:
             lines.append(left_out_line(self.unread))
         return lines

@@ -78,12 +78,14 @@ def read(name: str, params: CorpusParams, known: Known | None = None) -> Listing
     files = corpus_files(params.root)
     named = {utterance.wav for utterance in every}
     lists = params.table or params.reader in LISTS
+    unlisted = {file for file in files if is_audio(file)} - named if lists else set()
     left_out = LeftOut(
         bad_audio={name: _relative(why, params.root, name) for name, why in bad.items()},
         copies=of_each_key.copies,
         other_emotions=len(utterances) - len(kept),
         bad_others={name: _relative(why, params.root, name) for name, why in unusable.items() if name not in kept},
-        unlisted=len({file for file in files if is_audio(file)} - named) if lists else 0,
+        unlisted=len(unlisted),
+        first_unlisted=min(unlisted, default=""),
         unread=unread_suffixes(set(files) - named),
         notes=tuple(reader.notes(params.root, params)),
     )

@@ -196,9 +196,13 @@ def _recognition(attempt: _Attempt, files: Sequence[str], notes: Iterable[str] =
 
 def _left_out(attempt: _Attempt, utterances: Sequence[Utterance], files: Sequence[str]) -> list[str]:
     """A note on audio files that are no recording of the corpus, and one on files that are not read, if there are."""
-    count = len(set(files) - {utterance.wav for utterance in utterances})
-    table = attempt.params.table
-    why = f"{table} does not list them" if table else "second copies, or no utterances of speech"
+    left_out = set(files) - {utterance.wav for utterance in utterances}
+    count, table = len(left_out), attempt.params.table
+    why = (
+        f"{table} does not list them, as {min(left_out, default='')}"
+        if table
+        else "second copies, or no utterances of speech"
+    )
     unread = unread_suffixes(corpus_files(attempt.params.root))
     return [
         *([f"{count} of {len(files)} audio files are left out: {why}"] if count else []),

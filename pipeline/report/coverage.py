@@ -107,6 +107,7 @@ def coverage_lines(name: str, coverage: Coverage, reader: CorpusReader) -> list[
         "missing": _missing(coverage),
         "unexpected": _unexpected(coverage),
         "hollow": _hollow(coverage),
+        "unlisted": _unlisted(coverage),
         "copies": f"{counted(coverage.copies, 'file')} equal to one of its name" if coverage.copies else "",
         "not read": left_out_line(coverage.unread).removeprefix("left out: ") if coverage.unread else "",
         "others": ", ".join(f"{count} {suffix}" for suffix, count in coverage.others.items()),
@@ -153,6 +154,11 @@ def _hollow(coverage: Coverage) -> str:
     names = coverage.hollow
     what = f"{counted(len(names), 'file')} with no recording ({_shown(names)}); the first {coverage.hollow_reason}"
     return what if names else ""
+
+
+def _unlisted(coverage: Coverage) -> str:
+    names = coverage.unlisted
+    return f"{counted(len(names), 'audio file')} that the table does not list ({_shown(names)})" if names else ""
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -102,3 +102,19 @@ def test_numbers_and_votes_are_counted_by_the_corpus_own_columns(tmp_path, monke
     assert "unknown column 'engagement'" in refused.stderr
     assert refused.stderr.endswith("numbers of other names are listed in the corpus's `dimensions`\n")
     assert "unknown corpus 'mime' (did you mean 'mine'?)" in ser("corpora", "mime", "one").stderr
+
+
+def test_audio_that_a_table_does_not_list_is_counted_and_named_and_no_fault(tmp_path):
+    for name in ("a.wav", "b.wav", "deep/c.mp3", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"r")
+    (tmp_path / "labels.csv").write_text("path,emotion\na.wav,sad\n", encoding="utf-8")
+    asked = "corpora", "folder", str(tmp_path), "--table", "labels.csv"
+    said = ser(*asked)
+    assert said.exit_code == 0, said.stderr
+    assert "  unlisted    2 audio files that the table does not list (b.wav, deep/c.mp3)\n" in said.stdout
+    (value,) = json.loads(ser(*asked, "--format", "json").stdout)
+    assert (value["unlisted"], value["complete"]) == (["b.wav", "deep/c.mp3"], True)
+    (tmp_path / "labels.csv").unlink()
+    (tmp_path / "a.wav").rename(tmp_path / "deep/a.wav")
+    assert "unlisted" not in ser("corpora", "savee", str(tmp_path)).stdout

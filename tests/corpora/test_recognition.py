@@ -210,7 +210,7 @@ def test_a_table_is_known(known):
     assert said.params == {"reader": "folder", "table": "labels.csv"}
     assert (said.recordings, said.speakers, said.languages) == (2, ("anna", "ben"), ("fr",))
     assert said.emotions == {"happy": 1, "sad": 1}
-    assert said.notes == ("1 of 3 audio files are left out: labels.csv does not list them",)
+    assert said.notes == ("1 of 3 audio files are left out: labels.csv does not list them, as x/c.wav",)
 
 
 def test_a_table_of_numbers_is_known_by_what_can_be_predicted(known):
@@ -316,7 +316,7 @@ def test_what_is_not_read_and_how_a_table_is_read_are_noted(tmp_path):
     (tmp_path / "labels.csv").write_bytes("path;emotion;speaker\na.wav;sad;Zoë\n".encode("cp1252"))
     encoding, unlisted, unread = recognise(tmp_path).notes
     assert "labels.csv: is no Unicode, and is read as cp1252 ('Zoë' is a word of it)" in encoding
-    assert unlisted == "1 of 2 audio files are left out: labels.csv does not list them"
+    assert unlisted == "1 of 2 audio files are left out: labels.csv does not list them, as b.wav"
     assert unread == "left out: 1 .m4a, not read; convert what are recordings, as with ffmpeg"
 
 

@@ -243,7 +243,7 @@ def test_speakers_that_are_not_one(read, speakers):
 def test_files_that_the_table_does_not_list_are_counted(read):
     _, left_out = read("path,emotion\na.wav,sad\n")
     assert left_out.report() == {"left_out": {"unlisted": 3}}
-    assert left_out.lines() == ["left out: 3 files of audio that the table does not list"]
+    assert left_out.lines() == ["left out: 3 files of audio that the table does not list, as Zoë.wav"]
 
 
 def test_a_table_that_was_not_fetched(fails):
