@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from pipeline.config.protocols import ProtocolParams
+from pipeline.config.protocols import LeaveOneCorpusOut, ProtocolParams
 from pipeline.corpora.base import Utterance
 from pipeline.corpora.ratings import label
 from pipeline.errors import UserError
-from pipeline.experiments.labelled import Labelled
+from pipeline.experiments.labelled import Labelled, corpus_title
 from pipeline.experiments.protocols import inner_folds, split
 from pipeline.storage.qualified import qualified
 
@@ -92,3 +92,18 @@ def protocol_problem(
     except UserError as error:
         return str(error)
     return None
+
+
+def too_many_held_out(rows: Sequence[Labelled], protocol: ProtocolParams) -> str | None:
+    """Why `validation_speakers`, where it is given, can be of no system on these utterances; None where it can.
+
+    A system without use for a validation part trains on it, so that nothing else would say so. The default, which
+    nobody asked for, is no mistake.
+    """
+    if "validation_speakers" not in protocol.model_fields_set or isinstance(protocol, LeaveOneCorpusOut):
+        return None
+    speakers, asked = {row.speaker for row in rows}, getattr(protocol, "validation_speakers", 0)
+    if not asked or "" in speakers or asked + 2 <= len(speakers):
+        return None
+    few = f"{corpus_title(rows)}: has {len(speakers)} speakers, and this protocol needs at least {asked + 2}"
+    return f"{few}: validation_speakers {asked}, one to test and one to train on; lower it, or take 0 for none"

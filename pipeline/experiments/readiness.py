@@ -15,7 +15,13 @@ from pipeline.corpora import READERS, find_reader
 from pipeline.corpora.base import CorpusParams
 from pipeline.errors import ParamsError, UserError
 from pipeline.experiments.draws import draws
-from pipeline.experiments.feasibility import ListedRow, joint_listings, listed_rows, protocol_problem
+from pipeline.experiments.feasibility import (
+    ListedRow,
+    joint_listings,
+    listed_rows,
+    protocol_problem,
+    too_many_held_out,
+)
 from pipeline.experiments.protocols import is_validated
 from pipeline.experiments.selection import chosen, selected
 from pipeline.experiments.target import target_rows
@@ -117,6 +123,9 @@ def _experiment(params: Params, key: str, rows: list[ListedRow]) -> Iterator[str
         yield f"experiments.{key}.labels: {problem}"
     protocol = params.protocols.get(experiment.protocol)
     if protocol and key not in needed and not uses_validation(experiment):
+        if problem := too_many_held_out(own, protocol):
+            yield f"experiments.{key}.protocol: {problem}"
+            return
         protocol = without_validation(protocol)
     if protocol and (problem := protocol_problem(own, protocol, params.seed, others)):
         yield f"experiments.{key}.protocol: {problem}"

@@ -7,11 +7,11 @@ from feature_files import corpus, manifest_row
 from hypothesis import given
 from test_protocols import corpora, grouped, loso, many, protocols, stratified
 
-from pipeline.config.protocols import LeaveOneSessionOut
+from pipeline.config.protocols import LeaveOneSessionOut, LeaveOneSpeakerOut
 from pipeline.corpora.base import Utterance
 from pipeline.errors import UserError
 from pipeline.experiments.classes import class_set
-from pipeline.experiments.feasibility import ListedRow, listed_rows, protocol_problem
+from pipeline.experiments.feasibility import ListedRow, listed_rows, protocol_problem, too_many_held_out
 from pipeline.experiments.protocols import inner_folds, split
 
 pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")
@@ -49,6 +49,25 @@ def test_problems(rows, protocol, says):
     problem = protocol_problem(listed(rows), protocol, 0)
     assert problem is None if says is None else (problem or "").startswith(says)
     assert protocol_problem(rows, protocol, 0) == problem
+
+
+@pytest.mark.parametrize(
+    ("rows", "protocol", "refused"),
+    [
+        (corpus(speakers=4), loso(validation_speakers=2), False),
+        (corpus(speakers=4), loso(validation_speakers=3), True),
+        (corpus(speakers=4), grouped(folds=2, validation_speakers=50), True),
+        (corpus(speakers=2), LeaveOneSpeakerOut(scheme="leave_one_speaker_out"), False),  # as by default
+        (corpus(speakers=2), loso(validation_speakers=0), False),
+        (corpus(speakers=2), stratified(), False),
+        ([manifest_row(f"k{i}", "", "sad") for i in range(9)], loso(), False),  # of which more is to be said
+    ],
+)
+def test_no_system_can_have_more_validation_speakers_than_there_are(rows, protocol, refused):
+    problem = too_many_held_out(rows, protocol)
+    assert bool(problem) == refused
+    if problem and isinstance(protocol, LeaveOneSpeakerOut):
+        assert problem.startswith(f"{protocol_problem(rows, protocol, 0)}: validation_speakers 3, one to test and ")
 
 
 def test_what_a_reader_lists_is_labelled_and_in_the_manifests_order():
