@@ -60,7 +60,15 @@ class Classical(VectorEstimator, System):
             self.classes_, codes = np.unique(labels, return_inverse=True)
             self._check_classes()
             self.learn(view, codes.astype(np.int64))
+        self._check_learned()
         return self
+
+    def _check_learned(self) -> None:
+        """Refuse now what `load` would, after an export, take for a stranger's file."""
+        try:
+            self.check_numbers(self.numbers_, len(self.numbers_["mean"]), len(self.classes_))
+        except ValueError as error:
+            raise TypeError(f"{type(self).__name__}: what it learned is not what its shapes say: {error}") from error
 
     def _check_classes(self) -> None:
         if len(self.classes_) < 2:

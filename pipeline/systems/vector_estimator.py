@@ -100,8 +100,16 @@ class VectorEstimator(Estimator):
         from safetensors.numpy import load_file
 
         numbers, dims = load_file(path), self.described(as_view(self, X)).shape[1]
-        _check(numbers, {"mean": (dims,), "scale": (dims,)} | self.shapes(dims, outputs))
+        self.check_numbers(numbers, dims, outputs)
         self.numbers_ = numbers
+
+    def check_numbers(self, numbers: Numbers, dims: int, outputs: int) -> None:
+        """Hold arrays to `shapes`, for vectors of so many dimensions and so many outputs.
+
+        Raises:
+            ValueError: they are of other names, types or shapes.
+        """
+        _check(numbers, {"mean": (dims,), "scale": (dims,)} | self.shapes(dims, outputs))
 
     def _standardised(self, table: FloatArray) -> FloatArray:
         return np.asarray((table - self.numbers_["mean"]) / self.numbers_["scale"])
@@ -114,7 +122,8 @@ def _check(numbers: Numbers, shapes: Mapping[str, tuple[int | None, ...]]) -> No
     for name, shape in shapes.items():
         array = numbers[name]
         if array.dtype != np.float64 or array.ndim != len(shape):
-            raise ValueError(f"{name} is {array.dtype} of {array.ndim} dimensions")
+            held = f"{name} is {array.dtype} of {array.ndim} dimensions"
+            raise ValueError(f"{held}, and not float64 of {len(shape)}")
         if any(wanted not in (None, length) for wanted, length in zip(shape, array.shape, strict=True)):
             raise ValueError(f"{name} has the shape {array.shape} and not {shape}; the features differ from training")
     if not (numbers["scale"] > 0).all():

@@ -146,3 +146,25 @@ def test_features_of_another_kind_are_refused(files, tmp_path):
     X = view({**files, "mfcc": write_features(tmp_path / "m.h5", other, "mfcc")}, ROLES)
     with pytest.raises(UserError, match="use the features it was trained on"):
         make("pooled").fit(view(files, ROLES), LABELS).predict_proba(X)
+
+
+@pytest.mark.parametrize(
+    ("learned", "problem"),
+    [
+        ({"vectors": np.ones((2, 3)), "codes": np.ones(2, int)}, "codes is int64 of 1 dimensions, and not float64"),
+        ({"vectors": np.ones((2, 3)), "codes": np.ones((2, 1))}, "codes is float64 of 2 dimensions"),
+        ({"vectors": np.ones((2, 3))}, "codes is missing"),
+        ({"vectors": np.ones((2, 2)), "codes": np.ones(2)}, r"vectors has the shape \(2, 2\)"),
+    ],
+)
+def test_what_a_system_of_ones_own_could_not_load_again_is_refused_when_it_is_fitted(learned, problem):
+    class Neighbours(Pooled):
+        def learn(self, X, codes):
+            self.keep_scale(self.table(X))
+            self.keep(learned)
+
+        def shapes(self, dims, classes):
+            return {"vectors": (None, dims), "codes": (None,)}
+
+    with pytest.raises(TypeError, match=f"Neighbours: what it learned is not what its shapes say: {problem}"):
+        Neighbours().fit(np.arange(12.0).reshape(4, 3), ["angry", "sad"] * 2)
