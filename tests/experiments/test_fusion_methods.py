@@ -1,9 +1,13 @@
 """The methods of fusion, by hand: of two branches as Wei et al. have them, and of more."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from branches import probabilities
 
+from pipeline.config.fusions import FusionParams
+from pipeline.experiments.fusion_fitting import METHODS
 from pipeline.experiments.fusion_gate import Gate, fit_gate
 from pipeline.experiments.fusion_methods import gated, logistic_regression, simplex, weighted_average
 
@@ -21,6 +25,13 @@ def test_logistic_regression_gives_nothing_to_a_class_it_never_met():
     assert not found[:, 1].any()
     np.testing.assert_allclose(found.sum(axis=1), 1)
     assert (found.argmax(axis=1) == y).mean() > 0.8
+
+
+def test_every_method_that_params_can_name_is_fitted_and_says_what_it_reads():
+    assert [*METHODS] == [*get_args(FusionParams.model_fields["method"].annotation)]
+    for method in METHODS:
+        settings = {"classifier": "GaussianNB"} if method == "stacking" else {}
+        assert FusionParams(of=["a", "b"], method=method, **settings).used()["method"] == method
 
 
 # --- the weighted average ---
