@@ -25,7 +25,7 @@ class LogMel(Extractor[LogMelParams]):
     """Log-Mel spectrogram in decibels, stream `values` (frames, n_mels)."""
 
     name = "logmel"
-    version = "2"
+    version = "3"
     uses_torch = True
     Params = LogMelParams
 
@@ -65,10 +65,10 @@ class LogMel(Extractor[LogMelParams]):
             yield {"values": piece.cpu().numpy()}
 
     def _extract_one(self, wave: Wave) -> NDArray[np.float32]:
-        from torch.nn.functional import interpolate
-
         values = decibels(mel_spectrum(wave, self.params, self.device), self.params.top_db)
         if self.params.resize:
+            from torch.nn.functional import interpolate
+
             size = (self.params.resize, self.params.n_mels)
             values = interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
         result: NDArray[np.float32] = values.cpu().numpy()

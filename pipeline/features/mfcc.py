@@ -55,7 +55,7 @@ class MFCC(FramedExtractor[MFCCParams]):
     """MFCC, optionally with energy and derivatives, stream `values` (frames, dims)."""
 
     name = "mfcc"
-    version = "2"
+    version = "3"
     uses_torch = True
     Params = MFCCParams
 
@@ -76,7 +76,7 @@ class MFCC(FramedExtractor[MFCCParams]):
         if params.pre_emphasis:
             wave = emphasise(wave, params.pre_emphasis)
         mel = decibels(mel_spectrum(wave, params, self.device), params.top_db)
-        cepstra = mel @ dct(params.n_mels, params.n_mfcc, str(self.device))
+        cepstra = _to_cepstra(mel, params.n_mfcc)
         if params.energy:
             cepstra = _with_energy(cepstra, frame_energy(wave, params, self.device))
         result: NDArray[np.float32] = self._with_deltas(cepstra).cpu().numpy()
@@ -93,9 +93,8 @@ class MFCC(FramedExtractor[MFCCParams]):
     def _cepstra(self, wave: Signal) -> "Iterator[Tensor]":
         """Cepstra of a long utterance, with energy as the params ask: blocks of (`BLOCK`, n_mfcc)."""
         params = self.params
-        matrix = dct(params.n_mels, params.n_mfcc, str(self.device))
         mels = decibel_pieces(lambda: mel_pieces(wave, params, self.device), params.top_db)
-        cepstra = reblocked((mel @ matrix for mel in mels), BLOCK)
+        cepstra = reblocked((_to_cepstra(mel, params.n_mfcc) for mel in mels), BLOCK)
         if not params.energy:
             return cepstra
         sums = reblocked(_squared_sums_of(wave, params, self.device), BLOCK)
@@ -108,6 +107,14 @@ class MFCC(FramedExtractor[MFCCParams]):
         if not self.params.deltas:
             return cepstra
         return torch.cat([cepstra, *(delta(cepstra, order) for order in range(1, self.params.deltas + 1))], dim=1)
+
+
+def _to_cepstra(mel: "Tensor", n_mfcc: int) -> "Tensor":
+    """The DCT of a mel spectrum in decibels (frames, n_mels): (frames, n_mfcc); by NumPy as in `spectrum`."""
+    import torch
+
+    matrix = dct(mel.shape[1], n_mfcc, str(mel.device))
+    return mel @ matrix if mel.device.type != "cpu" else torch.from_numpy(mel.numpy() @ matrix.numpy())
 
 
 def _with_energy(cepstra: "Tensor", energy: "Tensor") -> "Tensor":

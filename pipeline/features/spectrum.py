@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -43,8 +43,11 @@ SINGLE = 80.0
 LONGEST = 65536
 """what a frame and the step between frames can be (samples)"""
 
-GROUP = 32
+GROUP = 16
 """mel filters applied at once, to the bins that any of them sees"""
+
+Groups = list[tuple[slice, slice, Any]]
+"""of mel filters: the bins that they see, the bands that they make, and their weights"""
 
 
 class FrameParams(FeatureParams):
@@ -253,18 +256,12 @@ def reblocked(pieces: "Iterable[Tensor]", size: int) -> "Iterator[Tensor]":
 
 def mel_pieces(wave: Signal, params: MelParams, device: str = "cpu") -> "Iterator[Tensor]":
     """Mel spectrum of an utterance, some frames at a time: (frames, n_mels)."""
-    import torch
-
     # Of powers, the filters add the squares of the real and imaginary parts: one pass less over the spectrum.
     paired = params.power == 2
     settings = (params.sample_rate, params.n_fft, params.n_mels, params.f_min, params.f_max, params.htk)
-    bands = _mel_bands(*settings, paired, str(device))
+    groups = _mel_groups(*settings, paired, str(device))
     for piece in _squares(wave, params, device):
-        magnitude = piece.flatten(1) if paired else _to_power(piece, params.power)
-        mels = magnitude.new_empty(len(magnitude), params.n_mels)
-        for (start, stop, filters), columns in zip(bands, mels.split(GROUP, dim=1), strict=True):
-            torch.mm(magnitude[:, start:stop], filters, out=columns)
-        yield mels
+        yield _filtered(piece.flatten(1) if paired else _to_power(piece, params.power), groups)
 
 
 def decibels(power: "Tensor", top_db: float | None) -> "Tensor":
@@ -310,6 +307,19 @@ def _to_power(squares: "Tensor", power: float) -> "Tensor":
     return total if power == 2 else total.pow_(power / 2)
 
 
+def _filtered(magnitude: "Tensor", groups: Groups) -> "Tensor":
+    """Magnitudes (frames, bins) through the filters of `_mel_groups`: (frames, n_mels)."""
+    import torch
+
+    if magnitude.device.type != "cpu":
+        return torch.cat([magnitude[:, bins] @ weights for bins, _, weights in groups], dim=1)
+    rows = magnitude.numpy()
+    mels = np.empty((len(rows), groups[-1][1].stop), np.float32)
+    for bins, bands, weights in groups:
+        np.matmul(rows[:, bins], weights, out=mels[:, bands])
+    return torch.from_numpy(mels)
+
+
 @lru_cache(maxsize=16)
 def _window(name: str, win_length: int, n_fft: int, dtype: "torch.dtype", device: str) -> "Tensor":
     """The periodic window, zeros on either side up to n_fft."""
@@ -322,20 +332,24 @@ def _window(name: str, win_length: int, n_fft: int, dtype: "torch.dtype", device
 
 
 @lru_cache(maxsize=16)
-def _mel_bands(
+def _mel_groups(
     sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float | None, htk: bool, paired: bool, device: str
-) -> "list[tuple[int, int, Tensor]]":
-    """Mel filters, `GROUP` at a time: the first and one past the last bin they see, and their weights.
+) -> Groups:
+    """Mel filters, `GROUP` at a time.
 
-    With `paired`, each bin counts twice: for the squares of its real and of its imaginary part.
+    With `paired`, each bin counts twice: for the squares of its real and of its imaginary part. The weights (bins,
+    bands) are an array for the CPU, where NumPy's product of so narrow matrices is faster than torch's (twice with
+    `arithmetic: portable`), and else a tensor.
     """
     import torch
 
-    bank = mel_filters(sample_rate, n_fft, n_mels, f_min, f_max, htk)
-    bands = []
-    for filters in np.split(np.repeat(bank, 1 + paired, axis=1), range(GROUP, n_mels, GROUP)):
-        seen = np.flatnonzero(filters.any(axis=0))
-        start, stop = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
-        weights = torch.from_numpy(np.ascontiguousarray(filters[:, start:stop].T))
-        bands.append((start, stop, weights.to(device)))
-    return bands
+    on_cpu = torch.device(device).type == "cpu"
+    bank = np.repeat(mel_filters(sample_rate, n_fft, n_mels, f_min, f_max, htk), 1 + paired, axis=1)
+    groups = []
+    for first in range(0, n_mels, GROUP):
+        bands = slice(first, min(first + GROUP, n_mels))
+        seen = np.flatnonzero(bank[bands].any(axis=0))
+        bins = slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0)
+        weights = np.ascontiguousarray(bank[bands, bins].T)
+        groups.append((bins, bands, weights if on_cpu else torch.from_numpy(weights).to(device)))
+    return groups
