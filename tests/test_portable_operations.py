@@ -87,7 +87,7 @@ def test_no_operation_has_bits_of_the_processors_maker_or_of_its_caches(tmp_path
     assert kernels(lines) <= ONEDNN
     native = said(tmp_path, "native", "mlp")
     assert "approximated log10" in native  # so that it is known to be seen
-    assert set(EXTRACTORS) == {"logmel", "mfcc", "prosody", "lpcc", "waveform", "ssl"}
+    assert set(EXTRACTORS) == {"logmel", "mfcc", "prosody", "lpcc", "stft", "waveform", "ssl"}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ EXTRACTORS: dict[str, dict[str, Any]] = {
     "mfcc": {"n_mfcc": 40},
     "prosody": {},
     "lpcc": {},
+    "stft": {"n_fft": 512, "power": 1.0},
     "waveform": {},
     "ssl": {"model": "tiny", "layers": (1, 9)},
 }

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.arithmetic import exact_log10
+from pipeline.arithmetic import exact_log10, exact_sqrt
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, FeatureParams
 from pipeline.features.mel_filters import mel_filters
@@ -304,7 +304,9 @@ def _squares(wave: Signal, params: SpectrumParams, device: str) -> "Iterator[Ten
 def _to_power(squares: "Tensor", power: float) -> "Tensor":
     """Magnitudes to `power`, from `_squares`: (frames, 1 + n_fft / 2)."""
     total = squares[..., 0] + squares[..., 1]
-    return total if power == 2 else total.pow_(power / 2)
+    if power == 2:
+        return total
+    return exact_sqrt(total) if power == 1 else total.pow_(power / 2)
 
 
 def _filtered(magnitude: "Tensor", groups: Groups) -> "Tensor":

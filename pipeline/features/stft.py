@@ -18,7 +18,7 @@ class STFT(FramedExtractor[SpectrumParams]):
     """Spectrogram in decibels, stream `values` (frames, 1 + n_fft / 2): bands of sample_rate / n_fft Hz, from 0 Hz."""
 
     name = "stft"
-    version = "1"
+    version = "2"
     uses_torch = True
     Params = SpectrumParams
 

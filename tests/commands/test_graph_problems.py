@@ -113,7 +113,8 @@ def test_two_stages_of_one_name(project):
 def test_validation_speakers_that_no_system_can_have(project):
     """Of three speakers, and for a system that trains on them."""
     project.edit("fusions:\n  both: {of: [statistics, again], fit_on: validation}\n", "")
-    project.edit("loso: {scheme: leave_one_speaker_out", "loso: {scheme: leave_one_speaker_out, validation_speakers: 50")
+    scheme = "loso: {scheme: leave_one_speaker_out"
+    project.edit(scheme, f"{scheme}, validation_speakers: 50")
     lines = [line for line in ser("graph").stderr.splitlines() if "experiments.statistics." in line]
     assert len(lines) == 1
     assert "needs at least 52: validation_speakers 50, one to test and one to train on; lower it, or" in lines[0]
