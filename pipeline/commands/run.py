@@ -25,12 +25,15 @@ def run(targets: tuple[str, ...], jobs: int, keep_going: bool) -> None:
     and nothing else is started.
     """
     from pipeline.errors import UserError
+    from pipeline.graph.current import is_of_another_program
     from pipeline.graph.dvc_graph import open_graph
     from pipeline.graph.parallel_run import ParallelRun
     from pipeline.jobs.status_line import StatusLine
 
     begun = time.monotonic()
     with open_graph(targets) as graph:
+        if is_of_another_program():
+            click.echo("warning: dvc.yaml is older than the installed program; run `ser graph`", err=True)
         stages = ParallelRun(graph, jobs, keep_going, click.echo, StatusLine())
         stages.run()
         if stages.failed:

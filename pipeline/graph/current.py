@@ -9,6 +9,7 @@ from pipeline.config.params import FILE, Params
 from pipeline.config.strict_yaml import parse
 from pipeline.errors import ParamsError
 from pipeline.graph import dvc_yaml
+from pipeline.graph.code import code_command
 from pipeline.graph.stage import OWN_KEYS, Stage
 from pipeline.graph.stages import graph_stages, work_stages
 
@@ -38,6 +39,16 @@ def params_for(stage: str, path: Path = FILE) -> Params:
             name = stale[0] if stage in WHOLE and stale else stage
             raise ParamsError(f"{dvc_yaml.FILE} is older than {_reason(name, changes, path)}; run `ser graph`")
     return params
+
+
+def is_of_another_program() -> bool:
+    """Whether dvc.yaml was written by another version of the installed program: DVC sees none of the program's files.
+
+    Raises:
+        UserError: there is a dvc.yaml that cannot be read.
+    """
+    command = dvc_yaml.read().own().get("code", {}).get("cmd")
+    return command not in (None, code_command())
 
 
 def _moved(stages: Sequence[Stage], graph: dvc_yaml.GraphFile) -> set[str]:

@@ -134,6 +134,14 @@ def test_only_what_has_changed_and_what_a_target_needs_runs(small):
     assert "did you mean 'quick'" in run(small, "quik", ok=False)
 
 
+def test_a_changed_program_that_dvc_cannot_see_is_said(tmp_path):
+    code = {"cmd": "python -m stages.code --of 000000000000", "outs": ["code.txt"]}
+    folder = project(tmp_path, {"code": code, **GRAPH})
+    said = run(folder, "first")
+    assert said.startswith("warning: dvc.yaml is older than the installed program; run `ser graph`"), said
+    assert (folder / "first.txt").exists()
+
+
 def test_stages_may_have_the_names_of_files(tmp_path):
     stages = {
         name: {"cmd": f"echo 1 > {name}.txt", "outs": [f"{name}.txt"]} for name in ("x.dvc", "dvc.yaml", "x.lock")
