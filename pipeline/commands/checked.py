@@ -13,7 +13,7 @@ def checked_stages(text: str, path: Path) -> "list[Stage]":
     Raises:
         ParamsError: all that is wrong in it, or not as it says on the disk, a line each.
     """
-    from pipeline.config.document import located, validated
+    from pipeline.config.document import asks_for_nothing, located, validated
     from pipeline.config.strict_yaml import parse
     from pipeline.config.system_params import system_params_problems
     from pipeline.config.unmet import unmet_demands
@@ -22,6 +22,11 @@ def checked_stages(text: str, path: Path) -> "list[Stage]":
     from pipeline.graph.stages import graph_stages, name_clashes
 
     data = parse(text, str(path))
+    if asks_for_nothing(data):
+        raise ParamsError(
+            f"{path}: is empty, or has no entry but settings, so that no stage would be left; bring it back, as with "
+            f"`git checkout {path}`, or delete it and run `ser init`"
+        )
     params, problems = validated(data)
     if params is not None:
         problems += system_params_problems(params)

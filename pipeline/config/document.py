@@ -63,6 +63,13 @@ def read_text(path: Path) -> str:
         raise ParamsError(f"{path}: not UTF-8 text; save it as UTF-8") from error
 
 
+def asks_for_nothing(data: Any) -> bool:
+    """Whether plain data of params.yaml have no entry in any section, as an empty file has none; mistakes are some."""
+    known = {*SECTIONS_OF_ENTRIES, *NO_SECTIONS, "scoring", "report"}
+    entries = data if isinstance(data, Mapping) else {} if data is None else {"no mapping": True}
+    return not any(table for key, table in entries.items() if key in SECTIONS_OF_ENTRIES or key not in known)
+
+
 def validated(data: Any) -> tuple[Params | None, list[str]]:
     """The params that plain data hold, and all that is wrong with them: `key: problem`.
 

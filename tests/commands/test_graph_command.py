@@ -135,9 +135,9 @@ def test_values_change_nothing(project):
     assert DVC_YAML.read_bytes() == before
 
 
-def test_an_empty_file_asks_for_no_stage(project):
+def test_features_that_nothing_reads_ask_for_no_stage(project):
     lines()
-    project.params.write_text("# nothing\n", encoding="utf-8")
+    project.params.write_text("features: {mel: {extractor: logmel}}\n", encoding="utf-8")
     assert lines() == [*(f"dropped  {name}" for name in STAGES), "dvc.yaml: 0 stages; `dvc repro` runs them"]
     assert stages() == {}
 
@@ -203,7 +203,7 @@ def test_what_the_user_wrote_stays_byte_for_byte(project):
 
 def test_what_the_user_wrote_stays_when_there_is_nothing_else(project):
     DVC_YAML.write_text(f"{OWN_SECTIONS}\nplots:\n{OWN_PLOTS}\nstages:\n{OWN_STAGES}", encoding="utf-8")
-    project.params.write_text("", encoding="utf-8")
+    project.params.write_text("features: {mel: {extractor: logmel}}\n", encoding="utf-8")
     lines()
     text = DVC_YAML.read_text(encoding="utf-8")
     assert list(stages()) == ["figures", "notes"]
@@ -303,7 +303,7 @@ def test_outputs_that_a_stage_no_longer_has_leave_the_lock(project):
 def test_a_lock_with_nothing_left(project):
     lines()
     lock(*STAGES)
-    project.params.write_text("", encoding="utf-8")
+    project.params.write_text("features: {mel: {extractor: logmel}}\n", encoding="utf-8")
     lines()
     assert locked() == []
 

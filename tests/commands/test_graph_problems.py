@@ -118,3 +118,18 @@ def test_validation_speakers_that_no_system_can_have(project):
     lines = [line for line in ser("graph").stderr.splitlines() if "experiments.statistics." in line]
     assert len(lines) == 1
     assert "needs at least 52: validation_speakers 50, one to test and one to train on; lower it, or" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# all of it is commented out\n", "{}\n", "seed: 0\nscoring: {bootstrap: 9}\n", "corpora:\n"]
+)
+def test_an_empty_params_yaml_drops_no_stage(project, text):
+    assert ser("graph").exit_code == 0
+    project.params.write_text(text, encoding="utf-8")
+    before = project.files()
+    for options in ([], ["--check"]):
+        result = ser("graph", *options)
+        assert (result.exit_code, result.stdout) == (2, "")
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("error: params.yaml: is empty, or has no entry but settings, so that no stage would be ")
+    assert project.files() == before
