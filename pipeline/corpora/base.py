@@ -226,6 +226,8 @@ class CorpusReader(ABC):
     """whether its terms let a few recordings be passed on, cut and encoded anew, as a report does that plays them"""
     dimensions: ClassVar[tuple[str, ...]] = ()
     """names of the numbers that recordings may have beside an emotion, as valence; a table may have others"""
+    session_noun: ClassVar[str] = "session"
+    """what its recordings' `session` is, in words"""
     emotions: ClassVar[Mapping[str, str]]
     """emotion code of the corpus -> canonical label; common spellings need no entry"""
 

@@ -68,6 +68,7 @@ class RAVDESS(CorpusReader):
         tuple(f"actor_{actor}" for actor in ACTORS),
     )
     shareable = True
+    session_noun = "repetition"
     emotions = {
         "01": "neutral",
         "02": "calm",

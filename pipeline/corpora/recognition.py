@@ -87,7 +87,7 @@ class Recognition:
     def describe(self) -> str:
         """What is there, on one line, and each note on another."""
         counts = [_count(self.recordings, "recording"), _count(len(self.speakers), "speaker")]
-        counts += [_count(len(self.sessions), "session")] if self.sessions else []
+        counts += [_count(len(self.sessions), find_reader(self.reader).session_noun)] if self.sessions else []
         emotions = ", ".join(f"{emotion} {count}" for emotion, count in self.emotions.items())
         emotions = emotions or f"no emotions, but numbers on {' and '.join(self.targets)}"
         facts = [", ".join(counts), *([", ".join(self.languages)] if self.languages else []), emotions]

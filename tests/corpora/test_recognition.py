@@ -139,7 +139,7 @@ def test_what_is_there_is_described(known):
     )
     assert said.describe().splitlines() == [
         "RAVDESS, the Ryerson audio-visual database, speech only (reader ravdess): "
-        "2 recordings, 1 speaker, 2 sessions; en; angry 1, calm 1",
+        "2 recordings, 1 speaker, 2 repetitions; en; angry 1, calm 1",
         f"  {SONG}",
         "  1 of 3 audio files are left out: second copies, or no utterances of speech",
     ]
