@@ -205,9 +205,10 @@ def _uncut(rows: Sequence[Labelled], part: str, share: float, whole: float) -> s
     ((dataset, emotion), least), each = min(counts.items(), key=itemgetter(1)), len(counts)
     if least < 2:
         beside = "" if whole == 1 else " beside the test part"
+        without = "take `validation: 0`, or " if part == "validation" else "or "
         return (
             f"emotion {emotion!r} of {dataset} has one recording{beside}, and the {part} part and what is trained on "
-            "need one each; bring more of it, or leave it out by the experiment's `emotions`"
+            f"need one each; bring more of it, {without}leave it out by the experiment's `emotions`"
         )
     taken = math.ceil(share / whole * count)
     if min(taken, count - taken) >= each:

@@ -51,6 +51,14 @@ def test_problems(rows, protocol, says):
     assert protocol_problem(rows, protocol, 0) == problem
 
 
+def test_two_recordings_of_an_emotion_can_do_without_a_validation_part():
+    rows = [*corpus(speakers=4), manifest_row("x", "s0", "bored"), manifest_row("y", "s1", "bored")]
+    problem = protocol_problem(rows, stratified(validation=0.3, test=0.3), 0)
+    assert "has one recording beside the test part" in problem
+    assert "bring more of it, take `validation: 0`, or leave it out" in problem
+    assert protocol_problem(rows, stratified(validation=0, test=0.3), 0) is None
+
+
 @pytest.mark.parametrize(
     ("rows", "protocol", "refused"),
     [
