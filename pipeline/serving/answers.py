@@ -152,12 +152,23 @@ def _window_columns(answers: Sequence[A]) -> list[str]:
     return ["start", "end"] if answers[0].voiced is None else ["start", "end", "voiced"]
 
 
+def _decimals(answers: Sequence[Told]) -> int:
+    """The fewest decimals of seconds, two at least, by which no two windows of a recording begin alike.
+
+    The last window ends with the recording, and may begin some samples after the one before.
+    """
+    starts = [(answer.key, answer.span[0]) for answer in answers if answer.span is not None]
+    apart = (n for n in range(2, 6) if len({(key, f"{start:.{n}f}") for key, start in starts}) == len({*starts}))
+    return next(apart, 6)
+
+
 def _table(answers: Sequence[A], task: Task[A]) -> str:
     """Columns of equal width."""
+    decimals = _decimals(answers)
     rows = [
         [
             printable(answer.key),
-            *(f"{second:.2f}" for second in answer.span or ()),
+            *(f"{second:.{decimals}f}" for second in answer.span or ()),
             *([] if answer.voiced is None else [f"{answer.voiced:.0%}"]),
             *task.shown(answer),
         ]

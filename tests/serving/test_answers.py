@@ -54,6 +54,14 @@ def test_a_table_is_for_people():
     )
 
 
+def test_the_last_window_of_a_table_is_told_from_the_one_before():
+    spans = [(0.0, 1.0), (0.5, 1.5), (0.503, 1.503)]
+    rows = [Answer("a", "sad", np.array([0.25, 0.75]), span) for span in spans]
+    starts = [line.split()[1] for line in text_of(rows, TASK, "table").splitlines()[1:]]
+    assert starts == ["0.000", "0.500", "0.503"]
+    assert [line.split()[1] for line in text_of(rows[:2], TASK, "table").splitlines()[1:]] == ["0.00", "0.50"]
+
+
 @pytest.mark.parametrize(
     ("form", "text"),
     [("csv", "key,emotion,p_angry,p_sad,entropy\n"), ("table", "key  emotion  angry  sad  entropy\n"), ("jsonl", "")],
