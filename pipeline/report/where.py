@@ -6,4 +6,4 @@ Plots:          metrics/plots/: scores.svg, confusion/, calibration/, curves/; `
 Mistakes:       data/mistakes/EXPERIMENT.csv, the surest first
 Probabilities:  data/predictions/EXPERIMENT/probabilities.csv, of every utterance out of fold; numbers: values.csv
 Models:         data/models/EXPERIMENT/   Features: data/features/, data/embeddings/
-Next:           change params.yaml, run `ser graph` and `dvc repro`; README.md says how to bring a corpus"""
+Next:           change params.yaml, run `ser graph` and `dvc repro`; `ser corpora` lists what can be read"""
