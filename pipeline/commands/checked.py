@@ -22,12 +22,12 @@ def checked_stages(text: str, path: Path) -> "list[Stage]":
     from pipeline.graph.stages import graph_stages, name_clashes
 
     data = parse(text, str(path))
-    if asks_for_nothing(data):
+    params, problems = validated(data)
+    if not problems and asks_for_nothing(data):
         raise ParamsError(
             f"{path}: is empty, or has no entry but settings, so that no stage would be left; bring it back, as with "
             f"`git checkout {path}`, or delete it and run `ser init`"
         )
-    params, problems = validated(data)
     if params is not None:
         problems += system_params_problems(params)
         problems += unmet_demands(params)

@@ -64,10 +64,8 @@ def read_text(path: Path) -> str:
 
 
 def asks_for_nothing(data: Any) -> bool:
-    """Whether plain data of params.yaml have no entry in any section, as an empty file has none; mistakes are some."""
-    known = {*SECTIONS_OF_ENTRIES, *NO_SECTIONS, "scoring", "report"}
-    entries = data if isinstance(data, Mapping) else {} if data is None else {"no mapping": True}
-    return not any(table for key, table in entries.items() if key in SECTIONS_OF_ENTRIES or key not in known)
+    """Whether plain data of params.yaml without a mistake have no entry in any section, as an empty file has none."""
+    return not any((data or {}).get(section) for section in SECTIONS_OF_ENTRIES)
 
 
 def validated(data: Any) -> tuple[Params | None, list[str]]:

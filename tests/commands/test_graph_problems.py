@@ -121,7 +121,7 @@ def test_validation_speakers_that_no_system_can_have(project):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# all of it is commented out\n", "{}\n", "seed: 0\nscoring: {bootstrap: 9}\n", "corpora:\n"]
+    "text", ["", "# all of it is commented out\n", "{}\n", "seed: 0\nscoring: {bootstrap: 100}\n", "corpora:\n"]
 )
 def test_an_empty_params_yaml_drops_no_stage(project, text):
     assert ser("graph").exit_code == 0
