@@ -61,7 +61,7 @@ class AudioWriter(AtomicWriter):
     def __init__(self, path: Path, corpus: str, rate: int, **params: Any) -> None:
         self._path = path
         self._params = {"sample_rate": rate, **params}
-        self._header = Header("audio", VERSION, self._params, rate, corpus)
+        self._header = _header(corpus, rate, self._params)
         self._keys: list[str] = []
         self._digests: list[NDArray[np.uint8]] = []
         """(rows, 32) each"""
@@ -115,6 +115,10 @@ class AudioWriter(AtomicWriter):
                 writer.put_frames(start, "values", samples[:, None])
 
 
+def _header(corpus: str, rate: int, params: Mapping[str, Any]) -> Header:
+    return Header("audio", VERSION, params, rate, corpus)
+
+
 class Waiting:
     """Samples of a file's segments that wait to be written: in memory, and the many of a long one in a temporary file.
 
@@ -165,7 +169,7 @@ def prepare(
     """Write recordings (key -> file, or segment of one) to audio files, each at its rate (Hz).
 
     A file is decoded once, for all its segments, which are written together, unless all of them are `known`; several
-    files are at once, by threads.
+    files are at once, by threads. Where nothing has changed, the audio files stay as they are.
 
     Raises:
         RecordingsError: recordings cannot be decoded, are not inside their files, or are too short to have a sample at
@@ -180,11 +184,14 @@ def prepare(
             known.note(part)
         return now
 
+    parts = _parts(recordings, known)
+    if _are_made(parts, files, corpus):
+        return
     bad: dict[str, str] = {}
     with ExitStack() as stack:
         writers = [stack.enter_context(AudioWriter(path, corpus, rate)) for path, rate in files.items()]
         progress = stack.enter_context(Progress(len(recordings), f"audio of {corpus}"))
-        for part in in_threads(decoded, _parts(recordings, known), worker_count(workers)):
+        for part in in_threads(decoded, parts, worker_count(workers)):
             part.add_to(writers)
             progress.update(len(part.keys))
             bad |= part.problems
@@ -234,6 +241,16 @@ def _parts(recordings: Mapping[str, Source], known: KnownAudio | None) -> list[_
         else:
             parts.append(segments)
     return parts
+
+
+def _are_made(parts: Sequence[_Known | dict[str, Segment]], files: Mapping[Path, int], corpus: str) -> bool:
+    """Whether the audio files of before are those to be made: of all these recordings, in this order."""
+    if len(parts) != 1 or not isinstance(only := parts[0], _Known):
+        return False
+    return all(
+        file.keys == only.keys and file.header == _header(corpus, rate, {"sample_rate": rate})
+        for file, rate in zip(only.audio, files.values(), strict=True)
+    )
 
 
 def _add_known(parts: list[_Known | dict[str, Segment]], rows: Mapping[str, int], audio: Sequence[FeatureFile]) -> None:

@@ -1,6 +1,7 @@
 """A corpus that grows has only its new recordings decoded for its audio, and the files are those of a fresh run."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -74,6 +75,29 @@ def test_another_part_of_a_file_and_other_bytes_are_decoded(decoded, tmp_path):
     write_table(tmp_path, [*ROWS[:2], "talk.wav,sad,0,0.6", "talk.wav,happy,0.6,"])
     made("16k")
     assert sorted(decoded) == ["a.wav", "talk.wav"]
+
+
+def test_audio_of_which_nothing_has_changed_is_not_written_again(decoded, tmp_path):
+    files = [paths.audio("mine", rate) for rate in ("16k", "48k")]
+    first = made("16k", "48k")
+    places = [file.stat().st_ino for file in files]
+    write_table(tmp_path, ["a.wav,happy,,", *ROWS[1:]])
+    assert made("16k", "48k") == first
+    assert [file.stat().st_ino for file in files] == places
+    write_table(tmp_path, ROWS[:-1])
+    fewer = made("16k", "48k")
+    assert [len(FeatureFile(file).keys) for file in files] == [3, 3]
+    for file in files:
+        file.unlink()
+    assert made("16k", "48k") == fewer
+
+
+def test_audio_of_a_corpus_of_another_name_is_written(decoded, tmp_path):
+    made("16k")
+    shutil.copytree("data/audio/mine", "data/audio/yours")
+    (tmp_path / "params.yaml").write_text(PARAMS.replace("mine", "yours"))
+    assert (stage("manifest", "yours").exit_code, stage("audio", "yours", "16k").exit_code) == (0, 0)
+    assert FeatureFile(paths.audio("yours", "16k")).header.corpus == "yours"
 
 
 def test_what_is_known_is_not_read(decoded, tmp_path):
