@@ -136,7 +136,7 @@ def _csv(answers: Sequence[A], task: Task[A]) -> str:
     rows = [
         [
             plain_cell(answer.key),
-            *(f"{second:.6g}" for second in answer.span or ()),
+            *(f"{second:.12g}" for second in answer.span or ()),  # of an hour, to the sample
             *([] if answer.voiced is None else [f"{answer.voiced:.6g}"]),
             *task.cells(answer),
         ]

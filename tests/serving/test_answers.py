@@ -99,6 +99,12 @@ def windows():
     return [spoken, Answer("a", emotion_of(nothing, CLASSES, 0.0), nothing, (2.0, 4.0), 0.0)]
 
 
+def test_the_places_of_windows_are_written_to_the_sample():
+    span = (10000 + 1 / 16000, 10002 + 1 / 8000)
+    lines = text_of([Answer("a", "sad", np.array([0.25, 0.75]), span)], TASK, "csv").splitlines()
+    assert lines[1].split(",")[1:3] == ["10000.0000625", "10002.000125"]
+
+
 def test_a_window_without_voice_has_no_emotion_in_any_format():
     assert text_of(windows(), TASK, "csv") == (
         "key,start,end,voiced,emotion,p_angry,p_sad,entropy\na,0,2,0.625,angry,0.75,0.25,0.811278\na,2,4,0,,,,\n"
