@@ -6,10 +6,10 @@ from pipeline import paths
 from pipeline.audio.known_audio import identity as identity_of
 from pipeline.commands.command import Command
 from pipeline.corpora import duplicates, examined, health, listing, manifest, overlaps, prints
-from pipeline.experiments.predictions import write_json
 from pipeline.graph.code import code_digest
 from pipeline.graph.current import params_for
-from pipeline.report.summary import counts_table
+from pipeline.report.corpus_counts import counts_table
+from pipeline.storage.json_file import write_json
 from pipeline.storage.source import counted
 
 

@@ -25,7 +25,8 @@ from pipeline.evaluation.training_cost import training_cost, training_costs
 from pipeline.evaluation.votes import vote_scores
 from pipeline.experiments.joint_corpora import by_corpus, rows_of
 from pipeline.experiments.parts import Parts
-from pipeline.experiments.predictions import Predictions, write_csv, write_json
+from pipeline.experiments.predictions import Predictions, write_csv
+from pipeline.storage.json_file import write_json
 from pipeline.systems import CURVE
 
 DIGITS = 4

@@ -23,10 +23,11 @@ from pipeline.experiments.labelled import Fold, corpus_title
 from pipeline.experiments.listed_folds import coverage
 from pipeline.experiments.model_card import FORMAT
 from pipeline.experiments.model_folder import CARD, digest, numbers_file
-from pipeline.experiments.predictions import Predictions, write_json
+from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.shared_speakers import shared_speakers
 from pipeline.jobs.executors import open_executor, single_thread, worker_count
 from pipeline.storage.journal import Journal, save_piece
+from pipeline.storage.json_file import write_json
 from pipeline.storage.sole_writer import sole_writer
 from pipeline.systems.normalisation import looks_at_test_part
 

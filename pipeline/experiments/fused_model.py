@@ -38,7 +38,7 @@ from pipeline.experiments.model_folder import (
     read_card,
     validated_card,
 )
-from pipeline.experiments.predictions import write_json
+from pipeline.storage.json_file import write_json
 from pipeline.storage.sole_writer import sole_writer
 from pipeline.strict import Strict
 

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
 from pipeline.experiments.parts import Parts, numbered, predicted_number, read_numbers
+from pipeline.storage.json_file import write_json
 from pipeline.systems import CURVE
 
 COLUMNS = ("fold", "part", "key", "emotion", "speaker")
@@ -208,9 +209,3 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) 
     """Write a CSV file, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(csv_text(header, rows), encoding="utf-8", newline="\n")
-
-
-def write_json(path: Path, value: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Write a JSON file, whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")

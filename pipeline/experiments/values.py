@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 from pipeline.experiments.parts import Parts, numbered, predicted_number, read_numbers
-from pipeline.experiments.predictions import write_csv, write_json
+from pipeline.experiments.predictions import write_csv
+from pipeline.storage.json_file import write_json
 from pipeline.systems.regression import VALUE_CURVE
 
 COLUMNS = ("fold", "part", "key", "speaker")

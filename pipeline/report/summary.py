@@ -27,8 +27,6 @@ from pipeline.storage.source import counted
 
 OPTIONAL = ("validation UA", "published")
 """columns that are left out where no row has anything"""
-NAMED = 50
-"""speakers, or emotions, above which they are not named one by one"""
 
 
 def summary_table(table: Mapping[str, Any], cards: Mapping[str, Any], synthetic: set[str], confidence: float) -> str:
@@ -193,19 +191,3 @@ def write_summary(
         sections += choices_section(everything) + votes_section(results) + calibration_section(results)
         sections += cost_section(cards, {**results, **(numbers or {})})
         temporary.write_text(text + table + sections, encoding="utf-8", newline="\n")
-
-
-def counts_table(corpus: str, counts: Mapping[str, Any]) -> str:
-    """Utterances per emotion and per speaker, as plain text; of many speakers, how few and how many of one."""
-    known = counted(counts["speakers"], "speaker") if counts["speakers"] else "speakers unknown"
-    lines = [f"{corpus}: {counted(counts['utterances'], 'utterance')}, {known}, {counts['seconds']:.0f} s"]
-    for title, table in (("emotion", counts["by_emotion"]), ("speaker", counts["by_speaker"])):
-        lines.append(f"  by {title}: {_listed(table)}")
-    return "\n".join(lines)
-
-
-def _listed(table: Mapping[str, int]) -> str:
-    if len(table) <= NAMED:
-        return ", ".join(f"{name} {count}" for name, count in table.items())
-    few, many = min(table.values()), max(table.values())
-    return f"{few} to {many} each of {len(table)}" if few < many else f"{few} each of {len(table)}"

@@ -23,7 +23,7 @@ from pipeline.experiments.fused_model import BRANCHES
 from pipeline.experiments.joint_corpora import corpora_of, rows_of
 from pipeline.experiments.labelled import datasets_of
 from pipeline.experiments.model_folder import CARD, digest, numbers_file, read_card
-from pipeline.experiments.predictions import Predictions, write_json
+from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.selection import selected
 from pipeline.experiments.values import Values
 from pipeline.features.ssl.streams import TINY
@@ -54,6 +54,7 @@ from pipeline.serving.value_export import value_card
 from pipeline.serving.value_export_card import ValueExportCard
 from pipeline.serving.value_model import AnyModel, predicts_numbers, read_any
 from pipeline.serving.value_page import value_page
+from pipeline.storage.json_file import write_json
 
 ARCHIVES = [ending for _, endings, _ in shutil.get_unpack_formats() for ending in endings if ending != ZIP]
 """how archives end that an export is not"""

@@ -23,12 +23,13 @@ from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.inputs import experiment_of
 from pipeline.experiments.model_card import ModelCard
 from pipeline.experiments.model_folder import CARD, digest, numbers_file, read_card, validated_card
-from pipeline.experiments.predictions import Predictions, write_json
+from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.regressor_card import RegressorCard
 from pipeline.experiments.value_inputs import regression_of
 from pipeline.experiments.values import Values
 from pipeline.jobs.devices import torch_devices
 from pipeline.jobs.executors import single_thread
+from pipeline.storage.json_file import write_json
 from pipeline.strict import Strict
 
 Curves = Sequence[Mapping[str, float]]

@@ -11,10 +11,11 @@ import numpy as np
 from pipeline.atomic import atomic_path
 from pipeline.errors import ParamsError
 from pipeline.experiments.model_folder import digest
-from pipeline.experiments.predictions import plain_cell, write_json
+from pipeline.experiments.predictions import plain_cell
 from pipeline.serving.embedding import Embeddings
 from pipeline.serving.export_card import EXPORT
 from pipeline.serving.value_model import AnyModel
+from pipeline.storage.json_file import write_json
 
 KEYS = ".keys.json"
 """how the file ends that lies beside a .npy file, and has the recordings' keys in the order of its rows"""

@@ -10,7 +10,8 @@ from toy_predictions import ROWS, predictions
 
 from pipeline import paths
 from pipeline.corpora import listing, manifest
-from pipeline.experiments.predictions import write_csv, write_json
+from pipeline.experiments.predictions import write_csv
+from pipeline.storage.json_file import write_json
 
 PARAMS = """\
 corpora: {toy: {reader: folder, root: recordings}, spoken: {reader: demo, root: elsewhere}}

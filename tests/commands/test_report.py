@@ -17,7 +17,8 @@ from toy_predictions import ROWS
 
 from pipeline import paths
 from pipeline.corpora import manifest
-from pipeline.experiments.predictions import write_csv, write_json
+from pipeline.experiments.predictions import write_csv
+from pipeline.storage.json_file import write_json
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
 ADDRESS = re.compile(r"https?:|//[a-z]|url\(|@import|@font-face", re.IGNORECASE)

@@ -8,6 +8,7 @@ import sys
 import pytest
 from conftest import REPOSITORY
 
+from pipeline.corpora import READERS
 from pipeline.features import EXTRACTORS
 from pipeline.graph.code import NEUTRAL, closure, code_text, is_neutral
 from pipeline.systems import systems
@@ -74,6 +75,12 @@ def test_a_layer_is_in_the_digests_of_the_systems_that_use_it_alone():
 
 def users(module):
     return {name for name in systems() if module in modules(code_text(f"train-{name}.txt"))}
+
+
+@pytest.mark.parametrize("reader", sorted(READERS))
+def test_a_list_of_recordings_depends_on_no_feature_system_or_score(reader):
+    rooms = {module.split("/")[1] for module in modules(code_text(f"manifest-{reader}.txt"))}
+    assert not rooms & {"features", "extraction", "systems", "experiments", "evaluation", "config"}
 
 
 def test_an_extractor_depends_on_no_other():

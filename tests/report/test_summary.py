@@ -8,9 +8,9 @@ from feature_files import manifest_row
 from toy_predictions import ROWS, predictions, run, summary, without_validation
 
 from pipeline.corpora.listing import counts
+from pipeline.report.corpus_counts import counts_table
 from pipeline.report.cost import short_number
 from pipeline.report.markdown import markdown_table
-from pipeline.report.summary import counts_table
 
 
 def test_the_summary_marks_what_to_beware_of(tmp_path):

@@ -6,11 +6,11 @@ import numpy as np
 
 from pipeline.experiments.fused_model import FittedFusion, FusionCard, encoded
 from pipeline.experiments.model_folder import CARD, numbers_file
-from pipeline.experiments.predictions import write_json
 from pipeline.extraction.computation import streams_of
 from pipeline.extraction.recipe import make_extractor
 from pipeline.features import find_extractor
 from pipeline.jobs.workplace import Workplace
+from pipeline.storage.json_file import write_json
 from pipeline.storage.source import Arrays
 from pipeline.systems import find_system
 from pipeline.systems.view import View
