@@ -69,27 +69,30 @@ class KnownAudio:
         self._path = self._files[0].parent / FILE
         self.audio: list[FeatureFile] = []
         self._rows: dict[str, int] = {}
+        self._places: dict[tuple[str, str], int] = {}
         self._names: dict[str, str] = {}
         try:
             self._read()
         except (OSError, UserError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            self.audio, self._rows = [], {}
+            self.audio, self._rows, self._places = [], {}, {}
 
     def _read(self) -> None:
         kept = json.loads(self._path.read_text(encoding="utf-8"))
         if kept["identity"] != self._identity:
             return
         audio = [FeatureFile(path) for path in self._files]
-        if kept["audio"] == [file.header.sha256 for file in audio]:
+        if all(kept["audio"].get(file.path.name) == file.header.sha256 for file in audio):
             for file in audio:
                 file.verify()
             self.audio = audio
             self._rows = {kept["names"][key]: row for row, key in enumerate(audio[0].keys)}
+            self._places = {(key, kept["names"][key]): row for row, key in enumerate(audio[0].keys)}
 
     def rows(self, segments: Mapping[str, Segment]) -> list[int]:
         """The rows, in `audio`, of the segments of a file (key -> segment), where all are known; none where not."""
         names = {key: source_name(self._listed.get(key, ""), segment) for key, segment in segments.items()}
-        rows = [self._rows.get(name, -1) for name in names.values()]
+        # Of recordings that are the same, each has its own row where it can.
+        rows = [self._places.get(both, self._rows.get(both[1], -1)) for both in names.items()]
         if -1 in rows:
             return []
         self._names |= names
@@ -109,7 +112,7 @@ class KnownAudio:
 
     def keep(self) -> None:
         """Say what the audio files that were now made are made of."""
-        audio = [FeatureFile(path).header.sha256 for path in self._files]
+        audio = {path.name: FeatureFile(path).header.sha256 for path in self._files}
         with atomic_path(self._path) as temporary:
             kept = {"identity": self._identity, "audio": audio, "names": self._names}
             temporary.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8", newline="\n")

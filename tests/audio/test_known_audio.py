@@ -84,6 +84,12 @@ def test_audio_of_which_nothing_has_changed_is_not_written_again(decoded, tmp_pa
     write_table(tmp_path, ["a.wav,happy,,", *ROWS[1:]])
     assert made("16k", "48k") == first
     assert [file.stat().st_ino for file in files] == places
+    add(tmp_path / "corpus/the_same.wav", 0.3)
+    write_table(tmp_path, [*ROWS, "the_same.wav,sad,,"])
+    made("16k", "48k")
+    places = [file.stat().st_ino for file in files]
+    made("16k", "48k")
+    assert [file.stat().st_ino for file in files] == places
     write_table(tmp_path, ROWS[:-1])
     fewer = made("16k", "48k")
     assert [len(FeatureFile(file).keys) for file in files] == [3, 3]
@@ -98,6 +104,12 @@ def test_audio_of_a_corpus_of_another_name_is_written(decoded, tmp_path):
     (tmp_path / "params.yaml").write_text(PARAMS.replace("mine", "yours"))
     assert (stage("manifest", "yours").exit_code, stage("audio", "yours", "16k").exit_code) == (0, 0)
     assert FeatureFile(paths.audio("yours", "16k")).header.corpus == "yours"
+
+
+def test_of_fewer_rates_nothing_is_decoded(decoded, tmp_path):
+    first, _ = made("16k", "48k")
+    decoded.clear()
+    assert (made("16k"), decoded) == ([first], [])
 
 
 def test_what_is_known_is_not_read(decoded, tmp_path):
