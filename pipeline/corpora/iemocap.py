@@ -25,7 +25,7 @@ WAV = re.compile(r"((?:.*/)?Session\d/)sentences/wav/[^/]+/((Ses0(\d)[FM]_\w+)_(
 TURN = re.compile(r"Ses0(\d)[FM]_\w+_([FM])\d+")
 INSIDE = re.compile(r"(?:.*/)?Session\d/(?:sentences|dialog)/.*")
 EVALUATION = re.compile(r"^\[[^\]]*\]\t(\S+)\t(\w+)\t(?:\[(\d+\.\d+), (\d+\.\d+), (\d+\.\d+)\])?", re.MULTILINE)
-TRANSCRIPT = re.compile(r"^(\S+) \[[^\]]*\]:\s*(.*?)\s*$", re.MULTILINE)
+TRANSCRIPT = re.compile(r"^(\S+) \[[^\]]*\]:[ \t]*(.*?)\s*$", re.MULTILINE)
 
 Label = tuple[str, dict[str, float]]
 """emotion code, and dimension -> the raters' mean"""

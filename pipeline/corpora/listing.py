@@ -1,5 +1,6 @@
 """List a corpus: its recordings as manifest rows, by its reader and the files themselves; and count them."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -216,7 +217,8 @@ def _emotions(name: str, root: Path, utterances: Sequence[Utterance], table: dic
 
 def _relative(why: str, root: Path, name: str) -> str:
     """A reason without the place of the corpus, which is another on every machine."""
-    return why.removeprefix(f"{root / name}: ").replace(str(root / name), name)
+    within = why.removeprefix(f"{root / name}: ").replace(str(root / name), name)
+    return re.sub(rf"(?<![^\s'\"(]){re.escape(f'{root}/')}", "", within)
 
 
 def _row(name: str, utterance: Utterance, emotion: str, measures: Measures, sha256: str) -> Row:

@@ -176,7 +176,19 @@ def test_what_a_list_names_and_is_not_there_is_missing(reader, tmp_path):
         listing.read("mine", validate(CorpusParams, params))
     some = listing.read("mine", validate(CorpusParams, {**params, "on_bad_audio": "skip"}))
     assert [row.wav for row in some.rows] == ["a.wav"]
-    assert "no such file: " in some.left_out.bad_audio["b.wav"]
+    why = some.left_out.bad_audio["b.wav"]
+    assert "no such file: " in why
+    assert str(tmp_path) not in why
+
+
+def test_why_segments_are_left_out_is_the_same_wherever_the_corpus_lies(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.3, 0.3, 8000), 16000)
+    (tmp_path / "b.wav").write_bytes((tmp_path / "a.wav").read_bytes()[:-4000])
+    (tmp_path / "l.csv").write_text("path,emotion,start,end\na.wav,sad,,\nb.wav,sad,0,0.1\n")
+    params = {"reader": "folder", "root": tmp_path, "table": "l.csv", "on_bad_audio": "skip"}
+    ((name, why),) = listing.read("mine", validate(CorpusParams, params)).left_out.bad_audio.items()
+    assert name.startswith("b.wav")
+    assert why.startswith("b.wav: is cut short")
 
 
 def test_links_to_nothing_have_no_recording(covered, tmp_path):

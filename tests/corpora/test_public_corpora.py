@@ -305,6 +305,14 @@ def test_iemocap_takes_emotions_and_texts_from_the_dialogues(build):
     assert man.dimensions == {"valence": 2.5, "arousal": 2.5, "dominance": 2.5}
 
 
+def test_an_iemocap_turn_in_which_nothing_is_said_leaves_the_next_its_text(build):
+    waves, texts = turns(1, "neu", "exc", "fru")
+    place = next(name for name in texts if "transcriptions" in name)
+    texts[place] = texts[place].replace(b": Caf\xe9, number 0. ", b": ")
+    rows = build("iemocap", *waves, texts=texts).values()
+    assert sorted(row.text for row in rows) == ["", "Caf\xe9, number 1.", "Caf\xe9, number 2."]
+
+
 def test_iemocap_with_turns_of_some_emotions_only(build):
     waves, texts = turns(1, "neu", "exc", "fru", "hap", "xxx")
     rows = build("iemocap", *waves, texts=texts, keep=["happy", "excited"])
