@@ -19,7 +19,7 @@ def checked_stages(text: str, path: Path) -> "list[Stage]":
     from pipeline.config.unmet import unmet_demands
     from pipeline.errors import ParamsError
     from pipeline.experiments.readiness import readiness_problems
-    from pipeline.graph.stages import graph_stages, name_clashes
+    from pipeline.graph.stages import filled_in, graph_stages, name_clashes
 
     data = parse(text, str(path))
     params, problems = validated(data)
@@ -35,6 +35,6 @@ def checked_stages(text: str, path: Path) -> "list[Stage]":
     if params is None or problems:
         raise ParamsError("\n".join(located(problems, text, path)))
     stages = graph_stages(params, data or {})
-    if clashes := name_clashes(stages):
-        raise ParamsError("\n".join(f"{path}: {clash}" for clash in clashes))
+    if wrong := [*name_clashes(stages), *filled_in(stages)]:
+        raise ParamsError("\n".join(f"{path}: {problem}" for problem in wrong))
     return stages

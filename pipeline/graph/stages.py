@@ -313,3 +313,9 @@ def name_clashes(stages: Iterable[Stage]) -> list[str]:
             clashes.append(f"two stages are named {stage.name!r} ({seen[stage.name]}; {stage.cmd}); rename an entry")
         seen[stage.name] = stage.cmd
     return clashes
+
+
+def filled_in(stages: Iterable[Stage]) -> list[str]:
+    """What says that a path has what DVC would take for a variable of its own, and fill in."""
+    found = dict.fromkeys(dep for stage in stages for dep in stage.deps if "${" in dep)
+    return [f"{dep!r} has a '${{', which DVC would fill in; rename it, or give a link to it" for dep in found]

@@ -35,6 +35,17 @@ def test_numbers_are_predicted_where_there_are_no_emotions(rated, tmp_path):
     assert {"train-pooled_mine", "train-tiny_mine"} <= {*stages}
 
 
+def test_a_folder_in_which_dvc_would_fill_in_a_variable_is_refused(rated, tmp_path):
+    rated.rename(tmp_path / "take ${two}")
+    result = ser("init", "--corpus", "mine=take ${two}")
+    assert result.exit_code == 2
+    says = "'take ${two}' has a '${', which DVC would fill in; rename it, or give a link to it"
+    assert result.stderr.splitlines()[-1].endswith(says)
+    assert not (tmp_path / "params.yaml").exists()
+    (tmp_path / "linked").symlink_to("take ${two}")
+    assert ser("init", "--corpus", "mine=linked").exit_code == 0
+
+
 def test_a_benchmark_of_them_says_that_it_needs_emotions(rated):
     result = ser("benchmark", "--corpus", "mine=recordings")
     assert result.exit_code == 1
