@@ -254,6 +254,25 @@ def test_class_weights_count_the_same_in_batches_of_any_size():
     torch.testing.assert_close(CrossEntropy(label_smoothing=0.1)(logits, y), plain)
 
 
+def test_an_utterance_weighs_as_its_own_class_whatever_is_spread_over_the_others():
+    torch.manual_seed(0)
+    logits, y, weight = torch.randn(12, 3), torch.tensor([0] * 9 + [1, 2, 2]), torch.tensor([0.5, 30.0, 2.0])
+    losses = torch.nn.functional.cross_entropy(logits, y, reduction="none", label_smoothing=0.1)
+    loss = CrossEntropy(weight, label_smoothing=0.1)
+    torch.testing.assert_close(loss(logits, y), (weight[y] * losses).mean())
+    shares = torch.nn.functional.one_hot(y, 3).float()
+    torch.testing.assert_close(loss(logits, shares), loss(logits, y))
+    mixed = 0.25 * shares + 0.75 * shares.flip(0)
+    other = (weight[y.flip(0)] * torch.nn.functional.cross_entropy(logits, y.flip(0), reduction="none")).mean()
+    slightly = CrossEntropy(weight, label_smoothing=1e-9)
+    torch.testing.assert_close(slightly(logits, mixed), 0.25 * slightly(logits, y) + 0.75 * other)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_batches_accumulate_under_a_schedule_without_a_warning(X):
+    small(accumulate=4, batch_size=2, warmup_epochs=1).fit(X, LABELS)
+
+
 def test_normalisation_with_nothing_to_standardise_is_refused(X):
     class OfWaveforms(Small):
         name = "of_waveforms"

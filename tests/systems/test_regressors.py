@@ -195,12 +195,13 @@ def test_scikit_learns_own_checks_pass(name):
         ("mlp", {"label_smoothing": 0.1}, "label_smoothing is of classes"),
         ("mlp", {"monitor": "valid_acc"}, "monitor: input should be 'valid_ccc' or 'valid_loss'"),
         ("mlp", {"loss": "ccd"}, "loss: input should be 'ccc' or 'mse'"),
+        ("mlp", {"batch_size": 1}, "batch_size is 1, and one utterance has no CCC; give 2 or more, or loss: mse"),
         ("pooled", {"c": 1.0}, "c: unknown key"),
         ("probe", {"layers": "stacked"}, "layers: stacked is for classes"),
         ("probe", {"alphas": [3, 1]}, "alphas: must ascend"),
     ],
 )
-def test_params_of_classes_are_refused(name, params, problem):
+def test_params_that_numbers_cannot_have_are_refused(name, params, problem):
     with pytest.raises(ParamsError) as caught:
         validate(find_regressor(name).Params, params)
     assert problem in str(caught.value)

@@ -23,4 +23,11 @@ class CrossEntropy(nn.Module):
 
     def forward(self, logits: Tensor, y: Tensor) -> Tensor:
         """Loss of logits (batch, classes) and class numbers y (batch,), or shares of classes y (batch, classes)."""
-        return F.cross_entropy(logits, y, self.weight, reduction="none", label_smoothing=self.label_smoothing).mean()
+        weight, smoothing = self.weight, self.label_smoothing
+        if weight is None or not smoothing:
+            return F.cross_entropy(logits, y, weight, reduction="none", label_smoothing=smoothing).mean()
+        # torch would weigh what is spread over the other classes by theirs: a rare one's would draw all utterances.
+        weighted = (y if y.ndim == 2 else F.one_hot(y, logits.shape[1])) * weight
+        own = weighted.sum(dim=1, keepdim=True)
+        losses = F.cross_entropy(logits, weighted / own, reduction="none", label_smoothing=smoothing)
+        return (own[:, 0] * losses).mean()

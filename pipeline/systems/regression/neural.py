@@ -239,6 +239,12 @@ def _params(of: type[TrainingParams], name: str) -> type[TrainingParams]:
                     raise ValueError(f"{param} is of classes, and there are targets; leave it out")
             return values
 
+        @model_validator(mode="after")
+        def _has_concordance(self) -> Self:
+            if self.loss == "ccc" and self.batch_size == 1:
+                raise ValueError("batch_size is 1, and one utterance has no CCC; give 2 or more, or loss: mse")
+            return self
+
     Own.__name__ = Own.__qualname__ = f"{name}{PARAMS}"
     Own.__doc__ = f"Params of {name}: the system's own, a loss, and the score that picks an epoch."
     return Own

@@ -1,5 +1,6 @@
 """The training loop: skorch's, with accumulated gradients, SpecAugment, mixup and reduced precision."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -249,12 +250,22 @@ class _Stop(EarlyStopping):
             raise
 
 
+class _Schedule(LRScheduler):
+    """skorch's schedule, without torch's warning where the first batches are only accumulated."""
+
+    def on_batch_end(self, net: Any, training: bool, **kwargs: Any) -> None:
+        """Set the learning rate of the next batch."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+            super().on_batch_end(net, training=training, **kwargs)
+
+
 def _callbacks(
     settings: TrainingParams, batches: int, validated: bool, on_epoch: Callable[[], None]
 ) -> list[tuple[str, Any]]:
     callbacks: list[tuple[str, Any]] = [("epoch", _Epoch(on_epoch))]
     if settings.schedule != "constant" or settings.warmup_epochs:
-        rate = LRScheduler(torch.optim.lr_scheduler.LambdaLR, lr_lambda=factor(settings, batches), step_every="batch")
+        rate = _Schedule(torch.optim.lr_scheduler.LambdaLR, lr_lambda=factor(settings, batches), step_every="batch")
         callbacks.append(("schedule", rate))
     if settings.clip_norm is not None:
         callbacks.append(("clip", GradientNormClipping(settings.clip_norm)))
