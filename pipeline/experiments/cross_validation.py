@@ -169,7 +169,7 @@ def _predict_training(experiment: Experiment, fold: Fold, on_epoch: Callable[[],
     """The training part, by models of inner folds that did not see it; nothing without inner folds."""
     pieces = []
     for fitted, predicted in experiment.inner_folds(fold):
-        model = _fit(experiment, fitted, fold.validation, on_epoch)
+        model = _fit(experiment, fitted, experiment.of_classes(fitted, fold.validation), on_epoch)
         pieces.append(_predict(experiment, model, predicted))
     return Predicted.joined(pieces, len(experiment.classes))
 

@@ -181,6 +181,13 @@ class Experiment:
         rows = [self.rows[i] for i in indices]
         return [row.key for row in rows], [row.emotion for row in rows]
 
+    def of_classes(self, fitted: Indices, part: Indices) -> Indices:
+        """Of a part, what is of the classes of a fitted one: inner folds may leave out all speakers of a rare class."""
+        if self.labels == "votes":  # which has shares of all classes
+            return part
+        known = {self.rows[i].emotion for i in fitted}
+        return part[np.array([self.rows[i].emotion in known for i in part], bool)]
+
     def training_part(self, train: Indices) -> tuple[list[str], Any]:
         """Keys and emotions, or shares, of a training part, with the copies of its own utterances at the end."""
         keys, emotions = self.part(train)
@@ -221,6 +228,7 @@ class Experiment:
                 **dict.fromkeys(arithmetic.identity(), True),
                 "rows": [[row.key, row.emotion, row.speaker, row.content] for row in self.rows],
                 "labels": [self.labels, *(sorted(row.votes.items()) for row in self.rows)],
+                **({"class_set": self.emotions} if self.labels == "votes" else {}),
                 "folds": [[part.tolist() for part in (f.train, f.validation, f.test)] for f in folds],
                 "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
                 "program": program_digests(),

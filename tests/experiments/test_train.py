@@ -125,6 +125,16 @@ def test_noisy_copies_join_the_training_part_of_their_own_source(run, protocol):
         assert not held_out & {source_key(key) for key in fold["train"]}
 
 
+def test_inner_models_are_watched_on_classes_that_they_are_fitted_on(run):
+    speakers = sorted({row.speaker for row in ROWS})
+    rows = [row for row in ROWS if row.emotion != "sad" or row.speaker in speakers[:3]]
+    run(LeaveOneSpeakerOut(scheme="leave_one_speaker_out", validation_speakers=1, inner_folds=2), rows)
+    assert any("sad" not in model.y for model in Toy.models)
+    for model in Toy.models:
+        assert model.validated
+        assert {*model.validated_y} <= {*model.y}
+
+
 @every_protocol
 def test_what_is_validated_on_and_predicted_is_clean_and_unseen(run, protocol):
     run(protocol)
