@@ -81,11 +81,14 @@ def _title(protocol: Predefined | EmoBox) -> str:
 
 
 def _own_parts(rows: Sequence[Labelled]) -> FoldList:
-    """The parts that a manifest says."""
+    """The parts that a manifest says; recordings without one are in none."""
     parts: dict[str, list[Listed]] = {part: [] for part in PARTS}
+    split_corpora = {row.dataset for row in rows if row.part}
     files = Counter(row.wav for row in rows)  # a file of several segments names none of them
     for row in rows:
         part = SPELLINGS.get(row.part.casefold())
+        if part is None and not row.part and row.dataset in split_corpora:
+            continue
         if part is None:
             what = f"{row.part!r} is no part ({', '.join(PARTS)})" if row.part else "has no part of its own"
             raise UserError(
@@ -135,6 +138,7 @@ def _check_all_there(
     emotions = {one.label for one in own}
     lacking = _by_name(one for one in listed if one not in places and (not own or one.label in emotions))
     name, title = corpus_title(rows), _title(protocol)
+    cure = "list them" if list_of(protocol) else "give each a part"
     if lacking:
         first, count = next(iter(lacking.values())), len(_by_name(listed))
         raise UserError(
@@ -144,7 +148,7 @@ def _check_all_there(
     if unlisted := sorted(set(range(len(rows))).difference(own.values())):
         raise UserError(
             f"{name}: {len(unlisted)} of its {len(rows)} recordings are not in {title}, first "
-            f"{rows[unlisted[0]].key!r}; list them, choose fewer `emotions`, or set the protocol's missing: leave_out"
+            f"{rows[unlisted[0]].key!r}; {cure}, choose fewer `emotions`, or set the protocol's missing: leave_out"
         )
 
 

@@ -178,6 +178,14 @@ def test_parts_of_their_own_leave_out_what_their_training_part_lacks(make_table)
     assert (entry["protocol"], entry["emotions"]) == ("own_parts", ["happy", "sad"])
 
 
+def test_recordings_in_no_part_are_left_out_of_parts_of_their_own(make_table, tmp_path):
+    both = [("", emotion, part) for part in ("train", "test", "") for emotion in ("sad", "happy")]
+    said, _, entry = make_table(*both)
+    assert ("  protocol own_parts: the corpus's own" in said, entry["protocol"]) == (True, "own_parts")
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text("utf-8"))
+    assert params["protocols"] == {"own_parts": {"scheme": "predefined", "missing": "leave_out"}}
+
+
 @pytest.mark.parametrize("settings", ["", "on_bad_audio: skip, "])
 def test_a_link_to_nothing_is_named_before_dvc_meets_it(make_folder, tmp_path, settings):
     assert make_folder(EMOTIONS[:2], 5).exit_code == 0

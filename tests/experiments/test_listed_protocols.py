@@ -223,9 +223,19 @@ def test_the_corpuss_own_parts_are_those_of_its_manifest():
     rows = [replace(row, part=PART_OF[row.speaker]) for row in ROWS]
     (fold,) = split(rows, protocol("predefined"), 0)
     assert {rows[i].speaker for i in fold.test} == {"s3"}
-    rows[5] = replace(rows[5], part="")
-    with pytest.raises(UserError, match="has no part of its own, and this protocol takes the corpus's own"):
+    for part, says in (("", "has no part of its own"), ("tset", r"'tset' is no part \(train, validation, test\)")):
+        strange = [replace(row, part=part) for row in rows]
+        with pytest.raises(UserError, match=f"{says}, and this protocol takes the corpus's own"):
+            split(strange, protocol("predefined", missing="leave_out"), 0)
+
+
+def test_recordings_in_none_of_the_corpuss_own_parts_are_missed_or_left_out():
+    rows = [replace(row, part="" if row.key.endswith("sad-1") else PART_OF[row.speaker]) for row in ROWS]
+    with pytest.raises(UserError, match="toy: 4 of its 32 recordings are not in its own split, first 's0-sad-1'; give"):
         split(rows, protocol("predefined"), 0)
+    (fold,) = split(rows, protocol("predefined", missing="leave_out"), 0)
+    assert [len(part) for part in (fold.train, fold.validation, fold.test)] == [14, 7, 7]
+    assert keys(rows, fold.test) == {row.key for row in rows if row.part == "test"}
 
 
 @pytest.mark.parametrize(("dev", "validated"), [("dev", True), ("train", False)])
