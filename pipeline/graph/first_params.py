@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.config.flow_yaml import flow
 from pipeline.corpora.recognition import Recognition
-from pipeline.graph.stage import flow
 from pipeline.storage.source import counted
 
 FEW_SPEAKERS = 12
@@ -163,13 +163,13 @@ def _corpora(corpora: list[Corpus]) -> str:
     for corpus in corpora:
         reader, *others = corpus.recognition.params.items()
         entry = dict([reader, ("root", corpus.root.as_posix()), *others])
-        lines.append(f"  {corpus.name}: {flow_mapping(entry)}")
+        lines.append(f"  {flow(corpus.name)}: {flow_mapping(entry)}")
     return "\n".join([*lines, *([] if corpora else ["  demo_en: {reader: demo, root: data/raw/demo_en}"]), ""])
 
 
 def _embeddings(model: Model) -> str:
     entry = {"model": model.source, "layers": model.layers, "pool": "mean_std"}
-    return f"embeddings:\n  {model.name}: {flow_mapping(entry)}\n"
+    return f"embeddings:\n  {flow(model.name)}: {flow_mapping(entry)}\n"
 
 
 def _protocols(corpora: list[Corpus]) -> str:
@@ -210,7 +210,7 @@ def _experiment(corpus: str, protocol: str, asked: Mapping[str, object], model: 
     lines = []
     for name, features in inputs.items():
         entry = {**common, **features, **({} if "targets" in asked else {"params": {"c": 0.01}})}
-        lines += [f"  {name}:", *(f"    {key}: {flow_value(value)}" for key, value in entry.items())]
+        lines += [f"  {flow(name)}:", *(f"    {key}: {flow_value(value)}" for key, value in entry.items())]
     return lines
 
 

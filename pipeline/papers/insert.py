@@ -5,10 +5,11 @@ added there comes after the comment of the next one.
 """
 
 from collections.abc import Mapping
-from math import inf
 from typing import Any
 
 import yaml
+
+from pipeline.config.flow_yaml import flow
 
 NULL = "tag:yaml.org,2002:null"
 WIDTH = 120
@@ -53,11 +54,6 @@ def render(name: str, value: Any, column: int) -> list[str]:
         return [line]
     inner = [line for key, item in value.items() for line in render(key, item, column + INDENT)]
     return [f"{' ' * column}{flow(name)}:", *inner]
-
-
-def flow(value: Any) -> str:
-    """A value as YAML on one line."""
-    return yaml.safe_dump([value], default_flow_style=True, width=inf, sort_keys=False, allow_unicode=True)[1:-2]
 
 
 def _block(entries: Mapping[str, Any], column: int) -> list[str]:

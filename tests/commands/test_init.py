@@ -6,6 +6,8 @@ import soundfile
 import yaml
 from in_process import ser
 
+from pipeline.config.strict_yaml import parse
+
 
 @pytest.fixture
 def rated(tmp_path, monkeypatch):
@@ -102,6 +104,20 @@ def make_folder(tmp_path, monkeypatch):
         return ser("init", "--corpus", "mine=recordings")
 
     return make
+
+
+@pytest.mark.parametrize("name", ["no", "2024", "null", "1e3", "2024_01", "0o17", "08"])
+def test_names_that_yaml_would_take_for_something_else_are_text(make_folder, tmp_path, name):
+    assert make_folder(EMOTIONS[:2], 5).exit_code == 0
+    (tmp_path / "params.yaml").unlink()
+    result = ser("init", "--corpus", f"{name}=recordings", "--model", name)
+    assert result.exit_code == 0, result.stderr
+    params = parse((tmp_path / "params.yaml").read_text("utf-8"), "params.yaml")
+    assert [params["corpora"].keys(), params["embeddings"].keys()] == [{name}, {name}]
+    experiments = params["experiments"]
+    assert {(entry["corpus"], entry.get("ssl", name)) for entry in experiments.values()} == {(name, name)}
+    assert experiments.keys() == {f"pooled_{name}", f"{name}_{name}"}
+    assert ser("graph").exit_code == 0
 
 
 EMOTIONS = ["angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised"]

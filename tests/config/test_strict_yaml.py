@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from params_files import edited, mistakes
 
+from pipeline.config.flow_yaml import flow
 from pipeline.config.strict_yaml import LONGEST, key_lines, parse
 from pipeline.errors import ParamsError
+from pipeline.graph.lineage import plain
 
 
 @pytest.mark.parametrize(
@@ -148,3 +150,9 @@ def test_the_lines_of_keys():
         ("1",): 7,
     }
     assert key_lines("# nothing") == {}
+
+
+@given(st.from_regex(r"[A-Za-z0-9_.+-]{1,8}|[-+]?[0-9._]{0,3}[0-9exob]{1,3}", fullmatch=True))
+def test_text_that_is_written_on_one_line_is_text_again_for_dvc_too(name):
+    text = f"corpora:\n  {flow(name)}: {flow([name])}\n"
+    assert parse(text, "params.yaml") == plain(text.encode()) == {"corpora": {name: [name]}}
