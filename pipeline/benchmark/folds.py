@@ -11,7 +11,7 @@ from pipeline.errors import ParamsError
 from pipeline.experiments.feasibility import ListedRow, protocol_problem
 from pipeline.experiments.readiness import listed
 from pipeline.experiments.selection import chosen
-from pipeline.graph.first_params import Corpus, emotions_of, protocol_for
+from pipeline.graph.first_params import Corpus, Protocol, emotions_of, protocol_for
 from pipeline.strict import validate
 
 INNER_FOLDS = (3, 2)
@@ -52,8 +52,13 @@ def classes_of(corpus: Corpus) -> dict[str, Any]:
     return {**emotions_of(corpus.recognition)}
 
 
-def folds_of(corpus: Corpus, lists: Path | None) -> Iterator[Folds]:
+def folds_of(corpus: Corpus, own: Protocol, lists: Path | None) -> Iterator[Folds]:
     """Folds of our own, and EmoBox's where there are its lists.
+
+    Args:
+        corpus: the corpus.
+        own: its protocol, of `protocols_for`.
+        lists: a folder of EmoBox's.
 
     Raises:
         ParamsError: the lists cannot be read, or are of another corpus.
@@ -61,8 +66,8 @@ def folds_of(corpus: Corpus, lists: Path | None) -> Iterator[Folds]:
     """
     entry = {"root": corpus.root, **corpus.recognition.params}
     rows = listed(corpus.name, validate(CorpusParams, entry))
-    own = protocol_for(corpus.recognition)
-    yield Folds(own.name, own.name, own.params, _inner_folds(corpus, rows, own.params), own.reason)
+    label = protocol_for(corpus.recognition).name
+    yield Folds(label, own.name, own.params, _inner_folds(corpus, rows, own.params), own.reason)
     if lists is not None:
         params = {"scheme": "emobox", "folder": lists.as_posix(), "missing": "leave_out"}
         if problem := _problem(corpus, rows, params):

@@ -66,6 +66,7 @@ def _wanted(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[str,
     from pipeline.benchmark.folds import folds_of
     from pipeline.commands.given import corpora_of, models_of, named, own_folder
     from pipeline.errors import ParamsError, nearest
+    from pipeline.graph.first_params import protocols_for
 
     found = corpora_of(corpora)
     given = named("--folds", lists, "NAME=FOLDER, as ravdess=/path/to/EmoBox/data/ravdess")
@@ -77,7 +78,8 @@ def _wanted(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[str,
     if sources and not found:
         raise ParamsError("--model: give the corpora with it, by --corpus")
     folders = {name: own_folder(f"--folds {f'{name}={folder}'!r}", folder) for name, folder in given.items()}
-    folds = {corpus.name: [*folds_of(corpus, folders.get(corpus.name))] for corpus in found}
+    own = protocols_for(found)
+    folds = {corpus.name: [*folds_of(corpus, own[corpus.name], folders.get(corpus.name))] for corpus in found}
     return Wanted(found, folds, sources)
 
 

@@ -23,7 +23,7 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
     """
     from pipeline.commands.given import corpora_of
     from pipeline.config.params import FILE
-    from pipeline.graph.first_params import first_params, protocol_for, without_lines
+    from pipeline.graph.first_params import first_params, protocols_for, without_lines
     from pipeline.graph.project import check_replaceable, start_project
 
     check_replaceable()
@@ -31,8 +31,9 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
     states = _model(model) if model else None
     text = first_params(chosen, states)
     steps = start_project(text, checked_stages(text, FILE))
+    protocols = protocols_for(chosen)
     for corpus in chosen:
-        protocol, targets = protocol_for(corpus.recognition), corpus.recognition.targets
+        protocol, targets = protocols[corpus.name], corpus.recognition.targets
         fitted = f"ridge regression of {' and '.join(targets)}" if targets else "logistic regression"
         click.echo(f"{corpus.name}: {corpus.recognition.describe()}")
         click.echo(f"  protocol {protocol.name}: {protocol.reason}")

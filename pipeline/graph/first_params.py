@@ -1,8 +1,8 @@
 """A first params.yaml for corpora as they were found: a protocol they can serve, and an experiment to begin with."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config.flow_yaml import flow
@@ -101,6 +101,17 @@ def protocol_for(found: Recognition) -> Protocol:
     )
 
 
+def protocols_for(corpora: Iterable[Corpus]) -> dict[str, Protocol]:
+    """Corpus -> its protocol, by `protocol_for`; named by the corpus too where one of that name has other params."""
+    protocols: dict[str, Protocol] = {}
+    first: dict[str, Protocol] = {}
+    for corpus in corpora:
+        own = protocol_for(corpus.recognition)
+        same = first.setdefault(own.name, own).params == own.params
+        protocols[corpus.name] = own if same else replace(own, name=f"{own.name}_{corpus.name}")
+    return protocols
+
+
 def _tested(found: Recognition) -> float:
     """The share of recordings that a random split tests: a fifth, or as many as there are emotions."""
     counts = [count for count in found.emotions.values() if count > 1] or [*found.emotions.values()]
@@ -173,7 +184,7 @@ def _embeddings(model: Model) -> str:
 
 
 def _protocols(corpora: list[Corpus]) -> str:
-    protocols = {protocol.name: protocol for protocol in (protocol_for(corpus.recognition) for corpus in corpora)}
+    protocols = {protocol.name: protocol for protocol in protocols_for(corpora).values()}
     lines = ["# validation_speakers: 1 holds one more speaker out, for systems that stop training early.", "protocols:"]
     lines += [f"  {name}: {flow_mapping(dict(protocol.params))}" for name, protocol in protocols.items()]
     if not corpora:
@@ -185,9 +196,10 @@ def _experiments(corpora: list[Corpus], model: Model | None) -> str:
     lines = ["# README.md lists the systems; `ser preset list` the papers' tables.", "experiments:"]
     if not corpora:
         lines += _experiment("demo_en", "speakers", {}, model)
+    protocols = protocols_for(corpora)
     for corpus in corpora:
         lines += [f"  # {line}" for line in without_lines(corpus.recognition)]
-        lines += _experiment(corpus.name, protocol_for(corpus.recognition).name, _asked(corpus.recognition), model)
+        lines += _experiment(corpus.name, protocols[corpus.name].name, _asked(corpus.recognition), model)
     return "\n".join([*lines, ""])
 
 

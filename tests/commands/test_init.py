@@ -131,6 +131,27 @@ def test_a_random_split_of_few_recordings_tests_each_emotion(make_folder, tmp_pa
     assert protocol == {"scheme": "stratified_split", "validation": 0, "test": tested}
 
 
+@pytest.mark.parametrize("command", ["init", "benchmark"])
+def test_each_corpus_has_a_random_split_that_it_has_room_for(make_folder, tmp_path, command):
+    assert make_folder(EMOTIONS[:7], 2).exit_code == 0
+    (tmp_path / "recordings").rename(tmp_path / "few")
+    (tmp_path / "params.yaml").unlink()
+    assert make_folder(EMOTIONS[:2], 10).exit_code == 0
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).unlink()
+    result = ser(
+        *(command, "--corpus", "few=few", "--corpus", "many=recordings", "--corpus", "others=recordings"),
+        *(["--no-run"] if command == "benchmark" else []),
+    )
+    assert result.exit_code == 0, result.stderr
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text("utf-8"))
+    tested = {name: entry["test"] for name, entry in params["protocols"].items() if "inner" not in name}
+    assert tested == {"random": 0.5, "random_many": 0.2, "random_others": 0.2}
+    chosen = {entry["corpus"]: entry["protocol"].removesuffix("_inner3") for entry in params["experiments"].values()}
+    assert chosen == {"few": "random", "many": "random_many", "others": "random_others"}
+    assert command == "benchmark" or "  protocol random_many: random split, as nobody knows" in result.stdout
+
+
 def test_emotions_of_one_recording_are_told_from_those_that_can_be_tested(make_folder):
     result = make_folder(EMOTIONS[:6], 1)
     assert result.exit_code == 2
