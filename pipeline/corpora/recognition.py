@@ -109,14 +109,14 @@ class _Attempt:
 
 
 def recognise(root: Path) -> Recognition:
-    """Find the reader that knows a folder: one of a corpus, else the folder reader, by subfolders or by a table.
+    """Find the reader that knows a folder: one of a corpus, else one of `LISTS`, else the folder reader.
 
     Args:
         root: the corpus folder; `~` is the home folder.
 
     Raises:
-        UserError: the folder is missing or has no audio, or it is packed; no reader knows it, or two do. The message
-            says what was looked for and what to do.
+        UserError: the folder is missing or has no audio, or it is packed; no reader knows it, or two corpora's or two
+            of `LISTS` alone do. The message says what was looked for and what to do.
     """
     root = _params(root).root
     if not any(map(is_audio, every := corpus_files(root))):
@@ -124,12 +124,20 @@ def recognise(root: Path) -> Recognition:
     files = audio_files(root)
     attempts = [_attempt(_params(root, name), files) for name in READERS if name not in UNASKED]
     knowing = [attempt for attempt in attempts if not attempt.error]
+    lists = [attempt.reader.name for attempt in knowing if attempt.reader.name in LISTS]
+    of_corpora = [attempt for attempt in knowing if attempt.reader.name not in LISTS]
+    if len(of_corpora) == 1:
+        return _recognition(of_corpora[0], files, map(_list_note, lists))
     if len(knowing) > 1:
         names = " and ".join(attempt.reader.name for attempt in knowing)
         raise UserError(f"{root}: the readers {names} both know this folder; name the right one in params.yaml")
     if knowing:
         return _recognition(knowing[0], files)
     return _own(root, files, attempts)
+
+
+def _list_note(reader: str) -> str:
+    return f"the reader {reader} knows this folder too; `reader: {reader}` takes recordings and labels from its tables"
 
 
 def _params(root: Path, reader: str = "folder", **others: str) -> CorpusParams:

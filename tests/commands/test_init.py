@@ -223,6 +223,22 @@ def test_recordings_in_no_part_are_left_out_of_parts_of_their_own(make_table, tm
     assert params["protocols"] == {"own_parts": {"scheme": "predefined", "missing": "leave_out"}}
 
 
+def test_a_corpus_beside_metadata_has_its_own_reader_and_it_is_said(tmp_path, monkeypatch):
+    lines = ["file_name,emotion"]
+    for number in range(24):
+        name = f"03-01-{3 + number % 2:02}-01-01-01-{number // 2 + 1:02}.wav"
+        soundfile.write(tmp_path / name, np.random.default_rng(number).uniform(-0.3, 0.3, 8000), 16000)
+        lines.append(f"{name},{('happy', 'sad')[number % 2]}")
+    (tmp_path / "metadata.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    result = ser("init", "--corpus", f"mine={tmp_path}")
+    assert result.exit_code == 0, result.stderr
+    assert "  the reader hf_datasets knows this folder too; `reader: hf_datasets` takes" in result.stdout
+    corpora = yaml.safe_load((tmp_path / "project/params.yaml").read_text("utf-8"))["corpora"]
+    assert corpora == {"mine": {"reader": "ravdess", "root": tmp_path.as_posix()}}
+
+
 @pytest.mark.parametrize("settings", ["", "on_bad_audio: skip, "])
 def test_a_link_to_nothing_is_named_before_dvc_meets_it(make_folder, tmp_path, settings):
     assert make_folder(EMOTIONS[:2], 5).exit_code == 0

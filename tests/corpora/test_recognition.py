@@ -291,6 +291,25 @@ def test_emotion_folders_are_known_beside_metadata_of_something_else(known):
     assert known("sad/a.wav", "happy/b.wav", texts={"metadata.csv": "id,age\n1,30\n"}).reader == "folder"
 
 
+HEADER = "schemes: {emotion: {dtype: str}}\ntables: {e: {type: filewise, columns: {emotion: {scheme_id: emotion}}}}"
+
+
+@pytest.mark.parametrize(
+    ("reader", "general", "texts"),
+    [
+        ("emodb", "audformat", {"db.yaml": HEADER, "db.e.csv": "file,emotion\n%s,anger\n%s,happiness\n"}),
+        ("ravdess", "hf_datasets", {"metadata.csv": "file_name,emotion\n%s,angry\n%s,calm\n"}),
+    ],
+)
+def test_a_corpuss_own_reader_goes_before_one_of_lists(known, reader, general, texts):
+    names = CORPORA[reader][0]
+    said = known(*names, texts={name: text % tuple(names) if "%s" in text else text for name, text in texts.items()})
+    takes = f"`reader: {general}` takes recordings and labels from its tables"
+    note = f"the reader {general} knows this folder too; {takes}"
+    assert (said.reader, said.notes) == (reader, (note,))
+    assert said.describe().splitlines()[1] == f"  {note}"
+
+
 def test_a_packed_dataset_leads_to_ser_unpack(known):
     with pytest.raises(UserError, match=r"parquet: has the recordings inside; `ser unpack \S+ NEW_FOLDER` writes them"):
         known(texts={"README.md": "", "data/train-00000-of-00001.parquet": b"PAR1"})
