@@ -57,6 +57,9 @@ FOREIGN = (
 )
 """where a file has which bytes, and what it is then"""
 
+ID3V1 = 128
+"""bytes of an ID3v1 tag, the last of a file"""
+
 ADTS = (b"\xff\xf0", b"\xff\xf1", b"\xff\xf8", b"\xff\xf9")
 """what a frame of AAC audio begins with, and none of MPEG audio layers I to III"""
 
@@ -93,7 +96,8 @@ def source(path: Path) -> Iterator[Source]:
                 yield Source(frames)
             return
         changes, promised = _header(path, start, head)
-        yield Source(_Part(file, start, changes) if start or changes else str(path), promised)
+        end = _flac_end(file) if head[:4] == b"fLaC" else None
+        yield Source(_Part(file, start, changes, end) if start or changes else str(path), promised)
 
 
 def _header(path: Path, start: int, head: bytes) -> tuple[chunks.Changes, int | None]:
@@ -108,6 +112,13 @@ def _header(path: Path, start: int, head: bytes) -> tuple[chunks.Changes, int | 
     elif head[:4] == b"2BIT":
         return {}, int.from_bytes(head[26:30], "big")
     return chunks.changes(path, start, head), None
+
+
+def _flac_end(file: IO[bytes]) -> int:
+    """Where a FLAC file ends but for an ID3v1 tag, in which libsndfile would look for a frame of audio."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - ID3V1))
+    return size - ID3V1 if file.read(3) == b"TAG" else size
 
 
 def _is_mpeg_otherwise(path: Path, file: IO[bytes], head: bytes) -> bool:
@@ -177,21 +188,24 @@ class _Part:
         file: the file.
         start: where the part begins.
         changes: byte of the part -> what is read there.
+        end: where the part ends in the file; None where the file does.
     """
 
-    def __init__(self, file: IO[bytes], start: int, changes: chunks.Changes) -> None:
+    def __init__(self, file: IO[bytes], start: int, changes: chunks.Changes, end: int | None = None) -> None:
         self._file, self._start, self._changes = file, start, changes
+        self._end = file.seek(0, os.SEEK_END) if end is None else end
         file.seek(start)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._file.seek(offset + (0 if whence else self._start), whence) - self._start
+        base = (self._start, self._file.tell(), self._end)[whence]
+        return self._file.seek(base + offset) - self._start
 
     def tell(self) -> int:
         return self._file.tell() - self._start
 
     def read(self, size: int) -> bytes:
         at = self.tell()
-        data = bytearray(self._file.read(size))
+        data = bytearray(self._file.read(max(0, min(size, self._end - self._file.tell()))))
         for first, new in self._changes.items():
             for i in range(max(at, first), min(at + len(data), first + len(new))):
                 data[i - at] = new[i - first]

@@ -162,6 +162,10 @@ def test_a_flac_that_says_other_lengths(tmp_path, decoded, refused):
         np.testing.assert_array_equal(decoded(saying(count), "a.flac"), samples / 32768)
     tagged = b"ID3\x04\0\0\0\0\0\x20" + bytes(32) + saying(5)
     np.testing.assert_array_equal(decoded(tagged, "a.flac"), samples / 32768)
+    trailed = whole + b"TAG" + bytes(125)
+    np.testing.assert_array_equal(decoded(trailed, "a.flac"), samples / 32768)
+    np.testing.assert_array_equal(decoded(tagged + b"TAG" + bytes(125), "a.flac"), samples / 32768)
+    assert refused(whole[: len(whole) // 2] + b"TAG" + bytes(125), "a.flac")
     assert refused(saying(20001), "a.flac") == "holds 20000 of 20001 samples; mend or remove the file"
 
 
