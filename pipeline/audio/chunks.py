@@ -23,6 +23,9 @@ PIECE = 1 << 16
 MOST_CHUNKS = 10_000
 """of a file"""
 
+NOTES = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"_PMX", b"cue ", b"smpl", b"PEAK", b"fact", b"JUNK")
+"""names of chunks that say something about the audio; of these, what is written wrong leaves the audio whole"""
+
 SLACK = 64
 """bytes behind the audio that are no chunk, and may be there"""
 
@@ -122,8 +125,14 @@ class _Chunks:
                 if self._layout.width == 8 and length == (1 << 64) - 1:
                     return self._to_the_end(at)
                 length = audio[1]
-            at += 4 + self._layout.width + -(-length // self._layout.align) * self._layout.align
+            at = self._behind(at + 4 + self._layout.width + length, -length % self._layout.align)
         raise UserError(f"{self._path}: has more than {MOST_CHUNKS} chunks; mend or remove the file")
+
+    def _behind(self, end: int, padding: int) -> int:
+        """Where the next chunk begins: some writers leave out the byte that pads an odd length."""
+        if padding and self._chunk(end)[0] in NOTES:
+            return end
+        return end + padding
 
     def _chunk(self, at: int) -> tuple[bytes, int]:
         self._file.seek(at)
@@ -142,7 +151,7 @@ class _Chunks:
     def _is_chunk(self, name: bytes, length: int, at: int) -> bool:
         readable = all(32 <= byte < 127 for byte in name)
         end = at + 4 + self._layout.width + length
-        return name.startswith((b"TAG", b"ID3")) or (readable and end <= self._size)
+        return name.startswith((b"TAG", b"ID3")) or name in NOTES or (readable and end <= self._size)
 
     def _more(self, at: int, length: int, before: int, end: int) -> Changes:
         """What is to be done about bytes behind the audio that are no chunk."""

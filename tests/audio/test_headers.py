@@ -52,6 +52,28 @@ def more(length):
     return f"holds more than the {length} bytes of audio that its header says; mend or remove the file"
 
 
+@pytest.mark.parametrize("name", [b"LIST", b"bext", b"id3 "])
+def test_notes_that_are_longer_than_the_file(written, outcome, name):
+    notes = name + struct.pack("<I", 900) + b"INFOISFT" + bytes(range(100))
+    assert outcome(written(".wav") + notes, "a.wav") == COUNT
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0"])
+def test_an_odd_length_with_notes_behind_it(tmp_path, outcome, padding):
+    path = tmp_path / "odd.wav"
+    soundfile.write(path, np.zeros(COUNT - 1), COUNT, subtype="PCM_U8")
+    audio = path.read_bytes()[: 44 + COUNT - 1]
+    notes = b"LIST" + struct.pack("<I", 112) + b"INFOISFT" + struct.pack("<I", 100) + bytes(100)
+    assert outcome(audio + padding + notes, "a.wav") == COUNT - 1
+
+
+def test_audio_behind_an_odd_length_is_not_taken_for_notes(tmp_path, outcome):
+    path = tmp_path / "odd.wav"
+    soundfile.write(path, np.zeros(COUNT - 1), COUNT, subtype="PCM_U8")
+    half = put(path.read_bytes(), 40, "<I", COUNT // 2 - 1)
+    assert outcome(half, "a.wav") == more(COUNT // 2 - 1)
+
+
 # Half of the audio, by the header
 
 
