@@ -100,6 +100,13 @@ def _experiment(entry: Mapping[str, Any], corpus: Corpus, folds: Folds, model: s
     return {**order, **classes_of(corpus), **inputs, **({"ssl": model} if "ssl" in entry else {})}
 
 
+def present_protocols(text: str | None, path: Path) -> dict[str, dict[str, Any]]:
+    """The protocols of a params.yaml, name -> params; none where there is no file, or no mapping."""
+    present = parse(text, str(path)) if text else None
+    protocols = present.get("protocols") if isinstance(present, dict) else None
+    return protocols if isinstance(protocols, dict) else {}
+
+
 def with_entries(text: str, wanted: Sections, path: Path) -> str:
     """The text of a params.yaml with what it lacks of these entries.
 

@@ -1,6 +1,6 @@
 """`ser benchmark`: probes, `pooled` and their fusion on one's corpora, beside published figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -40,14 +40,14 @@ def benchmark(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[st
     When it is interrupted, the same command goes on; with more corpora, models or folds it adds them, and without any
     it shows what is there.
     """
-    from pipeline.benchmark.entries import HEAD, sections, with_entries
+    from pipeline.benchmark.entries import HEAD, present_protocols, sections, with_entries
     from pipeline.benchmark.project import present_text, reproduce
     from pipeline.config.params import FILE
     from pipeline.errors import ParamsError
     from pipeline.graph.project import start_project
 
     present = present_text()
-    wanted = _wanted(corpora, models, lists)
+    wanted = _wanted(corpora, models, lists, present_protocols(present, FILE))
     if present is None and not wanted.corpora:
         raise ParamsError("--corpus: name a corpus at least, as --corpus ravdess=/path/to/ravdess")
     text = with_entries(present or HEAD, sections(wanted), FILE)
@@ -61,7 +61,12 @@ def benchmark(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[st
         click.echo("next: dvc repro, or `ser benchmark`, which shows the table too", err=True)
 
 
-def _wanted(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[str, ...]) -> "Wanted":
+def _wanted(
+    corpora: tuple[str, ...],
+    models: tuple[str, ...],
+    lists: tuple[str, ...],
+    protocols: Mapping[str, Mapping[str, object]],
+) -> "Wanted":
     from pipeline.benchmark.entries import Wanted
     from pipeline.benchmark.folds import folds_of
     from pipeline.commands.given import corpora_of, models_of, named, own_folder
@@ -78,7 +83,7 @@ def _wanted(corpora: tuple[str, ...], models: tuple[str, ...], lists: tuple[str,
     if sources and not found:
         raise ParamsError("--model: give the corpora with it, by --corpus")
     folders = {name: own_folder(f"--folds {f'{name}={folder}'!r}", folder) for name, folder in given.items()}
-    own = protocols_for(found)
+    own = protocols_for(found, protocols)
     folds = {corpus.name: [*folds_of(corpus, own[corpus.name], folders.get(corpus.name))] for corpus in found}
     return Wanted(found, folds, sources)
 

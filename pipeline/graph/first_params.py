@@ -101,13 +101,20 @@ def protocol_for(found: Recognition) -> Protocol:
     )
 
 
-def protocols_for(corpora: Iterable[Corpus]) -> dict[str, Protocol]:
-    """Corpus -> its protocol, by `protocol_for`; named by the corpus too where one of that name has other params."""
+def protocols_for(
+    corpora: Iterable[Corpus], present: Mapping[str, Mapping[str, object]] | None = None
+) -> dict[str, Protocol]:
+    """Corpus -> its protocol, by `protocol_for`; named by the corpus too where one of that name has other params.
+
+    Args:
+        corpora: the corpora.
+        present: name -> params of the protocols that a params.yaml has already.
+    """
     protocols: dict[str, Protocol] = {}
-    first: dict[str, Protocol] = {}
+    taken = dict(present or {})
     for corpus in corpora:
         own = protocol_for(corpus.recognition)
-        same = first.setdefault(own.name, own).params == own.params
+        same = taken.setdefault(own.name, own.params) == own.params
         protocols[corpus.name] = own if same else replace(own, name=f"{own.name}_{corpus.name}")
     return protocols
 

@@ -152,6 +152,23 @@ def test_each_corpus_has_a_random_split_that_it_has_room_for(make_folder, tmp_pa
     assert command == "benchmark" or "  protocol random_many: random split, as nobody knows" in result.stdout
 
 
+def test_a_corpus_that_a_benchmark_gets_later_has_a_random_split_of_its_own(make_folder, tmp_path):
+    assert make_folder(EMOTIONS[:7], 2).exit_code == 0
+    (tmp_path / "recordings").rename(tmp_path / "few")
+    (tmp_path / "params.yaml").unlink()
+    assert make_folder(EMOTIONS[:2], 10).exit_code == 0
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).unlink()
+    texts = []
+    for corpus in ("few=few", "many=recordings", "many=recordings", "few=few"):
+        result = ser("benchmark", "--no-run", "--corpus", corpus)
+        assert result.exit_code == 0, result.stderr
+        texts.append((tmp_path / "params.yaml").read_text("utf-8"))
+    assert texts[0] != texts[1] == texts[2] == texts[3]
+    tested = {name: entry["test"] for name, entry in yaml.safe_load(texts[1])["protocols"].items()}
+    assert (tested["random"], tested["random_many"]) == (0.5, 0.2)
+
+
 def test_emotions_of_one_recording_are_told_from_those_that_can_be_tested(make_folder):
     result = make_folder(EMOTIONS[:6], 1)
     assert result.exit_code == 2
