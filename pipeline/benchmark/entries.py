@@ -10,7 +10,7 @@ from pipeline.config.strict_yaml import parse
 from pipeline.errors import ParamsError
 from pipeline.graph.first_params import Corpus
 from pipeline.papers.adaptation import Sections
-from pipeline.papers.insert import insert
+from pipeline.papers.change import edited
 from pipeline.papers.preset import Preset, load
 
 PRESET = "benchmark"
@@ -101,10 +101,8 @@ def _experiment(entry: Mapping[str, Any], corpus: Corpus, folds: Folds, model: s
 
 
 def present_protocols(text: str | None, path: Path) -> dict[str, dict[str, Any]]:
-    """The protocols of a params.yaml, name -> params; none where there is no file, or no mapping."""
-    present = parse(text, str(path)) if text else None
-    protocols = present.get("protocols") if isinstance(present, dict) else None
-    return protocols if isinstance(protocols, dict) else {}
+    """The protocols of a params.yaml, name -> params; none where there is no file."""
+    return {**((parse(text, str(path)) or {}).get("protocols") or {})} if text else {}
 
 
 def with_entries(text: str, wanted: Sections, path: Path) -> str:
@@ -112,19 +110,20 @@ def with_entries(text: str, wanted: Sections, path: Path) -> str:
 
     Raises:
         ParamsError: it has an entry of the same name with other contents: a line for each.
+        UserError: it is written in a way that entries cannot be added to.
     """
     present = parse(text, str(path)) or {}
-    problems = []
+    problems, lacking = [], Sections()
     for section, entries in wanted.items():
         own = present.get(section) or {}
-        new = {name: entry for name, entry in entries.items() if name not in own}
         problems += [
             f"{path}: {section}.{name} is there already, and is not what is asked for; take another name, or make the "
             "benchmark in another folder"
             for name, entry in entries.items()
             if name in own and own[name] != entry
         ]
-        text = insert(text, section, new) if new else text
+        if new := {name: entry for name, entry in entries.items() if name not in own}:
+            lacking[section] = new
     if problems:
         raise ParamsError("\n".join(problems))
-    return text
+    return edited(text, lacking, present, "", path) if lacking else text

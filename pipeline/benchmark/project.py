@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.benchmark.entries import MARK
-from pipeline.config.document import read_text
+from pipeline.config.document import load, read_text
 from pipeline.config.params import FILE
 from pipeline.errors import ParamsError, UserError
 from pipeline.graph.stage_commands import end_commands
@@ -21,11 +21,12 @@ def present_text() -> str | None:
     """The text of the benchmark's params.yaml that is in the working folder; None in a folder without a project.
 
     Raises:
-        ParamsError: the folder has another project.
+        ParamsError: the folder has another project, or mistakes in it.
     """
     if FILE.exists():
         text = read_text(FILE)
         if text.startswith(MARK):
+            load(FILE)
             return text
     if other := next((path for path in (FILE, Path("dvc.yaml")) if path.exists()), None):
         raise ParamsError(f"{other}: is of another project; run `ser benchmark` in an empty folder")

@@ -79,7 +79,7 @@ def plan(name: str, preset: Preset, choices: Choices, path: Path) -> Change:
     problems += [f"{problem} (with preset {name})" for problem in invalid]
     problems += differences(present, merged, params) if merged else []
     _refuse(problems, old, path)
-    new = _edited(old, _selected(sections, added), data, f"{preset.paper} (preset {name})", path)
+    new = edited(old, _selected(sections, added), data, f"{preset.paper} (preset {name})", path)
     remarks = [*other_corpora(preset, choices, params), *other_lengths(preset, choices, params)]
     return Change(path, old, new, added, present, remarks)
 
@@ -120,8 +120,15 @@ def _validated(data: Mapping[str, Any], added: Iterable[tuple[str, str]]) -> tup
     return params, problems
 
 
-def _edited(old: str, sections: Sections, data: Mapping[str, Any], comment: str, path: Path) -> str:
-    """The text with new entries.
+def edited(old: str, sections: Sections, data: Mapping[str, Any], comment: str, path: Path) -> str:
+    """The text of a params.yaml with new entries.
+
+    Args:
+        old: the text.
+        sections: section -> entries that it lacks.
+        data: what the text says.
+        comment: a line to stand above what is added to a section.
+        path: of the file, for messages.
 
     Raises:
         UserError: it cannot be added to in such a way that it means what it should.

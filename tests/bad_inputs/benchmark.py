@@ -27,3 +27,21 @@ def spoilt(folder):
     write_ravdess(folder / "recordings", takes=1)
     (folder / "params.yaml").write_text(f"{HEAD}corpora: [\n")
     return CORPUS
+
+
+@bad_input("params.yaml: a benchmark's, of a list", says="params.yaml: must be a mapping of sections", code=2)
+def of_a_list(folder):
+    from pipeline.benchmark.entries import MARK
+
+    write_ravdess(folder / "recordings", takes=1)
+    (folder / "params.yaml").write_text(f"{MARK}\n- 1\n")
+    return CORPUS
+
+
+@bad_input("params.yaml: a benchmark's, of protocols in a list", says="protocols: input should be a valid", code=2)
+def of_protocols_in_a_list(folder):
+    from pipeline.benchmark.entries import HEAD
+
+    write_ravdess(folder / "recordings", takes=1)
+    (folder / "params.yaml").write_text(f"{HEAD}protocols: [1]\n")
+    return CORPUS
