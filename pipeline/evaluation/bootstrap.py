@@ -26,8 +26,10 @@ HELD = 1 << 22
 
 
 def units_of(keys: Sequence[str], speakers: Sequence[str]) -> Sequence[str]:
-    """What is resampled, for each test: its speaker; its utterance, where there is one speaker or none is known."""
-    return speakers if len(set(speakers)) > 1 else keys
+    """What is resampled, for each test: its speaker; its utterance, where that is not known or only one is."""
+    if len({*speakers} - {""}) < 2:
+        return keys
+    return [speaker or f"recording {key}" for key, speaker in zip(keys, speakers, strict=True)]
 
 
 def times_tested(keys: Sequence[str]) -> float:

@@ -178,7 +178,7 @@ def _concordances(found: Values, rows: Any, params: ScoringParams, seed: int) ->
 
 
 def error_intervals(found: Values, params: ScoringParams, seed: int) -> dict[str, tuple[float, float | None]]:
-    """Target -> the ends of the interval of its MSE, pooled over the test parts; of one speaker there is no upper."""
+    """Target -> the ends of the interval of its MSE, pooled over the test parts; of one unit there is no upper."""
     truth, predicted = found.numbers(found.where("test"))
     units = _units(found)
     samples = squared_errors(resampled_moments(moments(predicted, truth, units), params, seed))

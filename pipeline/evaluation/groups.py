@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
-from pipeline.evaluation.bootstrap import accuracies, counted, mean_recalls, times_tested
+from pipeline.evaluation.bootstrap import accuracies, counted, mean_recalls, times_tested, units_of
 from pipeline.evaluation.scores import intervals
 from pipeline.experiments.predictions import Predictions
 
@@ -90,7 +90,8 @@ def _figures(
         "UA": float(mean_recalls(hits, totals)[0]),
     }
     if len({*speakers} - {""}) > 1:
-        low, high = intervals(y, predicted, speakers, params, seed, times_tested([row.key for row in about]))["UA"]
+        keys = [row.key for row in about]
+        low, high = intervals(y, predicted, units_of(keys, speakers), params, seed, times_tested(keys))["UA"]
         figures |= {"low": low, "high": high}
     return figures
 

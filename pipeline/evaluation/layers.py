@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.config.scoring import ScoringParams
 from pipeline.corpora.manifest import Row
-from pipeline.evaluation.bootstrap import times_tested
+from pipeline.evaluation.bootstrap import times_tested, units_of
 from pipeline.evaluation.scores import intervals, scores
 from pipeline.experiments.joint_corpora import by_corpus, rows_of
 from pipeline.experiments.predictions import Predictions, write_csv
@@ -35,8 +35,7 @@ def layer_rows(found: Predictions, speakers: Mapping[str, str], params: ScoringP
         keys = [key for part in parts for key in part.keys]
         y = np.array([found.classes.index(truth[key]) for key in keys], np.int64)
         predicted = np.concatenate([part.rows.argmax(axis=1) for part in parts])
-        names = [speakers.get(key, "") for key in keys]
-        units = names if len(set(names)) > 1 else keys
+        units = units_of(keys, [speakers.get(key, "") for key in keys])
         low, high = intervals(y, predicted, units, params, seed, times_tested(keys))["UA"]
         score = scores(y, predicted)
         figures = (score["UA"], low, high, score["WA"])

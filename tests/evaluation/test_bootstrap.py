@@ -19,6 +19,21 @@ def tables(units, rare=False):
     return totals, rng.random((units, 2, 2))
 
 
+@pytest.mark.parametrize(
+    ("speakers", "units"),
+    [
+        (["x", "y", "x"], [0, 1, 0]),
+        (["x", "x", "x"], [0, 1, 2]),
+        (["", "", ""], [0, 1, 2]),
+        (["x", "", ""], [0, 1, 2]),
+        (["x", "y", ""], [0, 1, 2]),
+    ],
+)
+def test_a_recording_of_nobody_known_is_a_unit_of_its_own(speakers, units):
+    found = bootstrap.units_of([*"abcb"], [*speakers, speakers[1]])
+    assert [found.index(unit) for unit in found] == [*units, units[1]]
+
+
 @pytest.mark.parametrize("rare", [False, True])
 @pytest.mark.parametrize("held", [1, 100, 1 << 22])
 def test_samples_are_the_same_however_many_are_held(monkeypatch, held, rare):
