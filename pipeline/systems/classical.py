@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import DataError
 from pipeline.systems.arrays import Data, Labels
 from pipeline.systems.estimator import unreported
 from pipeline.systems.logistic import softmax
@@ -54,11 +53,11 @@ class Classical(VectorEstimator, System):
         view, labels = self.training_data(X, y)
         if isinstance(y, SoftLabels):
             self.classes_, shares = y.present()
-            self._check_classes()
+            self.check_classes()
             self.learn_shares(view, shares)
         else:
             self.classes_, codes = np.unique(labels, return_inverse=True)
-            self._check_classes()
+            self.check_classes()
             self.learn(view, codes.astype(np.int64))
         self._check_learned()
         return self
@@ -69,10 +68,6 @@ class Classical(VectorEstimator, System):
             self.check_numbers(self.numbers_, len(self.numbers_["mean"]), len(self.classes_))
         except ValueError as error:
             raise TypeError(f"{type(self).__name__}: what it learned is not what its shapes say: {error}") from error
-
-    def _check_classes(self) -> None:
-        if len(self.classes_) < 2:
-            raise DataError(f"the training part has one class only, {str(self.classes_[0])!r}; choose another protocol")
 
     def predict_proba(self, X: Data) -> FloatArray:
         """Class probabilities (N, classes).

@@ -49,16 +49,18 @@ class NeuralSystem(NetworkEstimator, System):
 
         Raises:
             ParamsError: a param is not what it must be.
-            ValueError: X or y cannot be taken.
+            ValueError: X or y cannot be taken, or there is one class only.
             UserError: early stopping is asked for and there is no validation part, or the loss became no number.
         """
         X, labels = self.training_data(X, y)
         self.check_training(validation is not None)
         if isinstance(y, SoftLabels):
             self.classes_, shares = y.present()
+            self.check_classes()
             train = self._batches(X, shares.astype(np.float32))
         else:
             self.classes_ = np.unique(labels)
+            self.check_classes()
             codes = self._codes(labels)
             train, shares = self._batches(X, codes), np.eye(len(self.classes_))[codes]
         held_out = None if validation is None else self._validation_part(*validation)

@@ -121,7 +121,8 @@ class Probe(LayerReader, Classical):
 
     Attributes:
         layers_: the layers that are read; all, where they are not chosen.
-        c_: the strength chosen; of stacked layers, that of each, and last that of other features.
+        c_: the strength chosen; of stacked layers, that of each, and last that of other features. A model that was
+            loaded does not know it.
 
     Example:
         >>> from pipeline import load_corpus
@@ -242,7 +243,7 @@ class Probe(LayerReader, Classical):
             ValueError: they are not those of this system, for features as those of X and these classes.
             UserError: the features lack a layer.
         """
-        self.variants_ = {}
+        self.variants_, self.c_ = {}, ()
         return super().load(path, X, classes)
 
     def shapes(self, dims: int, classes: int) -> dict[str, tuple[int | None, ...]]:

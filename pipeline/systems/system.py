@@ -74,6 +74,15 @@ class System(ClassifierMixin, Estimator):
             classes: the `classes_` of the model saved.
         """
 
+    def check_classes(self) -> None:
+        """Refuse `classes_` of one class, of which nothing can be learned.
+
+        Raises:
+            DataError: there is one only.
+        """
+        if len(self.classes_) < 2:
+            raise DataError(f"the training part has one class only, {str(self.classes_[0])!r}; choose another protocol")
+
     def variants(self, X: Data) -> Mapping[str, NDArray[np.float64]]:
         """By each layer that was tried: its number -> probabilities (N, classes); here nothing."""
         return {}

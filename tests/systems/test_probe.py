@@ -68,6 +68,11 @@ def test_of_each_layer_inner_folds_choose_one(X):
     np.testing.assert_allclose(variants["12"], alone.predict_proba(X), atol=1e-12)
 
 
+def test_a_loaded_probe_says_nothing_of_a_strength_that_it_does_not_know(X, tmp_path):
+    Probe(layers="each", c=GRID).fit(X, LABELS).save(tmp_path / "m")
+    assert Probe(layers="each", c=GRID).load(tmp_path / "m", X, sorted({*LABELS})).choices() == {}
+
+
 def test_labels_of_others_than_the_training_part_are_not_looked_at(X):
     part = X[:36]
     one, other = (Probe(layers="each", c=GRID).fit(part, LABELS[:36]) for _ in range(2))

@@ -39,10 +39,21 @@ def column(*values):
         (column(2, 2, 2), column(1, 2, 3), 0),
         (column(2, 2), column(2, 2), 0),
         (column(2), column(1), 0),
+        (column(*[0.1] * 3), column(*[0.1] * 3), 0),
     ],
 )
 def test_concordance_by_hand(predicted, truth, ccc):
     assert concordance(predicted, truth).tolist() == pytest.approx([ccc])
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 10, 1001])
+def test_constants_agree_in_nothing_however_they_are_rounded(count):
+    same, varied = np.full((count, 1), 0.1), 0.3 + 1e-9 * np.arange(count, dtype=float)[:, None]
+    for other in (same, 3 * same, varied):
+        assert pearson(same, other).tolist() == pearson(other, same).tolist() == [0]
+    assert concordance(same, same).tolist() == [0]
+    assert pearson(varied, 5 * varied) == pytest.approx(1)
+    assert concordance(varied, varied) == pytest.approx(1)
 
 
 def test_agreement_is_of_each_target_and_of_no_scale():
@@ -161,7 +172,9 @@ def test_the_probe_finds_the_layer_that_knows(tmp_path):
     assert model.layers_ == (1,)
     assert model.choices()["layer"] == 1
     model.save(tmp_path / "m")
-    assert clone(model).load(tmp_path / "m", X[[0]], 1).predict(X)[:, 0] == pytest.approx(model.predict(X))
+    loaded = clone(model).load(tmp_path / "m", X[[0]], 1)
+    assert loaded.predict(X)[:, 0] == pytest.approx(model.predict(X))
+    assert loaded.choices() == {"layer": 1}
 
 
 def test_few_rows_give_the_solution_of_many_dimensions():

@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+ROUNDING = 1e-24
+"""variance that rounding can make of none, as a share of the mean square"""
+
 
 def concordance(predicted: FloatArray, truth: FloatArray) -> FloatArray:
     """The concordance correlation coefficient, CCC, of each target (targets,), of numbers (N, targets).
@@ -16,13 +19,15 @@ def concordance(predicted: FloatArray, truth: FloatArray) -> FloatArray:
     """
     between = predicted.mean(axis=0) - truth.mean(axis=0)
     shared = ((predicted - predicted.mean(axis=0)) * (truth - truth.mean(axis=0))).mean(axis=0)
-    return _ratio(2 * shared, predicted.var(axis=0) + truth.var(axis=0) + between**2)
+    whole = predicted.var(axis=0) + truth.var(axis=0) + between**2
+    return _ratio(2 * shared, whole, whole > ROUNDING * (_power(predicted) + _power(truth)))
 
 
 def pearson(predicted: FloatArray, truth: FloatArray) -> FloatArray:
     """Pearson's correlation of each target (targets,), of numbers (N, targets); 0 where one of the two never varies."""
     shared = ((predicted - predicted.mean(axis=0)) * (truth - truth.mean(axis=0))).mean(axis=0)
-    return _ratio(shared, predicted.std(axis=0) * truth.std(axis=0))
+    varies = (predicted.var(axis=0) > ROUNDING * _power(predicted)) & (truth.var(axis=0) > ROUNDING * _power(truth))
+    return _ratio(shared, predicted.std(axis=0) * truth.std(axis=0), varies)
 
 
 def squared_error(predicted: FloatArray, truth: FloatArray) -> FloatArray:
@@ -30,5 +35,9 @@ def squared_error(predicted: FloatArray, truth: FloatArray) -> FloatArray:
     return np.asarray(np.square(predicted - truth).mean(axis=0))
 
 
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+def _power(numbers: FloatArray) -> FloatArray:
+    return np.asarray(np.square(numbers).mean(axis=0))
+
+
+def _ratio(part: FloatArray, whole: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
+    return np.divide(part, whole, out=np.zeros_like(part), where=where)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, StrictInt, field_validator
 
+from pipeline.systems.arrays import Data
 from pipeline.systems.demands import Features
 from pipeline.systems.inner_folds import Split, inner_folds
 from pipeline.systems.layer_columns import check_layers, every_layer, unmet_layers
@@ -69,13 +71,14 @@ class ProbeRegressor(LayerReader, VectorRegressor):
 
     Attributes:
         layers_: the layers that are read; all, where they are not chosen.
-        alpha_: the penalty chosen.
+        alpha_: the penalty chosen; None of a model that was loaded.
     """
 
     name = "probe"
     roles = ()
     optional = ("ssl", "logmel", "mfcc", "opensmile", "prosody")
     Params = ProbeRegressorParams
+    alpha_: float | None
 
     def learn(self, X: View, targets: FloatArray) -> None:
         """Choose a penalty and layers, and fit to these.
@@ -97,8 +100,20 @@ class ProbeRegressor(LayerReader, VectorRegressor):
         """The layer where each was tried, and the penalty with the ends of its grid."""
         settings = self.settings()
         layer = {"layer": float(self.layers_[0])} if settings.layers == "each" else {}
+        if self.alpha_ is None:
+            return layer
         grid = {"alpha lowest": settings.alphas[0], "alpha highest": settings.alphas[-1]}
         return layer | {"alpha": self.alpha_} | grid
+
+    def load(self, path: Path, X: Data, outputs: int) -> Self:
+        """Read numbers that `save` wrote; returns the fitted regressor.
+
+        Raises:
+            ValueError: they are not those of this system, for features as those of X and so many targets.
+            UserError: the features lack a layer.
+        """
+        self.alpha_ = None
+        return super().load(path, X, outputs)
 
     def shapes(self, dims: int, outputs: int) -> dict[str, tuple[int | None, ...]]:
         """Of weights, biases and the layers' numbers."""
