@@ -34,6 +34,7 @@ class CAFSSLParams(CAFBaseParams):
 
     def unmet(self, features: Features) -> Iterator[str]:
         """The layer, and with top blocks its frames and so many blocks after it; see `SystemParams.unmet`."""
+        yield from super().unmet(features)
         yield from unkept_layers(features, "layer", [self.layer])
         if self.top_blocks:
             yield from untrainable_blocks(features, self.layer, self.top_blocks)

@@ -65,6 +65,7 @@ class HuMPCATBaseParams(TrainingParams):
 
     def unmet(self, features: Features) -> Iterator[str]:
         """Recordings of one length; see `SystemParams.unmet`."""
+        yield from super().unmet(features)
         yield from unequal_lengths(features, ["logmel", "mfcc"], "HuMP-CAT", SEVEN_SECONDS)
 
 

@@ -1,11 +1,13 @@
 """A baseline: a multilayer perceptron on the vectors of the pooled baseline."""
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 
+from pipeline.systems.demands import Features
 from pipeline.systems.frame_system import BaselineParams, Size
 from pipeline.systems.functionals import vectors
 from pipeline.systems.layers.standardize import Standardize
@@ -17,6 +19,10 @@ class MLPParams(BaselineParams):
     """Params of the MLP."""
 
     hidden: list[Size] = Field([128], description="width of each hidden layer")
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """No frame is read as it is, so that none can be masked; see `SystemParams.unmet`."""
+        yield from (f"params.{problem}" for problem in self.unmasked())
 
 
 class MLPNetwork(nn.Module):

@@ -25,7 +25,7 @@ from pipeline.systems.layers.standardize import Standardize
 from pipeline.systems.normalisation import GROUPS, Statistics
 from pipeline.systems.training.batches import Batches, Inputs, memory_budget
 from pipeline.systems.training.loop import TrainingLoop
-from pipeline.systems.training.params import TrainingParams
+from pipeline.systems.training.params import MASKED, TrainingParams
 from pipeline.systems.training.size_limit import filled_by
 from pipeline.systems.training.tuning import ALL, Parts, part_modules, trained_alone
 from pipeline.systems.view import View
@@ -104,6 +104,7 @@ class NetworkEstimator(Estimator):
             held_out: the validation part, where there is one.
             on_epoch: called after each epoch.
         """
+        self._check_masks(train)
         self.nets_: list[TrainingLoop] = []
         for seed in range(self.seed, self.seed + self.settings().seeds):
             with torch.random.fork_rng(devices=[]), repeatable(self.device):
@@ -128,6 +129,7 @@ class NetworkEstimator(Estimator):
         Raises:
             UserError: the network has no such part.
         """
+        self._check_masks(train)
         for number, network in enumerate([net.module_ for net in self.nets_]):
             seed = self.seed + number
             modules = [network] if part == ALL else part_modules(self.body(network), part, self.parts)
@@ -135,6 +137,10 @@ class NetworkEstimator(Estimator):
                 torch.manual_seed(seed)
                 self.nets_[number] = self.loop(network, criterion, seed, train, None, on_epoch, still).fit(train, None)
         self.record_history()
+
+    def _check_masks(self, train: Batches) -> None:
+        if not {*MASKED} & {*train.columns} and (problems := [*self.settings().unmasked()]):
+            raise ParamsError("\n".join(problems))
 
     def record_history(self) -> None:
         """Set `history_` and `seconds_per_epoch_` to the curves of the networks as they were trained last."""

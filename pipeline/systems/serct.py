@@ -69,6 +69,7 @@ class SERCTParams(TrainingParams):
 
     def unmet(self, features: Features) -> Iterator[str]:
         """Waveforms at 16 kHz; see `SystemParams.unmet`."""
+        yield from super().unmet(features)
         yield from other_rate(features, "SERCT")
 
 

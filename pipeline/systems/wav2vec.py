@@ -50,6 +50,7 @@ class Wav2vecParams(BranchParams):
 
     def unmet(self, features: Features) -> Iterator[str]:
         """The layer's frames, and blocks after it; see `SystemParams.unmet`."""
+        yield from super().unmet(features)
         yield from unkept_layers(features, "layer", [self.layer])
         yield from untrainable_blocks(features, self.layer)
         yield from pooled_states(features, "wav2vec")

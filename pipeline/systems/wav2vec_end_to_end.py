@@ -49,6 +49,7 @@ class EndToEndParams(BranchParams):
 
     def unmet(self, features: Features) -> Iterator[str]:
         """Waveforms at 16 kHz, and a model of so many blocks; see `SystemParams.unmet`."""
+        yield from super().unmet(features)
         yield from other_rate(features, "wav2vec_end_to_end")
         depth = known_block_count(self.model)
         if depth is not None and self.unfreeze_blocks > depth:

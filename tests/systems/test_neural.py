@@ -285,6 +285,22 @@ def test_normalisation_with_nothing_to_standardise_is_refused(X):
         model.fit(X, LABELS)
 
 
+def test_masks_of_what_is_not_read_are_refused(X):
+    class OfVectors(Small):
+        name = "of_vectors"
+
+        def inputs(self, X):
+            return {f"own_{name}": column for name, column in super().inputs(X).items()}
+
+    with pytest.raises(ParamsError, match="time_mask: 5 masks nothing"):
+        OfVectors(time_mask=5, epochs=1).fit(X, LABELS)
+
+
+def test_one_emotion_alone_is_refused(X):
+    with pytest.raises(UserError, match="one class only, 'sad'"):
+        small().fit(X, ["sad"] * len(LABELS))
+
+
 def test_several_seeds_are_the_mean_of_each_alone(X, tmp_path):
     together = small(seed=3, seeds=3).fit(X, LABELS)
     alone = [small(seed=3 + i).fit(X, LABELS) for i in range(3)]

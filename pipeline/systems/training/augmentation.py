@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-MASKED = ("logmel", "mfcc")
-"""inputs that SpecAugment masks: (batch, frames, bands)"""
+from pipeline.systems.training.params import MASKED
 
 
 def spec_augment(batch: dict[str, Tensor], network: nn.Module, time: int, frequency: int, masks: int) -> None:

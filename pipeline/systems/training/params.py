@@ -1,10 +1,15 @@
 """Params of training that every neural system takes; each system has its paper's defaults."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
+from pipeline.systems.demands import Features
 from pipeline.systems.normalisation import SystemParams
+
+MASKED = ("logmel", "mfcc")
+"""inputs that SpecAugment masks: (batch, frames, bands)"""
 
 Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "step", "cosine"]
@@ -48,3 +53,14 @@ class TrainingParams(SystemParams):
         description="of products in the network; bfloat16 has 3 digits, and takes half the time where the processor "
         "has it (AVX-512 BF16, GPUs); weights, gradients and the loss stay float32",
     )
+
+    def unmet(self, features: Features) -> Iterator[str]:
+        """Frames that SpecAugment can mask; see `SystemParams.unmet`."""
+        if not {*MASKED} & {*features}:
+            yield from (f"params.{problem}" for problem in self.unmasked())
+
+    def unmasked(self) -> Iterator[str]:
+        """What is wrong with the params of a network without an input that can be masked, as `key: problem`."""
+        for key in ("time_mask", "frequency_mask"):
+            if longest := getattr(self, key):
+                yield f"{key}: {longest} masks nothing, as no {' or '.join(MASKED)} is read by frames; leave it out"
