@@ -26,6 +26,7 @@ from pipeline.evaluation.agreement import (
 )
 from pipeline.evaluation.bootstrap import units_of
 from pipeline.evaluation.choices import choice_table
+from pipeline.evaluation.comparison import holm
 from pipeline.evaluation.evaluation import DIGITS, Results, rounded
 from pipeline.evaluation.json_text import json_text
 from pipeline.evaluation.leaks import check_leaks
@@ -54,8 +55,8 @@ COLUMNS = (
 )
 """of metrics/dimensions.csv; `fold_mean` and `fold_std` are of CCC"""
 
-DIFFERENCES = ("first", "second", "utterances", "speakers", "CCC_difference", "low", "high", "p")
-"""columns of metrics/dimension_differences.csv"""
+DIFFERENCES = ("first", "second", "utterances", "speakers", "CCC_difference", "low", "high", "p", "p_holm")
+"""columns of metrics/dimension_differences.csv; p_holm is corrected for all pairs of a test set"""
 
 MEAN = "mean"
 """the row of a table that is the mean over targets"""
@@ -244,6 +245,7 @@ def dimension_rows(results: Results, values: Mapping[str, Values]) -> Iterator[l
 
 def difference_rows(values: Mapping[str, Values], params: ScoringParams, seed: int) -> Iterator[list[str]]:
     """The difference of mean CCC of each two that were tested on the same utterances, by a paired bootstrap."""
+    families: dict[str, list[tuple[list[str], list[float]]]] = {}
     for (first, one), (second, other) in combinations(values.items(), 2):
         if _tests(one) != _tests(other):
             continue
@@ -251,8 +253,12 @@ def difference_rows(values: Mapping[str, Values], params: ScoringParams, seed: i
         difference = samples[0] - samples[1]
         count = len({*_units(one)})
         ends = correlation_difference(float(difference[0]), difference[1:], count, params.confidence)
-        shown = [_decimals(value) for value in (float(difference[0]), *ends)]
-        yield [first, second, str(len(one.where("test"))), str(count), *shown]
+        about = [first, second, str(len(one.where("test"))), str(count)]
+        families.setdefault(repr(_tests(one)), []).append((about, [float(difference[0]), *ends]))
+    for family in families.values():
+        corrected = holm([figures[-1] for _, figures in family])
+        for (about, figures), p_holm in zip(family, corrected, strict=True):
+            yield [*about, *(_decimals(value) for value in (*figures, p_holm))]
 
 
 def _tests(found: Values) -> tuple[str, list[str], list[str]]:

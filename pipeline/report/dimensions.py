@@ -13,7 +13,7 @@ TEXT = (
     "CCC: the concordance correlation coefficient (Lin 1989) of predicted and true numbers, pooled over all test "
     "folds or draws, 1 where they are equal. Intervals: Student's t of the standard error of a bootstrap over "
     "speakers, on the scale of Fisher's z. MSE is on the corpus's own scale, squared. `dimension_differences.csv` has "
-    "the difference of CCC for each pair tested on the same utterances."
+    "the difference of CCC for each pair tested on the same utterances, by such a bootstrap with Holm's correction."
 )
 
 

@@ -16,6 +16,7 @@ from pipeline.evaluation.agreement import (
     moments,
     resampled,
 )
+from pipeline.evaluation.comparison import holm
 from pipeline.evaluation.dimensions import difference_rows, dimension_rows, evaluate_values, value_figures
 from pipeline.experiments.values import Values
 from pipeline.systems.regression.agreement import concordance
@@ -80,7 +81,7 @@ def test_where_samples_of_speakers_do_not_differ_nothing_can_be_said():
     results = evaluate_values({"exact": values(0.0)}, ROWS, FAST, 0)
     assert results["exact"]["interval"]["CCC"] == [-1.0, 1.0]
     (same,) = difference_rows({"one": values(0.2), "same": values(0.2)}, FAST, 0)
-    assert [*map(float, same[4:])] == [0.0, -2.0, 2.0, 1.0]
+    assert [*map(float, same[4:])] == [0.0, -2.0, 2.0, 1.0, 1.0]
 
 
 def test_trainings_of_networks_cost_what_they_cost_of_emotions():
@@ -115,6 +116,9 @@ def test_pairs_on_the_same_utterances_are_told_apart():
     assert {*rows} == {("near", "far"), ("near", "same"), ("far", "same")}
     assert float(rows["near", "far"][7]) < 0.05
     assert (float(rows["near", "same"][4]), float(rows["near", "same"][7])) == (0.0, 1.0)
+    ps, corrected = ([float(row[column]) for row in rows.values()] for column in (7, 8))
+    assert corrected == pytest.approx(holm(ps), abs=2e-4)
+    assert corrected != ps
 
 
 def test_what_leaked_or_is_of_another_manifest_is_refused():
