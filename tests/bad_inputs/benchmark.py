@@ -20,28 +20,25 @@ def other_project(folder):
     return CORPUS
 
 
-@bad_input("params.yaml: a benchmark's, spoilt", says="params.yaml", code=2)
-def spoilt(folder):
-    from pipeline.benchmark.entries import HEAD
+def spoilt(folder, text):
+    """Recordings, and beside them a benchmark's params.yaml that goes on like this."""
+    from pipeline.benchmark.entries import MARK
 
     write_ravdess(folder / "recordings", takes=1)
-    (folder / "params.yaml").write_text(f"{HEAD}corpora: [\n")
+    (folder / "params.yaml").write_text(f"{MARK}\n{text}\n")
     return CORPUS
+
+
+@bad_input("params.yaml: a benchmark's, spoilt", says="params.yaml", code=2)
+def of_no_yaml(folder):
+    return spoilt(folder, "corpora: [")
 
 
 @bad_input("params.yaml: a benchmark's, of a list", says="params.yaml: must be a mapping of sections", code=2)
 def of_a_list(folder):
-    from pipeline.benchmark.entries import MARK
-
-    write_ravdess(folder / "recordings", takes=1)
-    (folder / "params.yaml").write_text(f"{MARK}\n- 1\n")
-    return CORPUS
+    return spoilt(folder, "- 1")
 
 
 @bad_input("params.yaml: a benchmark's, of protocols in a list", says="protocols: input should be a valid", code=2)
 def of_protocols_in_a_list(folder):
-    from pipeline.benchmark.entries import HEAD
-
-    write_ravdess(folder / "recordings", takes=1)
-    (folder / "params.yaml").write_text(f"{HEAD}protocols: [1]\n")
-    return CORPUS
+    return spoilt(folder, "protocols: [1]")

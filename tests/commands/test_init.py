@@ -131,14 +131,20 @@ def test_a_random_split_of_few_recordings_tests_each_emotion(make_folder, tmp_pa
     assert protocol == {"scheme": "stratified_split", "validation": 0, "test": tested}
 
 
-@pytest.mark.parametrize("command", ["init", "benchmark"])
-def test_each_corpus_has_a_random_split_that_it_has_room_for(make_folder, tmp_path, command):
+@pytest.fixture
+def few_and_many(make_folder, tmp_path):
+    """The folders few and recordings, of 2 recordings of each of seven emotions and 10 of each of two."""
     assert make_folder(EMOTIONS[:7], 2).exit_code == 0
     (tmp_path / "recordings").rename(tmp_path / "few")
     (tmp_path / "params.yaml").unlink()
     assert make_folder(EMOTIONS[:2], 10).exit_code == 0
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize("command", ["init", "benchmark"])
+@pytest.mark.usefixtures("few_and_many")
+def test_each_corpus_has_a_random_split_that_it_has_room_for(tmp_path, command):
     result = ser(
         *(command, "--corpus", "few=few", "--corpus", "many=recordings", "--corpus", "others=recordings"),
         *(["--no-run"] if command == "benchmark" else []),
@@ -152,13 +158,8 @@ def test_each_corpus_has_a_random_split_that_it_has_room_for(make_folder, tmp_pa
     assert command == "benchmark" or "  protocol random_many: random split, as nobody knows" in result.stdout
 
 
-def test_a_corpus_that_a_benchmark_gets_later_has_a_random_split_of_its_own(make_folder, tmp_path):
-    assert make_folder(EMOTIONS[:7], 2).exit_code == 0
-    (tmp_path / "recordings").rename(tmp_path / "few")
-    (tmp_path / "params.yaml").unlink()
-    assert make_folder(EMOTIONS[:2], 10).exit_code == 0
-    for name in ("params.yaml", "dvc.yaml"):
-        (tmp_path / name).unlink()
+@pytest.mark.usefixtures("few_and_many")
+def test_a_corpus_that_a_benchmark_gets_later_has_a_random_split_of_its_own(tmp_path):
     texts = []
     for corpus in ("few=few", "many=recordings", "many=recordings", "few=few"):
         result = ser("benchmark", "--no-run", "--corpus", corpus)

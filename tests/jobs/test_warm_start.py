@@ -167,7 +167,7 @@ def test_python_itself_runs_what_finds_other_classes_by_name_since(project: Path
 
 
 def test_python_itself_runs_stages_until_libraries_are_loaded(project: Path) -> None:
-    with warm_python(["no.such.library"]) as folder:
+    with warm_python(["no.such.module"]) as folder:
         assert not told(folder)["loaded"]
     assert not Path(folder).exists()
 
