@@ -104,6 +104,14 @@ def test_frame_times(folder):
     assert (changed[0] + changed[-1]) / 2 == pytest.approx(100, abs=1)
 
 
+def test_frames_lie_one_after_another_for_the_blocks(folder):
+    extractor, seen = make(folder), []
+    blocks = extractor.encoder.backbone.encoder.layers
+    blocks[0].register_forward_pre_hook(lambda _, given: seen.append(given[0].is_contiguous()))
+    extractor.extract(noise(16000, 9000))
+    assert seen == [True]
+
+
 def test_log_mel_is_that_of_transformers():
     waves = np.stack(noise(48000, 48000))
     theirs = transformers.WhisperFeatureExtractor(80, chunk_length=3)(list(waves), sampling_rate=16000)

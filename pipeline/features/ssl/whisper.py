@@ -241,5 +241,6 @@ def _embed(encoder: Any, mels: Tensor, valid: Tensor | None) -> Tensor:
     mels = mels if real is None else mels * real
     hidden = gelu(encoder.conv1(mels))
     hidden = hidden if real is None else hidden * real
-    hidden = gelu(encoder.conv2(hidden)).transpose(1, 2)
+    # Frames one after another in memory, as the blocks' outputs are: their sums take several times as long otherwise.
+    hidden = gelu(encoder.conv2(hidden)).transpose(1, 2).contiguous()
     return hidden + encoder.embed_positions.weight[: hidden.shape[1]]
