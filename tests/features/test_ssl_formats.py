@@ -28,7 +28,7 @@ def plain(tmp_path_factory):
 
 
 def test_bfloat16_is_near_and_says_so(folder):
-    waves = noise(9000, 16000)
+    waves = noise(9000, 40000)  # one tile of the convolutions, and several
     half = make(folder, compute="bfloat16", layers=(1,))
     for one, other in zip(
         or_refused(lambda: half.extract(waves)) or [], make(folder, layers=(1,)).extract(waves), strict=False

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from pipeline.arithmetic import exact_sqrt
 from pipeline.audio.samples import Signal, slices
 
-TILE = 100
-"""Frames convolved at a time: memory for more is neither in a CPU's cache nor kept for the next call."""
+TILE, HALF_TILE = 100, 50
+"""Frames convolved at a time, with weights of single and of half precision: memory for more is neither in a CPU's cache
+nor kept for the next call."""
 
 _BLOCK = 100_000
 
@@ -72,12 +73,13 @@ def convolve(
     if not tiled:
         return _through(rest, _first(first, batch, scale, shift)).transpose(1, 2)
     kernels = [(layer.conv.kernel_size[0], layer.conv.stride[0]) for layer in extractor.conv_layers]
+    tile = TILE if extractor.conv_layers[-1].conv.weight.dtype == torch.float32 else HALF_TILE
     rows = []
     for i, length in enumerate(lengths):
         mine = (None, None) if scale is None or shift is None else (scale[i : i + 1], shift[i : i + 1])
         tiles = [
             _through(rest, _first(first, batch[i : i + 1, start:stop], *mine))
-            for start, stop in _tiles(length, kernels)
+            for start, stop in _tiles(length, kernels, tile)
         ]
         rows.append(torch.cat(tiles, dim=-1)[0].T)
     return nn.utils.rnn.pad_sequence(rows, batch_first=True)
@@ -120,12 +122,12 @@ def _through(layers: nn.ModuleList, hidden: Tensor) -> Tensor:
     return hidden
 
 
-def _tiles(length: int, kernels: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Samples (start, stop) that `TILE` frames at a time see, of an utterance of `length` samples."""
+def _tiles(length: int, kernels: Sequence[tuple[int, int]], tile: int) -> Iterator[tuple[int, int]]:
+    """Samples (start, stop) that `tile` frames at a time see, of an utterance of `length` samples."""
     count, field, hop = length, 1, 1
     for kernel, stride in kernels:
         count = (count - kernel) // stride + 1
         field += (kernel - 1) * hop
         hop *= stride
-    for frame in range(0, count, TILE):
-        yield frame * hop, (min(frame + TILE, count) - 1) * hop + field
+    for frame in range(0, count, tile):
+        yield frame * hop, (min(frame + tile, count) - 1) * hop + field
