@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import wave
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Self
@@ -62,6 +62,12 @@ class Spent:
     """processor time of all of them (s)"""
     peak: float
     """largest resident memory of any of them (MB)"""
+
+
+def least(runs: Iterable[Spent]) -> Spent:
+    """The run that took the least processor time, and the largest memory of all."""
+    known = [*runs]
+    return replace(min(known, key=lambda run: run.cpu), peak=max(run.peak for run in known))
 
 
 class ScaleProject:

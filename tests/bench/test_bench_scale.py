@@ -80,6 +80,35 @@ def test_the_table_has_every_stage_beside_its_targets(monkeypatch, tmp_path):
     assert said[1].endswith("not run: adding")
 
 
+class Noisy:
+    """A project whose commands take more processor time, and memory, whenever they are run again; DVC's less."""
+
+    count = 100
+
+    def __init__(self):
+        self.runs = {}
+
+    def _run(self, name, step):
+        times = self.runs[name] = self.runs.get(name, 0) + 1
+        return Spent(100, 10 + step * times, 200 + times)
+
+    def stage(self, *arguments):
+        return self._run(arguments[0], 1)
+
+    def dvc(self, name, *_):
+        return self._run(name, -1)
+
+
+def test_of_what_is_short_the_least_of_several_runs_counts_and_their_largest_memory():
+    project = Noisy()
+    spent = scale._measured(project, lambda _: None)
+    assert project.runs == {"code": 1, "commit": 1, "status": 3, "repro": 3} | {
+        STAGES[name][0]: 3 if name in scale.AGAIN else 1 for name in STAGES
+    }
+    assert (spent["probe"], spent["evaluate"]) == (Spent(100, 11, 201), Spent(100, 11, 203))
+    assert (spent["dvc commit"], spent["dvc status"]) == (Spent(100, 9, 201), Spent(100, 7, 203))
+
+
 class Made:
     """A project whose commands take what is written here (s), and one with more recordings more."""
 
