@@ -7,10 +7,9 @@ rows are `caf_logmel`, with either encoder, and `caf_ssl`, with either model.
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from pipeline.errors import ParamsError
 from pipeline.features.ssl.streams import layer_stream
 from pipeline.systems.caf_logmel import CAFLogMelParams, log_mel_encoder, log_mel_shape, log_mels
 from pipeline.systems.caf_ssl import CAFSSLParams, mean_states, state_dims, trained_blocks
@@ -32,6 +31,12 @@ class CAFParams(CAFLogMelParams, CAFSSLParams):
     )
     heads: int = Field(4, ge=1, description="of the attention; a divisor of stream_dim")
     fused_dim: int = Field(128, ge=1, description="D3, the width of CAF's output")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> "CAFParams":
+        if self.fusion == "attention" and self.stream_dim % self.heads:
+            raise ValueError(f"{self.heads} heads do not divide stream_dim {self.stream_dim}")
+        return self
 
     def unmet(self, features: Features) -> Iterator[str]:
         """What either stream asks, and of attention the states' frames; see `SystemParams.unmet`."""
@@ -131,12 +136,9 @@ class CAF(NeuralSystem):
         """The network for features as those of X.
 
         Raises:
-            ParamsError: params that do not go together.
             DataError: features that the network cannot take.
         """
         settings: CAFParams = self.settings()
         frames, mels = log_mel_shape(X, settings)
         ssl_dim, top = state_dims(X, settings.layer), trained_blocks(X, settings)
-        if settings.fusion == "attention" and settings.stream_dim % settings.heads:
-            raise ParamsError(f"heads: {settings.heads} is no divisor of stream_dim, {settings.stream_dim}")
         return CAFNetwork(frames, mels, ssl_dim, classes, settings, top)

@@ -39,6 +39,8 @@ class CAFSSLParams(CAFBaseParams):
         if self.top_blocks:
             yield from untrainable_blocks(features, self.layer, self.top_blocks)
             yield from pooled_states(features, "the training of top_blocks")
+            if {*features} == {"ssl"}:
+                yield from self.unstandardised("top_blocks take the hidden states")
 
 
 class CAFSSLNetwork(nn.Module):

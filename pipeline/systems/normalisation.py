@@ -40,6 +40,14 @@ class SystemParams(Strict):
         """
         yield from ()
 
+    def unstandardised(self, read: str) -> Iterator[str]:
+        """That statistics of groups are asked for where nothing is standardised, as what `read` names is not."""
+        if own_statistics({"normalisation": self.normalisation}):
+            yield (
+                f"params.normalisation: {self.normalisation} has nothing to standardise, as {read} as it is; "
+                "choose training"
+            )
+
 
 def looks_at_test_part(params: Mapping[str, Any]) -> bool:
     """Whether a system with these params looks at recordings of the test part, without labels (transductive)."""

@@ -71,6 +71,7 @@ class SERCTParams(TrainingParams):
         """Waveforms at 16 kHz; see `SystemParams.unmet`."""
         yield from super().unmet(features)
         yield from other_rate(features, "SERCT")
+        yield from self.unstandardised("SERCT reads the waveform")
 
 
 class TransformerLayer(nn.Module):

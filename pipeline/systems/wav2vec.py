@@ -54,6 +54,7 @@ class Wav2vecParams(BranchParams):
         yield from unkept_layers(features, "layer", [self.layer])
         yield from untrainable_blocks(features, self.layer)
         yield from pooled_states(features, "wav2vec")
+        yield from self.unstandardised("its blocks take the hidden states")
 
 
 class Wav2vecNetwork(nn.Module):

@@ -51,6 +51,7 @@ class EndToEndParams(BranchParams):
         """Waveforms at 16 kHz, and a model of so many blocks; see `SystemParams.unmet`."""
         yield from super().unmet(features)
         yield from other_rate(features, "wav2vec_end_to_end")
+        yield from self.unstandardised("wav2vec_end_to_end reads the waveform")
         depth = known_block_count(self.model)
         if depth is not None and self.unfreeze_blocks > depth:
             many = f"{self.unfreeze_blocks}, but {self.model!r} has {depth} blocks"

@@ -19,6 +19,7 @@ FEATURES = {
     "wave_48": {"extractor": "waveform", "sample_rate": 48000},
 }
 ONE_LENGTH = "differ in length, and HuMP-CAT takes one length; extract with `clip: 7`, `pad_to: 7` and `pad: repeat`"
+SPEAKERS = {"normalisation": "per_speaker"}
 HAS_1_3 = "the embedding 'some' has no layer 9, but layers 1 and 3; choose"
 
 
@@ -70,6 +71,12 @@ def problems(whisper, tmp_path):
         ("wav2vec", {}, {"ssl": "some"}, [f"params.layer: {HAS_1_3} layer among these"]),
         ("wav2vec", {"layer": 4}, {"ssl": "every"}, ["params.layer: no block comes after layer 4, the last of "]),
         ("wav2vec", {"layer": 1}, {"ssl": "pooled"}, ["ssl: the embedding 'pooled' is pooled"]),
+        ("wav2vec", {"layer": 1} | SPEAKERS, {"ssl": "some"}, ["per_speaker has nothing to standardise, as its"]),
+        ("serct", SPEAKERS, {"waveform": "wave"}, ["params.normalisation: per_speaker has nothing to standardise, as"]),
+        ("wav2vec_end_to_end", SPEAKERS, {"waveform": "wave"}, ["reads the waveform as it is; choose training"]),
+        ("caf_ssl", {"layer": 3, "top_blocks": 1} | SPEAKERS, {"ssl": "some"}, ["as top_blocks take the hidden"]),
+        ("caf_ssl", {"layer": 3} | SPEAKERS, {"ssl": "some"}, []),
+        ("caf", {"layer": 3, "top_blocks": 1} | SPEAKERS, {"logmel": "mel_224", "ssl": "some"}, []),
         ("caf", {}, {"logmel": "mel_224", "ssl": "some"}, [f"params.layer: {HAS_1_3}"]),
         ("caf", {"layer": 3}, {"logmel": "mel", "ssl": "some"}, ["logmel: utterances of 'mel' differ in length"]),
         ("caf", {"layer": 3}, {"logmel": "mel_224", "ssl": "pooled"}, []),

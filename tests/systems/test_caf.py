@@ -313,7 +313,7 @@ def test_top_blocks_that_do_not_fit_the_layer_are_refused(files, top_blocks, lay
 
 
 def test_heads_that_do_not_divide_are_refused(files):
-    with pytest.raises(ParamsError, match="heads: 5 is no divisor of stream_dim, 64"):
+    with pytest.raises(ParamsError, match="5 heads do not divide stream_dim 64"):
         make("attention", heads=5).fit(view(files), LABELS)
 
 
