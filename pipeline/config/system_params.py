@@ -86,7 +86,8 @@ def system_params_problems(params: Params) -> list[str]:
             continue
         try:
             own = system_params(name, experiment)
-            problems += [f"experiments.{name}.params: {problem}" for problem in _unvalidated(params, experiment, own)]
+            found = [*_unvalidated(params, experiment, own), *_idle(experiment, own)]
+            problems += [f"experiments.{name}.params: {problem}" for problem in found]
         except ParamsError as error:
             problems += str(error).splitlines()
     return problems + _transfer_problems(params, {problem.split(".")[1] for problem in problems})
@@ -116,6 +117,14 @@ def _unvalidated(params: Params, experiment: ExperimentParams, own: SystemParams
             yield f"{idle[0]} is of no use where stop is false, which runs all epochs; leave one of them out"
     elif patience and protocol is not None and not has_validation(protocol):
         yield impatient(patience, experiment.protocol)
+
+
+def _idle(experiment: ExperimentParams, own: SystemParams) -> Iterator[str]:
+    """The params given that are not the default, and change nothing beside the others."""
+    fields = type(own).model_fields
+    for key, why in own.idle():
+        if key in experiment.params and (value := getattr(own, key)) != fields[key].default:
+            yield f"{key} {value} is of no use {why}; leave it out"
 
 
 def impatient(patience: int, protocol: str) -> str:

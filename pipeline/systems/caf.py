@@ -45,6 +45,12 @@ class CAFParams(CAFLogMelParams, CAFSSLParams):
         if self.fusion == "attention" and not self.top_blocks:
             yield from pooled_states(features, "the fusion by attention")
 
+    def idle(self) -> Iterator[tuple[str, str]]:
+        """What other fusions have a use for; see `SystemParams.idle`."""
+        yield from super().idle()
+        read = {"heads": "attention", "fused_dim": "caf"}
+        yield from ((key, f"to fusion {self.fusion}") for key, fusion in read.items() if self.fusion != fusion)
+
 
 class CAFNetwork(nn.Module):
     """Encode both streams, project them to `stream_dim`, fuse, classify.

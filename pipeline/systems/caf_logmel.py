@@ -30,6 +30,11 @@ class CAFLogMelParams(CAFBaseParams):
         """Log-Mels of one length; see `SystemParams.unmet`."""
         yield from unequal_lengths(features, ["logmel"], "CAF", "give its log-Mel `resize: 224`")
 
+    def idle(self) -> Iterator[tuple[str, str]]:
+        """What the other encoder has a use for; see `SystemParams.idle`."""
+        yield from super().idle()
+        yield "pool" if self.encoder == "dpcnn" else "shared_convolutions", f"to encoder {self.encoder}"
+
 
 class CAFLogMelNetwork(nn.Module):
     """Standardise the log-Mels, encode them, project them to `stream_dim`, classify.

@@ -42,6 +42,12 @@ class CAFSSLParams(CAFBaseParams):
             if {*features} == {"ssl"}:
                 yield from self.unstandardised("top_blocks take the hidden states")
 
+    def idle(self) -> Iterator[tuple[str, str]]:
+        """What top blocks alone have a use for; see `SystemParams.idle`."""
+        yield from super().idle()
+        if not self.top_blocks:
+            yield "backbone_dropout", "without top_blocks"
+
 
 class CAFSSLNetwork(nn.Module):
     """Pool the states, project them to `stream_dim`, classify.

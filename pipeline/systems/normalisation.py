@@ -40,6 +40,10 @@ class SystemParams(Strict):
         """
         yield from ()
 
+    def idle(self) -> Iterator[tuple[str, str]]:
+        """Params that change nothing beside the others, each with why: `to optimizer adamw`, `without top_blocks`."""
+        yield from ()
+
     def unstandardised(self, read: str) -> Iterator[str]:
         """That statistics of groups are asked for where nothing is standardised, as what `read` names is not."""
         if own_statistics({"normalisation": self.normalisation}):

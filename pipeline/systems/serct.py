@@ -73,6 +73,16 @@ class SERCTParams(TrainingParams):
         yield from other_rate(features, "SERCT")
         yield from self.unstandardised("SERCT reads the waveform")
 
+    def idle(self) -> Iterator[tuple[str, str]]:
+        """What the CNN, the transformer and deformable attention have a use for; see `SystemParams.idle`."""
+        yield from super().idle()
+        if self.front != "cnn":
+            yield from ((key, f"to front {self.front}") for key in ("channels", "convolutions", "norm"))
+        if self.attention == "none":
+            yield from ((key, "to attention none") for key in ("depth", "heads", "feed_forward", "bias"))
+        if self.attention != "deformable":
+            yield from ((key, f"to attention {self.attention}") for key in ("window_scale", "weighting"))
+
 
 class TransformerLayer(nn.Module):
     """A post-norm layer: attention, then a feed-forward part with ReLU, each with dropout, residual and layer norm."""

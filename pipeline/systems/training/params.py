@@ -59,6 +59,15 @@ class TrainingParams(SystemParams):
         if not {*MASKED} & {*features}:
             yield from (f"params.{problem}" for problem in self.unmasked())
 
+    def idle(self) -> Iterator[tuple[str, str]]:
+        """What other optimizers, other schedules and masks alone have a use for; see `SystemParams.idle`."""
+        if self.optimizer != "sgd":
+            yield "momentum", f"to optimizer {self.optimizer}"
+        if self.schedule != "step":
+            yield from ((key, f"to schedule {self.schedule}") for key in ("step_epochs", "step_factor"))
+        if not (self.time_mask or self.frequency_mask):
+            yield "masks", "without time_mask or frequency_mask"
+
     def unmasked(self) -> Iterator[str]:
         """What is wrong with the params of a network without an input that can be masked, as `key: problem`."""
         for key in ("time_mask", "frequency_mask"):
