@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import yaml
 from in_process import ser, stage
 from report_page import Page, scored_project, write_inputs, write_optional
 from toy_predictions import ROWS
@@ -159,6 +160,23 @@ def test_what_is_not_scored_yet_is_said(project):
     page = Page(written())
     assert page.has("Not scored yet, so not here: poor.")
     assert page.by_id("x-poor") is None
+
+
+def test_numbers_that_are_not_scored_yet_are_said(project):
+    data = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    data["corpora"]["toy"] |= {"table": "labels.csv", "dimensions": ["engagement"]}
+    data["experiments"]["rated"] = {**data["experiments"]["good"], "system": "probe", "targets": ["engagement"]}
+    Path("params.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
+    assert Page(written()).has("Not scored yet, so not here: rated.")
+
+
+def test_an_experiments_params_have_the_class_set_that_it_names(project):
+    data = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    data["class_sets"] = {"two": ["angry", "sad"], "other": ["happy", "sad"]}
+    data["experiments"]["good"]["emotions"] = "two"
+    Path("params.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    (shown,) = [each.text for each in Page(written()).tags("pre") if "Params of good" in str(each.attributes)]
+    assert yaml.safe_load(shown)["class_sets"] == {"two": ["angry", "sad"]}
 
 
 def test_corpora_say_what_they_hold_and_under_which_terms(project):

@@ -26,6 +26,7 @@ BEFORE = yaml.safe_load(PARAMS)
         ("layers: [1]", "layers: [2]", set()),
         ("sentences: 1", "sentences: 2", set()),
         ("seed: 0", "seed: 1", {"statistics", "again", "picture", "both"}),
+        ("seed: 0", "seed: 0\narithmetic: portable", {"statistics", "again", "picture", "both"}),
         ("epochs: 1", "epochs: true", {"picture"}),  # equal to 1 in Python
         ("fusions:\n", "fusions: {}\nkeep:\n", set()),  # nothing is known of a fusion that is in one file only
     ],
@@ -40,6 +41,14 @@ def test_a_change_has_its_key_and_both_values():
     assert (change.key, change.before, change.after) == ("experiments.picture.params.dropout", NOT_THERE, 0.5)
     (back,) = changes("picture", edited("{epochs: 1}", "{epochs: 1, dropout: 0.5}"), BEFORE)
     assert (back.before, back.after) == (0.5, NOT_THERE)
+
+
+def test_a_class_set_is_one_of_all_that_name_it():
+    before = edited("logmel: mel, params", "logmel: mel, emotions: four, params")
+    before["class_sets"] = {"four": ["angry", "happy"], "other": ["sad"]}
+    (change,) = changes("picture", before, before | {"class_sets": {"four": ["angry", "sad"], "other": []}})
+    assert (change.key, change.before, change.after) == ("class_sets.four", ["angry", "happy"], ["angry", "sad"])
+    assert changes("statistics", before, before | {"class_sets": {}}) == []
 
 
 def test_published_figures_are_no_change():

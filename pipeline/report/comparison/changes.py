@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline import paths
+from pipeline.arithmetic import KEY
+from pipeline.config.class_sets import SECTION, class_set_name
 from pipeline.graph.stage_keys import UNREAD
 from pipeline.systems import ROLES
 
@@ -48,7 +50,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 def concerning(params: Params, name: str) -> Iterator[tuple[str, Any]]:
     """Dotted key and value of all params that the scores of an experiment or a fusion depend on."""
-    for keys in (("seed",), ("scoring",), *dict.fromkeys(entries(params, name))):
+    for keys in ((KEY,), ("seed",), ("scoring",), *dict.fromkeys(entries(params, name))):
         yield from flat(keys, value_of(params, keys))
 
 
@@ -75,6 +77,8 @@ def entries(params: Params, name: str, above: frozenset[str] = frozenset()) -> I
     experiment = value_of(params, ("experiments", name))
     if isinstance(experiment, Mapping):
         yield "experiments", name
+        if named := class_set_name(experiment):
+            yield SECTION, named
         yield from _inputs(params, experiment)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from pipeline import paths
+from pipeline.config.class_sets import SECTION, class_set_name
 from pipeline.config.params import Params
 from pipeline.evaluation.mistakes import MISTAKES
 from pipeline.report.choices import choices_text
@@ -181,6 +182,9 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
     protocols = settings.get("protocols") or {}
     if (protocol := entry.get("protocol")) in protocols:
         shown["protocols"] = {protocol: _without_folder(protocols[protocol])}
+    sets = settings.get(SECTION) or {}
+    if (named := class_set_name(entry)) in sets:
+        shown[SECTION] = {named: sets[named]}
     for section in ("features", "embeddings"):
         table = settings.get(section) or {}
         if used := {value: table[value] for value in entry.values() if isinstance(value, str) and value in table}:

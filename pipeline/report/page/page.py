@@ -109,7 +109,7 @@ def context(params: Params, settings: Settings, history: History) -> dict[str, A
         "corpora": used,
         "experiments": [experiment(one, mistakes[one.name], history.settings.get(one.name, settings)) for one in found],
         "older": history.notes,
-        "missing": [name for name in params.scored if name not in known],
+        "missing": [name for name in [*params.scored, *params.regressed] if name not in known],
         "clips": clips(params, found, mistakes),
         "silent": [corpus for corpus in used if not is_played(params, corpus.name)],
         "longest": LONGEST,
