@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.option("--corpus", "corpora", multiple=True, metavar="NAME=ROOT", help="A folder of recordings; repeatable.")
-@click.option("--model", help="A self-supervised model: a hub name, as facebook/hubert-base-ls960, or a local folder.")
+@click.option(
+    "--model",
+    metavar="[NAME=]SOURCE",
+    help="A self-supervised model: a hub name, as facebook/hubert-base-ls960, or a local folder.",
+)
 def init(corpora: tuple[str, ...], model: str | None) -> None:
     """Make a project in this folder: params.yaml and dvc.yaml, ready for `dvc repro`.
 
@@ -48,11 +52,19 @@ def init(corpora: tuple[str, ...], model: str | None) -> None:
     click.echo("next: dvc repro")
 
 
-def _model(source: str) -> "Model":
+def _model(given: str) -> "Model":
+    """A model by NAME=SOURCE, or by its source alone, whose last part is its name then."""
+    from pipeline.commands.given import models_of
     from pipeline.graph.first_params import Model
 
-    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in source.rstrip("/").rpartition("/")[2]).strip("_")
-    return Model(name or "model", source, _layers(Path(source).expanduser()))
+    alone = "=" not in given or Path(given).expanduser().exists()
+    ((name, source),) = models_of([f"{_name_of(given)}={given}" if alone else given]).items()
+    return Model(name, source, _layers(Path(source).expanduser()))
+
+
+def _name_of(source: str) -> str:
+    last = source.rstrip("/").rpartition("/")[2]
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in last).strip("_") or "model"
 
 
 def _layers(folder: Path) -> list[int]:

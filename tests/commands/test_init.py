@@ -37,6 +37,26 @@ def test_numbers_are_predicted_where_there_are_no_emotions(rated, tmp_path):
     assert {"train-pooled_mine", "train-tiny_mine"} <= {*stages}
 
 
+@pytest.mark.parametrize(
+    ("given", "name", "source"),
+    [("facebook/hubert-base-ls960", "hubert_base_ls960", "facebook/hubert-base-ls960"), ("mine=a/b", "mine", "a/b")],
+)
+def test_a_model_is_named_by_its_source_or_by_name(rated, tmp_path, given, name, source):
+    result = ser("init", "--corpus", "mine=recordings", "--model", given)
+    assert result.exit_code == 0, result.stderr
+    embeddings = yaml.safe_load((tmp_path / "params.yaml").read_text("utf-8"))["embeddings"]
+    assert {key: entry["model"] for key, entry in embeddings.items()} == {name: source}
+
+
+@pytest.mark.parametrize("given", ["/no/such", "mine=/no/such", "=a/b", "my model=a/b"])
+def test_a_model_that_is_nowhere_or_has_no_name_is_refused_before_anything_is_written(rated, tmp_path, given):
+    result = ser("init", "--corpus", "mine=recordings", "--model", given)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: --model ")
+    assert not (tmp_path / "params.yaml").exists()
+
+
 def test_a_folder_in_which_dvc_would_fill_in_a_variable_is_refused(rated, tmp_path):
     rated.rename(tmp_path / "take ${two}")
     result = ser("init", "--corpus", "mine=take ${two}")
