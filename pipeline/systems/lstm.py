@@ -4,6 +4,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.systems.frame_system import BaselineParams, FrameSystem
+from pipeline.systems.layers.lstm_layers import LSTMLayers
 from pipeline.systems.layers.pooling import masked_mean
 
 
@@ -20,7 +21,7 @@ class LSTMEncoder(nn.Module):
     def __init__(self, dims: int, params: LSTMParams) -> None:
         super().__init__()
         between = params.dropout if params.layers > 1 else 0.0
-        self.lstm = nn.LSTM(dims, params.units, params.layers, batch_first=True, dropout=between)
+        self.lstm = LSTMLayers(dims, params.units, params.layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(params.dropout)
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from pipeline.systems.layers.lstm_layers import LSTMLayers
+
 
 class BiLSTM(nn.Module):
     """(batch, frames, dims) -> (batch, frames, 2 x hidden): both directions, one beside the other.
@@ -22,8 +24,8 @@ class BiLSTM(nn.Module):
     def __init__(self, dims: int, hidden: int, layers: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         widths = [dims] + [2 * hidden] * (layers - 1)
-        self.ahead = nn.ModuleList(nn.LSTM(width, hidden, batch_first=True) for width in widths)
-        self.back = nn.ModuleList(nn.LSTM(width, hidden, batch_first=True) for width in widths)
+        self.ahead = nn.ModuleList(LSTMLayers(width, hidden, batch_first=True) for width in widths)
+        self.back = nn.ModuleList(LSTMLayers(width, hidden, batch_first=True) for width in widths)
         self.dropout = dropout
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:

@@ -5,6 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from pipeline.systems.layers.lstm_layers import LSTMLayers
+
 
 class TextRCNN(nn.Module):
     """(batch, frames, mels) -> (batch, width).
@@ -25,7 +27,7 @@ class TextRCNN(nn.Module):
         self.dims = width
         self.pool = pool
         self.embed = nn.Linear(mels, width)
-        self.lstm = nn.LSTM(width, width // 2, batch_first=True, bidirectional=True)
+        self.lstm = LSTMLayers(width, width // 2, batch_first=True, bidirectional=True)
         self.combine = nn.Linear(2 * width, width) if pool == "max" else None
 
     def sequence(self, x: Tensor) -> Tensor:

@@ -50,8 +50,8 @@ class TrainingParams(SystemParams):
     seeds: int = Field(1, ge=1, description="networks trained from successive seeds; their probabilities are averaged")
     precision: Precision = Field(
         "float32",
-        description="of products in the network; bfloat16 has 3 digits, and takes half the time where the processor "
-        "has it (AVX-512 BF16, GPUs); weights, gradients and the loss stay float32",
+        description="of products in the network; bfloat16 has 3 digits, and large ones take half the time where the "
+        "processor has it (AMX, AVX-512 BF16, GPUs); weights, gradients, the loss and on a CPU LSTMs stay float32",
     )
 
     def unmet(self, features: Features) -> Iterator[str]:
