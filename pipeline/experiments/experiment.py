@@ -21,6 +21,8 @@ from pipeline.experiments.labelled import Fold
 from pipeline.experiments.protocols import inner_folds, is_validated, split
 from pipeline.experiments.selection import Only
 from pipeline.experiments.votes import share_table
+from pipeline.features.ssl.checkpoint import files_digest
+from pipeline.features.ssl.streams import TINY
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
 from pipeline.storage.joined import Joined
@@ -232,6 +234,7 @@ class Experiment:
                 "folds": [[part.tolist() for part in (f.train, f.validation, f.test)] for f in folds],
                 "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
                 "program": program_digests(),
+                **pretrained_digest(self.params),
             }
         )
 
@@ -240,6 +243,16 @@ def program_digests() -> dict[str, str]:
     """Module -> hex SHA-256 of its file, of all of the package."""
     package = Path(__file__).parents[1]
     return {str(p.relative_to(package)): _digest(p) for p in sorted(package.rglob("*.py"))}
+
+
+def pretrained_digest(params: Mapping[str, Any]) -> dict[str, str]:
+    """What says the pretrained weights that a system itself reads from a local folder; empty where it reads none.
+
+    Raises:
+        UserError: a file there cannot be read.
+    """
+    model = str(params.get("model", TINY))
+    return {"pretrained": files_digest(Path(model), model)} if model != TINY and Path(model).is_dir() else {}
 
 
 def _digest(path: Path) -> str:

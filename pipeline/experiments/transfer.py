@@ -16,7 +16,7 @@ from pipeline.experiments.balance import balance_cells, balanced
 from pipeline.experiments.classes import ClassSet
 from pipeline.experiments.cross_validation import columns_of_all
 from pipeline.experiments.draws import draws
-from pipeline.experiments.experiment import groups_of, program_digests
+from pipeline.experiments.experiment import groups_of, pretrained_digest, program_digests
 from pipeline.experiments.labelled import Fold
 from pipeline.experiments.model_folder import checked_numbers
 from pipeline.experiments.reference import Files, TrainedReference, check_apart, qualified_rows
@@ -282,5 +282,6 @@ class Transfer:
                 "votes": [sorted(row.votes.items()) for row in [*self._rows, *self.reference.rows]],
                 "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
                 "program": program_digests(),
+                **pretrained_digest(self.params),
             }
         )

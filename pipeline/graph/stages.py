@@ -11,6 +11,7 @@ from pipeline.config.params import Params
 from pipeline.config.protocols import list_of
 from pipeline.graph import report_inputs
 from pipeline.graph.code import code_command, code_path, code_sources
+from pipeline.graph.pretrained import local_model
 from pipeline.graph.stage import Stage, in_git, kept
 from pipeline.graph.stage_keys import class_set_key, entry_keys, given_key
 from pipeline.graph.transfer_stage import transfer_stage
@@ -147,14 +148,13 @@ class _Graph:
             f"{extractor.name} of {corpus}",
             f"python -m stages.features {corpus} {name}",
             [*self.given("storage"), f"{section}.{name}"],
-            [str(paths.audio(corpus, rate)), *self.local_model(name), code_path("features", extractor.name)],
+            [
+                str(paths.audio(corpus, rate)),
+                *local_model(getattr(params, "model", "")),
+                code_path("features", extractor.name),
+            ],
             [kept(str(self.feature_file(corpus, name)))],
         )
-
-    def local_model(self, name: str) -> list[str]:
-        """The folder of a self-supervised model that is not fetched by a hub name."""
-        model = str(getattr(self.params.feature(name)[1], "model", ""))
-        return [model] if model and Path(model).expanduser().is_dir() else []
 
     def feature_file(self, corpus: str, name: str) -> Path:
         return paths.feature_file(corpus, name, embedding=name in self.params.embeddings)
@@ -182,6 +182,7 @@ class _Graph:
                 *prints,
                 *dict.fromkeys(files),
                 *([str(lists)] if lists else []),
+                *local_model(experiment.params.get("model")),
                 code_path(kind, experiment.system),
             ],
             [str(paths.models(name)), str(paths.predictions(name))],

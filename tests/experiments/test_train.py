@@ -352,3 +352,41 @@ def test_twins_are_trained_on_together_and_are_on_the_card(run):
         parts = [{source_key(key)[:-1] for key in part} for part in fold.values()]
         assert sum(map(len, parts)) == len(set().union(*parts)) == len(ROWS) // 2
     check_leaks("toy", found, rows)
+
+
+class FineTuned(Toy):
+    """Fails to fit a second model, where that is asked for."""
+
+    class Params(ToyParams):
+        model: str
+
+    fails = False
+
+    def fit(self, X, y, validation, on_epoch):
+        if FineTuned.fails and Toy.models:
+            raise UserError("cut short")
+        return super().fit(X, y, validation, on_epoch)
+
+
+@pytest.mark.parametrize(("replaced", "fitted"), [(b"others", 6), (b"weights", 5)])
+def test_a_training_goes_on_only_with_the_pretrained_weights_that_it_began_with(replaced, fitted, tmp_path):
+    weights = tmp_path / "pretrained" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"weights")
+    frames = {row.key: np.full((2, 3), value_of(row.key)) for row in ROWS}
+    experiment = Experiment(
+        name="fine_tuned",
+        system="fine_tuned",
+        classifier=FineTuned,
+        settings=FineTuned.Params(model=str(weights.parent)),
+        protocol=PROTOCOLS["loso"],
+        rows=ROWS,
+        clean={"logmel": write_features(tmp_path / "frames.h5", frames)},
+    )
+    Toy.models, FineTuned.fails = [], True
+    with pytest.raises(UserError, match="cut short"):
+        cross_validate(experiment, tmp_path / "models", workers=1)
+    weights.write_bytes(replaced)
+    Toy.models, FineTuned.fails = [], False
+    cross_validate(experiment, tmp_path / "models", workers=1)
+    assert len(Toy.models) == fitted

@@ -228,6 +228,33 @@ def test_a_local_model_is_a_dependency(tmp_path, monkeypatch):
     assert "weights" in stages["features-ravdess-tiny"].deps
 
 
+def test_a_local_model_that_a_system_reads_itself_is_a_dependency_of_its_training_and_its_transfers(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("weights", "finer"):
+        (tmp_path / folder).mkdir()
+    experiment = "system: wav2vec_end_to_end, corpus: ravdess, protocol: loso, waveform: wave"
+    transfer = "source: local, corpus: other, share: 0.2, weights: fresh"
+    experiments = f"""
+experiments:
+  local: {{{experiment}, params: {{model: weights}}}}
+  hub: {{{experiment}, params: {{model: owner/name}}}}
+  default: {{{experiment}}}
+transfers:
+  same: {{{transfer}}}
+  another: {{{transfer}, params: {{model: finer}}}}
+"""
+    wave = "features:\n  wave: {extractor: waveform}\n"
+    data = yaml.safe_load(BASE.replace("features:\n", wave) + experiments)
+    params, problems = validated(data)
+    assert problems == []
+    stages = {stage.name: stage.deps for stage in graph_stages(params, data)}
+    wanted = {"train-local": {"weights"}, "train-hub": set(), "train-default": set()}
+    wanted |= {"transfer-same": {"weights"}, "transfer-another": {"finer"}}
+    assert {name: {"weights", "finer", "owner/name", "tiny"} & {*stages[name]} for name in wanted} == wanted
+
+
 def test_a_demo_corpus_is_made_only_where_it_is_read():
     text = """
 demo: {spoken: {voices: 2}, unread: {}}
