@@ -1,14 +1,16 @@
 """The top blocks of a pretrained speech encoder, trained from cached hidden states of a lower layer."""
 
 import copy
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.features.ssl.loading import load_backbone
+from pipeline.features.ssl.loading import load_backbone, weights_digest
 from pipeline.features.ssl.streams import layer_stream
 from pipeline.features.ssl.wav2vec import attention_of, run_blocks
+from pipeline.features.ssl.whisper import WhisperEncoder, log_mel_of
 from pipeline.storage.source import OWN
 from pipeline.systems.training.batches import Ragged
 
@@ -41,6 +43,25 @@ def _norm_follows(backbone: "PreTrainedModel", first: int) -> bool:
     if backbone.config.model_type == WHISPER:
         return first < len(backbone.encoder.layers)  # type: ignore[arg-type, union-attr]
     return bool(getattr(backbone.config, "do_stable_layer_norm", False))
+
+
+def _has_weights(backbone: "PreTrainedModel", digest: str, made_by: Mapping[str, Any]) -> bool:
+    """Whether a digest that features with these params have in their notes is of this model's weights.
+
+    Like the extractor's it leaves out the blocks above the last layer kept. Whether waveforms are normalised is in it
+    too, but is no matter of weights, and of some hub models only the hub knows it.
+    """
+    identities: list[object] = [True, False]
+    if backbone.config.model_type == WHISPER:
+        log_mel = log_mel_of(made_by["model"], backbone.config)
+        identities = [WhisperEncoder(backbone, log_mel, exact=made_by.get("context") == "exact").identity]
+    encoder: Any = backbone.encoder
+    blocks = encoder.layers
+    encoder.layers = blocks[: max(made_by["layers"])]
+    try:
+        return any(weights_digest(backbone, identity) == digest for identity in identities)
+    finally:
+        encoder.layers = blocks
 
 
 def cached_frames(X: "View", layer: int) -> dict[str, Ragged]:
@@ -117,7 +138,8 @@ class TopBlocks(nn.Module):
         """The blocks after the layer whose states are given, with the weights of the model that made them.
 
         Raises:
-            UserError: the source lacks the layer, is pooled or does not say its model, or there are no such blocks.
+            UserError: the source lacks the layer, is pooled, does not say its model or is of other weights of it, or
+                there are no such blocks.
         """
         layer_stream(source, layer)
         made_by = source.header.params
@@ -132,7 +154,14 @@ class TopBlocks(nn.Module):
                 f'give a pipeline.View of pipeline.Arrays({{"layer_{layer:02d}": states}}, extractor="ssl", '
                 'params={"model": NAME, "seed": 0})'
             )
-        return TopBlocks(load_backbone(made_by["model"], made_by["seed"]), layer, dropout)
+        backbone = load_backbone(made_by["model"], made_by["seed"])
+        known = source.header.notes.get("weights")  # which arrays do not say
+        if known and not _has_weights(backbone, known, made_by):
+            raise UserError(
+                f"{source.label}: was extracted with other weights than {made_by['model']!r} has now, and the blocks "
+                "of these know no such states; extract it anew with `dvc repro`"
+            )
+        return TopBlocks(backbone, layer, dropout)
 
     def _position_bias(self, hidden: Tensor) -> Tensor | None:
         if self.position is None:
