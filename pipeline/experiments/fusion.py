@@ -116,7 +116,7 @@ class Fusion:
         be cut. Fitted on other folds, it has the test part only.
 
         Raises:
-            UserError: as `fitted`.
+            UserError: as `fitted`; or a classifier gives probabilities that are no numbers.
         """
         first = self.members[0]
         predictions = Predictions(first.classes, folds=_folds(self.members), card=self._card())
@@ -143,7 +143,7 @@ class Fusion:
             if part == fit_on:
                 parts.append(self._cross_fitted(rows, number))
             elif len(rows):
-                parts.append((rows, fused(self._probabilities(rows))))
+                parts.append((rows, self._fused(fused, rows, number)))
         return parts
 
     def _cross_fitted(self, rows: Indices, number: int) -> tuple[Indices, Probabilities]:
@@ -154,7 +154,7 @@ class Fusion:
         probabilities = np.zeros((len(rows), len(first.classes)))
         fits = cross_fits(first.labels(rows), groups, first.card["seed"])
         for rest, held_out in fits:
-            probabilities[held_out] = self._fit(rows[rest], number)(self._probabilities(rows[held_out]))
+            probabilities[held_out] = self._fused(self._fit(rows[rest], number), rows[held_out], number)
         return (rows, probabilities) if fits else (rows[:0], probabilities[:0])
 
     def _fitted(self, number: int) -> Combiner:
@@ -171,6 +171,13 @@ class Fusion:
         watched = self._examples(self._watched_rows(number)) if self.params.solver == "adam" else None
         try:
             return fit(self.params, self._examples(rows), self.members[0].card["seed"], watched)
+        except UserError as error:
+            raise UserError(f"{self.name}: in fold {number}, {error}") from error
+
+    def _fused(self, fitted: Combiner, rows: Indices, number: int) -> Probabilities:
+        """What was fitted gives of these rows of a fold."""
+        try:
+            return fitted(self._probabilities(rows))
         except UserError as error:
             raise UserError(f"{self.name}: in fold {number}, {error}") from error
 

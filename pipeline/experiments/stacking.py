@@ -42,8 +42,17 @@ class Stacked(Combiner):
     layout: Layout
 
     def __call__(self, branches: Sequence[Probabilities]) -> Probabilities:
-        """Probabilities (n, C); 0 for a class that was not fitted on."""
-        return self.layout.widened(self.classifier.predict_proba(np.hstack(branches)))
+        """Probabilities (n, C); 0 for a class that was not fitted on.
+
+        Raises:
+            UserError: the classifier gives some that are no numbers, as where what it was fitted to never varies.
+        """
+        with np.errstate(all="ignore"):
+            found = self.classifier.predict_proba(np.hstack(branches))
+        if not np.isfinite(found).all():
+            name = type(self.classifier).__name__
+            raise UserError(f"what {name} gives is no number; change classifier_params, or take another classifier")
+        return self.layout.widened(found)
 
     @property
     def numbers(self) -> Numbers:
@@ -84,6 +93,10 @@ def stacked(params: FusionParams, examples: Examples, seed: int) -> Stacked:
         kept = _fitted(params, layout, np.hstack(examples.branches), layout.codes(examples.y), seed)
         # As it will be when read: the order of an array in memory decides how a product is rounded.
         return Stacked.from_numbers({name: np.ascontiguousarray(each) for name, each in kept.items()}, layout, params)
+    except LookupError as error:  # a discriminant, of which no direction is left
+        problem = "nothing is left to fit in branches that vary too little, or for its tol"
+        cure = "change classifier_params, or take another classifier"
+        raise UserError(f"{params.classifier} cannot be fitted: {problem}; {cure}") from error
     except (ValueError, TypeError, NotImplementedError) as error:  # the last of params right, but not together
         problem = " ".join(str(error).split()).rstrip(".")
         raise UserError(f"{params.classifier} cannot be fitted: {problem}; change classifier_params") from error

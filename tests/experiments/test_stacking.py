@@ -162,6 +162,38 @@ def test_what_a_classifier_refuses_of_the_data_is_said_with_the_fold(name, optio
         fuse("f", params(name, options), {"a": branch(1, 1.0), "b": branch(2, 1.5)})
 
 
+def alike(rows):
+    return np.tile([0.5, 0.25, 0.25], (len(rows), 1))
+
+
+def right(rows):
+    """Of emotions in their order, as labels of a part are."""
+    return np.eye(3)[np.arange(len(rows)) % 3]
+
+
+def as_they_are(rows):
+    return rows
+
+
+@pytest.mark.parametrize("fit_on", ["training", "other_folds"])
+@pytest.mark.parametrize(
+    ("name", "options", "given", "says"),
+    [
+        ("LinearDiscriminantAnalysis", {}, right, "cannot be fitted: nothing is left to fit in branches that vary"),
+        ("LinearDiscriminantAnalysis", {}, alike, "cannot be fitted: nothing is left to fit in branches that vary"),
+        ("LinearDiscriminantAnalysis", {"tol": 2}, as_they_are, "cannot be fitted: nothing is left to fit"),
+        ("GaussianNB", {}, alike, "what GaussianNB gives is no number"),
+    ],
+)
+def test_branches_of_which_a_classifier_makes_nothing(name, options, given, says, fit_on):
+    branches = {"a": branch(1, 1.0), "b": branch(2, 1.5)}
+    for found in branches.values():
+        found.rows = [*given(np.array(found.rows))]
+    message = rf"^f: in fold 0, .*{says}.*; change classifier_params, or take another classifier$"
+    with pytest.raises(UserError, match=message):
+        fuse("f", params(name, options, fit_on=fit_on), branches)
+
+
 def test_one_emotion_is_too_few():
     branches = {"a": branch(1, 1.0), "b": branch(2, 1.5)}
     for found in branches.values():
