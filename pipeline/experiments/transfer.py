@@ -209,13 +209,17 @@ class Transfer:
         train = self.fitted_share(train)
         share = np.tile(train, max(1, round(len(known) / len(train)))) if len(train) else train
         keys = [*known, *(self._rows[i].key for i in share)]
-        known_sources = [reference.sources(files) for files in (reference.clean, reference.copied)]
         files = {
-            role: [source, *(each[role] for each in known_sources if role in each)]
+            role: [source, *(each[role] for each in self._known_sources if role in each)]
             for role, source in self.features.items()
         }
         groups = groups_of([*self._rows, *reference.rows])
         return View(keys, files, groups), self.joined(reference.truth(known), self.truth_of(share))
+
+    @cached_property
+    def _known_sources(self) -> list[dict[str, Source]]:
+        """The source's own features and its copies', the same for all draws, which describe each utterance once."""
+        return [self.reference.sources(files) for files in (self.reference.clean, self.reference.copied)]
 
     def joined(self, known: Any, share: Any) -> Any:
         """What is fitted to of the source's utterances, and of the target's after these."""

@@ -168,7 +168,7 @@ def _percentiles(values: FloatArray) -> list[FloatArray]:
 
 
 _known: WeakKeyDictionary[Source, dict[str, FloatArray]] = WeakKeyDictionary()
-"""clean file (or arrays) of a role -> key -> vector, so that folds of one corpus describe each utterance once"""
+"""file (or arrays) that holds a row -> key -> vector, so that folds of one corpus describe each utterance once"""
 
 
 def vectors(X: View) -> FloatArray:
@@ -229,19 +229,21 @@ def _of_role(X: View, role: str) -> FloatArray:
     if not len(X):
         return np.zeros((0, 0))
     header = X.source(role).header
-    known = _known.setdefault(X.source(role), {})
-    new = [i for i, key in enumerate(X.keys) if key not in known]
+    holders = X.holders(role)
+    tables = {source: _known.setdefault(source, {}) for source in {*holders}}
+    known = [tables[source] for source in holders]
+    new = [i for i, key in enumerate(X.keys) if key not in known[i]]
     streams = X.streams(role) if header.extractor == "ssl" else ["values"]
     arrays = [X[np.array(new, np.int64)].arrays(role, stream) for stream in streams]
     for i, *own in zip(new, *arrays, strict=True):
         vector = _vector(own, header)
         if not np.isfinite(vector).all():
             raise DataError(
-                f"{X.source(role).label}: features of {str(X.keys[i])!r} are undefined; "
+                f"{holders[i].label}: features of {str(X.keys[i])!r} are undefined; "
                 "extract prosody with `mode: clean`, and other features anew"
             )
-        known[str(X.keys[i])] = vector
-    return np.stack([known[key] for key in X.keys])
+        known[i][str(X.keys[i])] = vector
+    return np.stack([table[key] for table, key in zip(known, X.keys, strict=True)])
 
 
 def _vector(streams: Sequence[NDArray[Any]], header: Header) -> FloatArray:

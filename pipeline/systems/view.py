@@ -118,6 +118,11 @@ class View:
         """Where a role's features come from: the clean feature file, or arrays."""
         return self._sources[role][0]
 
+    def holders(self, role: str) -> list[Source]:
+        """Of each utterance, the feature file or arrays that hold a role's features of it."""
+        sources = self._sources[role]
+        return [sources[number] for number, _ in self._places[role]]
+
     def streams(self, role: str) -> list[str]:
         """The names of a role's streams, sorted: `values`, or its layers in their order."""
         return sorted(set(self.source(role).streams) - {OWN})

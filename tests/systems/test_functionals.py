@@ -7,6 +7,8 @@ import pytest
 from scipy.stats import skew
 from system_checks import MFCC, view, write_acoustic
 
+from pipeline.errors import DataError
+from pipeline.storage.source import Arrays
 from pipeline.systems import functionals
 from pipeline.systems.functionals import describe, vectors
 from pipeline.systems.view import View
@@ -136,3 +138,18 @@ def test_noisy_copies_have_vectors_of_their_own(files, tmp_path):
     noisy = write_acoustic(tmp_path, ["u01@20dB"], seed=9)
     X = View(["u01", "u01@20dB"], {"logmel": [files["logmel"], noisy["logmel"]]})
     np.testing.assert_array_equal(vectors(X)[1], describe(noisy["logmel"].row(0), "logmel", {}))
+
+
+def test_two_files_of_copies_of_one_clean_file_have_vectors_of_their_own(files, tmp_path):
+    for seed in (9, 10):
+        (tmp_path / str(seed)).mkdir()
+        noisy = write_acoustic(tmp_path / str(seed), ["u01@noise"], seed=seed)
+        X = View(["u01", "u01@noise"], {"logmel": [files["logmel"], noisy["logmel"]]})
+        np.testing.assert_array_equal(vectors(X)[1], describe(noisy["logmel"].row(0), "logmel", {}))
+
+
+def test_an_undefined_copy_is_named_with_its_file(files):
+    copy = Arrays({"values": [np.full((1, 7), np.nan)]}, ["u01@noise"], "prosody", label="noisy.h5")
+    X = View(["u01", "u01@noise"], {"prosody": [files["prosody"], copy]})
+    with pytest.raises(DataError, match=r"^noisy\.h5: features of 'u01@noise' are undefined"):
+        vectors(X)
