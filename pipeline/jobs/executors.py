@@ -26,6 +26,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+MEMORY_VARIABLE = "SER_MEMORY"
+"""GiB of features that one training may keep in memory"""
+
+GIB = 2**30
 
 _COMPUTING = threading.RLock()
 """held by the task that computes: the number of threads of numeric libraries is that of the whole process"""
@@ -50,6 +54,19 @@ def worker_count(asked: int | None = None) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ParamsError(f"SER_WORKERS={text!r}: expected a number of workers, 1 or more")
     return int(text)
+
+
+def memory_share() -> int:
+    """Bytes of memory that the work of this process and its workers may keep data in, where `SER_MEMORY` says nothing.
+
+    That is a quarter of the machine's, or of it the share of the cores that `SER_WORKERS` leaves to this process.
+
+    Raises:
+        ParamsError: `SER_WORKERS` is no positive number.
+    """
+    known = hasattr(os, "sysconf")
+    quarter = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 if known else 4 * GIB
+    return quarter * min(worker_count(), cores()) // cores()
 
 
 @contextmanager
@@ -82,7 +99,7 @@ def open_executor(
     elif min(workers, tasks) < 2:
         yield None
     else:
-        with _few_threads(1), _pool(min(workers, tasks)) as pool:
+        with _shared(min(workers, tasks), threads=1), _pool(min(workers, tasks)) as pool:
             yield pool
 
 
@@ -90,7 +107,7 @@ def open_executor(
 def open_each(count: int) -> Iterator[Executor]:
     """Open `count` worker processes that take tasks in turn, so that each can own a device; they share the cores."""
     with ExitStack() as stack:
-        stack.enter_context(_few_threads(max(1, cores() // count)))
+        stack.enter_context(_shared(count, threads=max(1, cores() // count)))
         yield _InTurn([stack.enter_context(_pool(1)) for _ in range(count)])
 
 
@@ -133,10 +150,13 @@ def _pool(workers: int) -> Iterator[Executor]:
 
 
 @contextmanager
-def _few_threads(count: int) -> Iterator[None]:
-    """Let worker processes started meanwhile have so many threads each."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
+def _shared(workers: int, threads: int) -> Iterator[None]:
+    """Let so many worker processes started meanwhile have so many threads each, and share the memory for features."""
+    own = dict.fromkeys(THREAD_VARIABLES, str(threads))
+    if not os.environ.get(MEMORY_VARIABLE):
+        own[MEMORY_VARIABLE] = str(memory_share() / workers / GIB)
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pipeline.errors import ParamsError
+from pipeline.jobs.executors import GIB, MEMORY_VARIABLE, memory_share
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,17 @@ class Ragged:
 Inputs = Mapping[str, Fixed | Ragged]
 """what a network reads, by the names of its arguments; of a ragged one it gets NAME and NAME_valid"""
 
-GIB = 2**30
-
 
 def memory_budget() -> int:
-    """Bytes that one training may keep features in: `SER_MEMORY` (GiB), or a quarter of the machine's memory.
+    """Bytes that one training may keep features in: `SER_MEMORY` (GiB), which workers have as their share of a quarter
+    of the machine's memory; alone, the whole of it, see `memory_share`.
 
     Raises:
-        ParamsError: SER_MEMORY is no finite number, or is negative.
+        ParamsError: SER_MEMORY is no finite number, or is negative; or SER_WORKERS is no positive number.
     """
-    said = os.environ.get("SER_MEMORY", "")
+    said = os.environ.get(MEMORY_VARIABLE, "")
     if not said:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 if hasattr(os, "sysconf") else 4 * GIB
+        return memory_share()
     try:
         budget = float(said) * GIB
     except ValueError:
