@@ -148,3 +148,20 @@ def test_what_a_regressor_cannot_be_tuned_on_is_named(files):
         model.tune(X, NUMBERS, "fusion")
     with pytest.raises(DataError, match="y has 1 targets, and MLPRegressor was trained on 2"):
         model.tune(X, NUMBERS[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("y", "part", "says"),
+    [
+        (NUMBERS, "all", "y has 2 targets, and MLPRegressor was trained on 1"),
+        (NUMBERS[:, :1], "fusion", "fusion is no part of this network"),
+    ],
+)
+def test_a_regressor_that_cannot_be_tuned_predicts_as_before(files, y, part, says):
+    X = viewed("mlp", files)
+    model = find_regressor("mlp")(epochs=1).fit(X, NUMBERS[:, 0])
+    before = model.predict(X)
+    with pytest.raises(UserError, match=says):
+        model.tune(X, y, part)
+    np.testing.assert_array_equal(model.predict(X), before)
+    assert before.shape == (16,)

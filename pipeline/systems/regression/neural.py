@@ -119,12 +119,12 @@ class NeuralRegressor(NetworkEstimator, Regressor):
             UserError: the network has no such part, or the loss became no number.
         """
         check_is_fitted(self)
-        trained = self.outputs_
-        view, targets = self.training_data(X, y)
-        if self.outputs_ != trained:
-            raise DataError(f"y has {self.outputs_} targets, and {type(self).__name__} was trained on {trained}")
+        view, targets = self.numbered(X, y)
+        if (count := targets.shape[1]) != self.outputs_:
+            raise DataError(f"y has {count} targets, and {type(self).__name__} was trained on {self.outputs_}")
         criterion = LOSSES[self.settings().loss](self.nets_[0].module_.deviation.detach().cpu().clone())
         self.tune_networks(part, criterion, self._batches(view, targets.astype(np.float32)), on_epoch)
+        self.flat_ = np.asarray(y).ndim == 1
         return self
 
     def values(self, X: Data) -> FloatArray:

@@ -89,10 +89,14 @@ class Regressor(RegressorMixin, Estimator):
             ParamsError: a param is not what it must be.
             ValueError: X or y is nothing that this system can be trained on.
         """
-        view = self._checked(X)
-        targets = as_targets(view, y)
+        view, targets = self.numbered(X, y)
         self.outputs_, self.flat_ = targets.shape[1], np.asarray(y).ndim == 1
         return view, targets
+
+    def numbered(self, X: Data, y: Values) -> tuple[View, FloatArray]:
+        """The same, and nothing is set."""
+        view = self._checked(X)
+        return view, as_targets(view, y)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
