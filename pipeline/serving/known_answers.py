@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.arithmetic import CONTRARY, VARIABLES
 from pipeline.audio.segments import Source, as_segment
 from pipeline.audio.voice_activity import NOTHING
 from pipeline.errors import UserError
@@ -154,10 +155,10 @@ def _program() -> list[str]:
 
 
 def _machine(device: str | None) -> list[str]:
-    """The processor, its cores, and where to compute: the kind asked for, or what torch could choose from."""
+    """The processor, its cores, by which paths libraries compute, and where: the kind asked for, or torch's choice."""
     chosen = device or os.environ.get("SER_DEVICE", "")
     accelerators = sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))
-    names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    names = ["CUDA_VISIBLE_DEVICES", *(name for name in (*VARIABLES, *CONTRARY) if name != "SER_DEVICE")]
     settings = [f"{name}={os.environ.get(name, '')}" for name in names]
     return [platform.machine(), *_processor(), str(_cores()), chosen, *accelerators, *settings]
 

@@ -13,6 +13,7 @@ from bad_inputs import export
 from click.testing import CliRunner
 from conftest import REPOSITORY, tone
 
+from pipeline.arithmetic import VARIABLES
 from pipeline.cli import main
 from pipeline.serving.answer_cache import AnswerCache, usual_cache
 from pipeline.serving.tasks import EmotionTask
@@ -66,6 +67,20 @@ def test_another_recording_question_or_model_is_not_known(ser):
     export_card = Path("model/model.json")
     export_card.write_text(export_card.read_text().replace('"utterances": 9', '"utterances": 8'))
     assert ser("0.wav")[1] == "0 of 1"
+
+
+def test_an_answer_of_other_arithmetic_is_not_known(ser, monkeypatch):
+    held = ("SER_DEVICE", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name in held:
+        monkeypatch.setenv(name, VARIABLES[name])
+    assert ser("0.wav")[1] == "0 of 1"
+    assert ser("0.wav")[1] == "1 of 1"
+    for name in {*VARIABLES} - {*held}:  # which libraries that are loaded do not look at any more
+        with monkeypatch.context() as patch:
+            patch.setenv(name, VARIABLES[name])
+            assert ser("0.wav")[1] == "0 of 1", name
 
 
 @pytest.mark.parametrize(
