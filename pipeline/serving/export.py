@@ -62,13 +62,14 @@ ARCHIVES = [ending for _, endings, _ in shutil.get_unpack_formats() for ending i
 
 @dataclass(frozen=True)
 class Measured:
-    """What a cross-validation left, with the recordings that it was on."""
+    """What a cross-validation left, with the recordings that it was on, and the models that are exported."""
 
     predictions: Predictions | Values
     rows: list[Row]
+    models: Kind
 
     @classmethod
-    def read(cls, name: str) -> "Measured":
+    def read(cls, name: str, models: Kind) -> "Measured":
         """Read it, and check that nothing leaked.
 
         Raises:
@@ -83,13 +84,13 @@ class Measured:
         else:
             check_origin(name, predictions, rows)
             check_leaks(name, predictions, rows)
-        return cls(predictions, rows)
+        return cls(predictions, rows, models)
 
     @property
     def trained_on(self) -> list[Row]:
-        """The recordings of the corpora tested that any fold was trained or chosen on."""
-        folds = self.predictions.folds
-        keys = {source_key(key) for fold in folds for part in ("train", "validation") for key in fold[part]}
+        """The recordings of the corpora tested that any fold was trained or chosen on; of a refitted model all."""
+        folds, parts = self.predictions.folds, ["train", "validation", *["test"] * (self.models == "refitted")]
+        keys = {source_key(key) for fold in folds for part in parts for key in fold[part]}
         return [row for row in self.rows if row.key in keys]
 
     @property
@@ -100,7 +101,7 @@ class Measured:
             UserError: a file of the source is missing, or something leaked.
         """
         origin = self.predictions.card.get("transfer") or {"weights": "fresh"}
-        known = [] if origin["weights"] == "fresh" else Measured.read(origin["source"]).heard
+        known = [] if origin["weights"] == "fresh" else Measured.read(origin["source"], "folds").heard
         return [*known, *self.trained_on]
 
     @property
@@ -137,13 +138,13 @@ def export(
         raise UserError(f"{name}: is not trained yet; `dvc repro` trains it")
     if number_format is not None:
         check_onnx(_of_classes(name))
-    measured = Measured.read(name)
+    measured = Measured.read(name, models)
     with TemporaryDirectory(prefix="ser-export-") as scratch:
         folder = Path(scratch) / "export"
         _collect(params, name, Path(scratch), folder, models)
         source = read_any(folder)
         _check_same(source, measured.predictions, models)
-        card = _card(params, source, measured, models)
+        card = _card(params, source, measured)
         page = model_page(card) if isinstance(card, ExportCard) else value_page(card)
         write_json(folder / EXPORT, card.model_dump(mode="json"))
         for file, text in {PAGE: page, LICENCE_PAGE: licence_page(card)}.items():
@@ -272,8 +273,8 @@ def _as_many(source: AnyModel, predictions: Predictions | Values) -> bool:
     return source.count % folds == 0 if predictions.card.get("transfer") else source.count == folds
 
 
-def _card(params: Params, source: AnyModel, measured: Measured, models: Kind) -> ExportCard | ValueExportCard:
-    facts, predictions = _facts(params, source, measured, models), measured.predictions
+def _card(params: Params, source: AnyModel, measured: Measured) -> ExportCard | ValueExportCard:
+    facts, predictions = _facts(params, source, measured), measured.predictions
     if isinstance(predictions, Values):
         return value_card(facts, predictions, measured.heard, params)
     scores = _scores(params, predictions, measured.rows)
@@ -281,13 +282,13 @@ def _card(params: Params, source: AnyModel, measured: Measured, models: Kind) ->
     return ExportCard(format=FORMAT, classes=source.columns, untested=untested, scores=scores, **facts)
 
 
-def _facts(params: Params, source: AnyModel, measured: Measured, models: Kind) -> dict[str, Any]:
+def _facts(params: Params, source: AnyModel, measured: Measured) -> dict[str, Any]:
     """What exports say of classes and of numbers alike: the fields of `ExportFacts`."""
     card, leaves, known = measured.predictions.card, source.leaves(), measured.heard
     synthetic = {name for name, corpus in params.corpora.items() if corpus.reader == "demo"}
     return {
         "name": source.card.name,
-        "models": models,
+        "models": measured.models,
         "count": source.count,
         "system": source.card.system,
         "experiments": {model.card.name: trained(model) for model in leaves},

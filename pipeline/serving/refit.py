@@ -1,4 +1,4 @@
-"""An experiment or a fusion trained again on all of its data, as one model that is to be used.
+"""An experiment or a fusion trained again on all that its folds have, as one model that is to be used.
 
 What cross-validation chose is kept: a neural system is trained for the median of the epochs that the folds' networks
 were kept at, without a validation part. A system that chooses by inner folds does so anew. A fusion is fitted to what
@@ -18,7 +18,7 @@ from pipeline import paths
 from pipeline.atomic import atomic_path
 from pipeline.config.params import Params
 from pipeline.errors import UserError
-from pipeline.experiments.experiment import Experiment
+from pipeline.experiments.experiment import Experiment, Indices
 from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.inputs import experiment_of
 from pipeline.experiments.model_card import ModelCard
@@ -61,7 +61,7 @@ def _refit_experiment(params: Params, name: str, folder: Path) -> None:
     _check_unchanged(experiment, known)
     experiment = replace(experiment, settings=_settings(experiment, curves, known.selected_on_validation))
     with single_thread():
-        keys, truth = experiment.fitted_part(np.arange(len(experiment.rows)))
+        keys, truth = experiment.fitted_part(_in_folds(experiment))
         system = experiment.untrained().fit(experiment.view(keys), truth)
     with atomic_path(numbers_file(folder, 0)) as temporary:
         system.save(temporary)
@@ -69,6 +69,12 @@ def _refit_experiment(params: Params, name: str, folder: Path) -> None:
     weights = [digest(numbers_file(folder, 0).read_bytes())]
     changed = {"params": experiment.params, "refitted": True, **own, "weights": weights}
     write_json(folder / CARD, read_card(paths.models(name)) | changed)
+
+
+def _in_folds(experiment: Experiment) -> Indices:
+    """The rows that any fold has: what no list names was left out for a reason, as to test on."""
+    parts = [part for fold in experiment.folds() for part in (fold.train, fold.validation, fold.test)]
+    return np.unique(np.concatenate(parts))
 
 
 def _cross_validated(params: Params, name: str) -> tuple[Experiment, ModelCard | RegressorCard, Curves]:
