@@ -6,7 +6,7 @@ the branches gave of the whole corpus out of fold, as in stacked generalisation 
 The scores stay those of the cross-validation: of a refitted model there is nothing left to test on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median_low
@@ -16,11 +16,15 @@ import numpy as np
 
 from pipeline import paths
 from pipeline.atomic import atomic_path
+from pipeline.audio.keys import source_key
 from pipeline.config.params import Params
 from pipeline.errors import UserError
+from pipeline.experiments.classes import ClassSet
 from pipeline.experiments.experiment import Experiment, Indices
+from pipeline.experiments.fused_model import FusionCard
 from pipeline.experiments.fusion import Fusion
 from pipeline.experiments.inputs import experiment_of
+from pipeline.experiments.labelled import corpus_title
 from pipeline.experiments.model_card import ModelCard
 from pipeline.experiments.model_folder import CARD, digest, numbers_file, read_card, validated_card
 from pipeline.experiments.predictions import Predictions
@@ -32,6 +36,8 @@ from pipeline.jobs.executors import single_thread
 from pipeline.storage.json_file import write_json
 from pipeline.strict import Strict
 
+PARTS = ("train", "validation", "test")
+"""of a fold"""
 Curves = Sequence[Mapping[str, float]]
 
 
@@ -47,6 +53,9 @@ def refit(params: Params, name: str, folder: Path) -> None:
         _refit_experiment(params, name, folder / name)
         return
     settings = params.fusions[name]
+    place = paths.models(name)
+    if settings.used() != validated_card(FusionCard, read_card(place), place).params.used():
+        raise _changed(name, "params")
     branches = {branch: Predictions.read(paths.predictions(branch)) for branch in settings.of}
     fitted = Fusion(name, settings, branches).refitted()
     for branch in settings.of:
@@ -57,9 +66,10 @@ def refit(params: Params, name: str, folder: Path) -> None:
 def _refit_experiment(params: Params, name: str, folder: Path) -> None:
     if name not in params.experiments:
         raise UserError(f"{name}: is no experiment of params.yaml, so that it cannot be trained again")
-    experiment, known, curves = _cross_validated(params, name)
-    _check_unchanged(experiment, known)
-    experiment = replace(experiment, settings=_settings(experiment, curves, known.selected_on_validation))
+    experiment, known, predictions = _cross_validated(params, name)
+    _check_unchanged(experiment, known, predictions)
+    settings = _settings(experiment, predictions.curves, known.selected_on_validation)
+    experiment = replace(experiment, settings=settings)
     with single_thread():
         keys, truth = experiment.fitted_part(_in_folds(experiment))
         system = experiment.untrained().fit(experiment.view(keys), truth)
@@ -73,23 +83,27 @@ def _refit_experiment(params: Params, name: str, folder: Path) -> None:
 
 def _in_folds(experiment: Experiment) -> Indices:
     """The rows that any fold has: what no list names was left out for a reason, as to test on."""
-    parts = [part for fold in experiment.folds() for part in (fold.train, fold.validation, fold.test)]
-    return np.unique(np.concatenate(parts))
+    return np.unique(np.concatenate([getattr(fold, part) for fold in experiment.folds() for part in PARTS]))
 
 
-def _cross_validated(params: Params, name: str) -> tuple[Experiment, ModelCard | RegressorCard, Curves]:
-    """An experiment of classes or of numbers, the card of its models, and their curves."""
+def _cross_validated(params: Params, name: str) -> tuple[Experiment, ModelCard | RegressorCard, Predictions | Values]:
+    """An experiment of classes or of numbers, the card of its models, and what they predicted."""
     place, device = paths.models(name), torch_devices()[0]
     card = read_card(place)
     if params.experiments[name].targets:
-        known = validated_card(RegressorCard, card, place)
-        return regression_of(params, name, device), known, Values.read(paths.predictions(name)).curves
-    curves = Predictions.read(paths.predictions(name)).curves
-    return experiment_of(params, name, device), validated_card(ModelCard, card, place), curves
+        values = Values.read(paths.predictions(name))
+        return regression_of(params, name, device), validated_card(RegressorCard, card, place), values
+    predictions = Predictions.read(paths.predictions(name))
+    return experiment_of(params, name, device), validated_card(ModelCard, card, place), predictions
 
 
-def _check_unchanged(experiment: Experiment, card: ModelCard | RegressorCard) -> None:
-    """Refuse params or features that are others than those of the cross-validation, whose scores the export has."""
+def _check_unchanged(
+    experiment: Experiment, card: ModelCard | RegressorCard, predictions: Predictions | Values
+) -> None:
+    """Refuse what is another than that of the cross-validation, whose scores the export has.
+
+    Whether labels and speakers of the predictions are the corpus's, `check_origin` has looked at.
+    """
     recipes = {
         role: (recipe.extractor, recipe.version, recipe.params, recipe.weights)
         for role, recipe in card.features.items()
@@ -99,19 +113,51 @@ def _check_unchanged(experiment: Experiment, card: ModelCard | RegressorCard) ->
         role: (header.extractor, header.version, dict(header.params), header.notes.get("weights", ""))
         for role, header in headers.items()
     }
-    columns = (
-        ("classes", experiment.classes, card.classes)
-        if isinstance(card, ModelCard)
-        else ("targets", experiment.classes, card.targets)
-    )
     for what, ours, theirs in (
+        ("system", experiment.system, card.system),
+        ("corpus", corpus_title(experiment.rows), card.corpus),
         ("params", experiment.params, card.params),
-        columns,
+        *_of_kind(experiment, card),
         ("seed", experiment.seed, card.seed),
+        ("trainings", experiment.trainings, card.trainings),
         ("features", features, recipes),
+        *_of_recordings(experiment, predictions),
     ):
         if ours != theirs:
-            raise UserError(f"{experiment.name}: its {what} changed since it was trained; run `dvc repro` first")
+            raise _changed(experiment.name, what)
+
+
+Compared = tuple[str, Any, Any]
+"""what is compared, as it is now, and as it was"""
+
+
+def _of_kind(experiment: Experiment, card: ModelCard | RegressorCard) -> list[Compared]:
+    """What the cards of classes alone have, or those of numbers."""
+    if isinstance(card, RegressorCard):
+        return [("targets", experiment.classes, card.targets)]
+    return [
+        ("classes", experiment.classes, card.classes),
+        ("emotions", _sorted(experiment.emotions), _sorted(card.emotions)),
+        ("balance", experiment.balance, card.balance),
+        ("labels", experiment.labels, card.labels),
+    ]
+
+
+def _sorted(emotions: ClassSet | None) -> dict[str, list[str]] | None:
+    return None if emotions is None else {name: sorted(labels) for name, labels in emotions.items()}
+
+
+def _of_recordings(experiment: Experiment, predictions: Predictions | Values) -> Iterator[Compared]:
+    """Who is in the folds, and which copies are of those that were trained on: a validation part has none."""
+    keys, folds = {experiment.rows[i].key for i in _in_folds(experiment)}, predictions.folds
+    yield "recordings", keys, {source_key(key) for fold in folds for part in PARTS for key in fold[part]}
+    fitted = {key for fold in folds for key in fold["train"]}
+    copies = {copy for key, own in experiment.copies().items() if key in fitted for copy in own}
+    yield "copies", copies, fitted - keys
+
+
+def _changed(name: str, what: str) -> UserError:
+    return UserError(f"{name}: its {what} changed since it was trained; run `dvc repro` first")
 
 
 def _settings(experiment: Experiment, curves: Curves, selected: bool) -> Strict:
