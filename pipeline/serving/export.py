@@ -312,8 +312,11 @@ def _cards(folder: Path) -> list[str]:
 
 def _pretrained(leaves: Sequence[TrainedModel[Any]]) -> list[Pretrained]:
     recipes = [recipe for model in leaves for recipe in model.card.features.values() if recipe.weights]
-    needed = {(str(recipe.params["model"]), recipe.weights) for recipe in recipes if recipe.params["model"] != TINY}
-    return [Pretrained(model=model, weights=weights) for model, weights in sorted(needed)]
+    digests = {(str(recipe.params["model"]), recipe.weights) for recipe in recipes}
+    known = {model for model, _ in digests}
+    systems = {str(model.card.params.get("model", TINY)) for model in leaves}  # that hear through one themselves
+    needed = {*digests, *((model, "") for model in systems - known)}
+    return [Pretrained(model=model, weights=weights) for model, weights in sorted(needed) if model != TINY]
 
 
 def _corpus(params: Params, name: str, trained_on: Sequence[Row]) -> Corpus:

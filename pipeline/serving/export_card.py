@@ -62,7 +62,7 @@ class Pretrained(Strict):
     """A self-supervised model that is needed and is not among the files."""
 
     model: str = Field(description="name of the hub, or of the folder that it was in")
-    weights: Digest
+    weights: Digest | Literal[""] = Field(description="nothing where the models' own files tell it from others")
 
 
 class Trained(Strict):

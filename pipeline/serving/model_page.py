@@ -317,7 +317,10 @@ model = load_model("{card.name}")
 
 def usage(card: ExportFacts, how: str) -> str:
     """What is needed to use it, and how recordings are given."""
-    needed = [f"`{each.model}` (digest of its weights `{each.weights[:16]}`)" for each in card.pretrained]
+    needed = [
+        f"`{each.model}`{f' (digest of its weights `{each.weights[:16]}`)' * bool(each.weights)}"
+        for each in card.pretrained
+    ]
     also = (
         f"\n\nIt needs the self-supervised model {', '.join(needed)}, which is not in here: `--download` fetches it "
         "from its hub, `--ssl-model FOLDER` says where it is. Other weights are refused."
