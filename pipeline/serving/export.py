@@ -58,6 +58,8 @@ from pipeline.storage.json_file import write_json
 
 ARCHIVES = [ending for _, endings, _ in shutil.get_unpack_formats() for ending in endings if ending != ZIP]
 """how archives end that an export is not"""
+LISTS = ("file", "folder")
+"""of a protocol, where lists of others lie"""
 
 
 @dataclass(frozen=True)
@@ -238,13 +240,21 @@ def _collect(params: Params, name: str, scratch: Path, folder: Path, models: Kin
 
 
 def without_places(card: Mapping[str, Any]) -> dict[str, Any]:
-    """A card whose self-supervised models have the names of their folders, without where these lie."""
+    """A card whose self-supervised models and lists have the names of their folders, without where these lie."""
     changed = dict(card)
+    if "protocol" in card:
+        changed["protocol"] = _without_place(card["protocol"])
     if isinstance(card["params"].get("model"), str):
         changed["params"] = card["params"] | {"model": _name(card["params"]["model"])}
     if "features" in card:
         changed["features"] = {role: _placeless(recipe) for role, recipe in card["features"].items()}
     return changed
+
+
+def _without_place(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """A protocol whose lists have their own name alone."""
+    given = {key: protocol[key] for key in LISTS if protocol.get(key)}
+    return {**protocol, **{key: Path(place).absolute().name or place for key, place in given.items()}}
 
 
 def _placeless(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -297,7 +307,7 @@ def _facts(params: Params, source: AnyModel, measured: Measured) -> dict[str, An
         "tested_on": corpora_of(card),
         "utterances": len(known),
         "speakers": len({(row.dataset, row.speaker) for row in known if row.speaker}),
-        "protocol": card["protocol"],
+        "protocol": _without_place(card["protocol"]),
         "folds": len(measured.predictions.folds),
         "tested": measured.tested,
         "confidence": params.scoring.confidence,

@@ -126,6 +126,20 @@ def test_every_experiment_has_a_section_with_its_marks_and_figures(project):
     assert [cell.text.strip() for cell in matrix[0].children[2].children[0].children] == ["angry 8", "450", "450"]
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"), [("/home/anna/secret/wav2vec2", "wav2vec2"), ("models/wav2vec2", "models/wav2vec2")]
+)
+def test_where_models_lie_outside_the_project_is_not_told(project, place, shown):
+    path = project / "params.yaml"
+    text = path.read_text().replace("features: {", "features: {wave: {extractor: waveform}, ")
+    old = "poor: {system: pooled, corpus: toy, protocol: loso, mfcc: cepstra}"
+    entry = f"system: wav2vec_end_to_end, corpus: toy, protocol: loso, waveform: wave, params: {{model: {place}}}"
+    assert old in text
+    path.write_text(text.replace(old, f"poor: {{{entry}}}"))
+    said = " ".join(Page(written()).by_id("x-poor").parents[-2].text.split())
+    assert f"params: model: {shown}" in said
+
+
 def test_each_part_is_there_when_its_file_is_and_absent_when_not(project):
     for folder in ("calibration", "groups"):
         shutil.rmtree(paths.METRICS / folder)

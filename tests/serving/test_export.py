@@ -260,3 +260,26 @@ def test_a_self_supervised_model_is_named_and_not_copied(project, on_states_of_a
         assert answer in CliRunner().invoke(main, [*asked, str(on_states_of_a_folder)]).stderr
     done = CliRunner().invoke(main, [*asked, "other"])  # which an answer from before does not excuse
     assert (done.exit_code, "was trained on ssl of weights" in done.stderr) == (1, True)
+
+
+def test_where_lists_of_folds_lie_is_not_told(project):
+    path = project.folder / "elsewhere/folds.csv"
+    path.parent.mkdir()
+    keys = [path.relative_to(project.folder / "recordings").with_suffix("") for path in project.recordings]
+    path.write_text("".join(["key,fold\n", *(f"{key},{key.name}\n" for key in keys)]))
+    project.edit("loso: {scheme: leave_one_speaker_out}", f"loso: {{scheme: predefined, file: {path}}}")
+    project.edit("logmel: mel, mfcc: cepstra, prosody: melody", "logmel: mel")
+    project.edit("fit_on: validation", "fit_on: other_folds")
+    for module, *arguments in (
+        ("manifest", "mine"),
+        ("audio", "mine", "16k"),
+        ("features", "mine", "mel"),
+        ("train", "statistics"),
+    ):
+        done = project.run(f"stages.{module}", *arguments)
+        assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(main, ["export", "statistics", "--to", "a"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(Path("a/model.json").read_text())["protocol"]["file"] == "folds.csv"
+    assert not any(str(project.folder) in path.read_text() for path in Path("a").glob("*.[jm]*"))
+    assert CliRunner().invoke(main, ["predict", "a", "recordings"]).exit_code == 0

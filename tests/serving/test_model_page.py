@@ -47,6 +47,19 @@ def test_of_a_folder_of_a_self_supervised_model_the_name_is_told(tmp_path, monke
     assert told["features"]["mfcc"] == plain
 
 
+@pytest.mark.parametrize(
+    ("protocol", "key", "name"),
+    [
+        ({"scheme": "predefined", "file": "/home/anna/folds.csv"}, "file", "folds.csv"),
+        ({"scheme": "predefined", "file": "lists/folds.csv"}, "file", "folds.csv"),
+        ({"scheme": "predefined", "file": None}, "file", None),
+        ({"scheme": "emobox", "folder": "/home/anna/EmoBox/data/ravdess"}, "folder", "ravdess"),
+    ],
+)
+def test_of_lists_of_folds_the_name_is_told(protocol, key, name):
+    assert without_places({"params": {}, "protocol": protocol})["protocol"] == {**protocol, key: name}
+
+
 KNOWN = {
     "format": "ser-export/1",
     "name": "mine",

@@ -175,7 +175,8 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
             break
     else:
         return {}
-    shown: dict[str, Any] = {section: {name: entry}}
+    own = {**entry, "params": _without_folder(entry["params"])} if "params" in entry else entry
+    shown: dict[str, Any] = {section: {name: own}}
     if section == "transfers":
         source = str(entry.get("source"))
         return shown | _settings(source, {key: table for key, table in settings.items() if key != "transfers"})
