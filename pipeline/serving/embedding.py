@@ -19,6 +19,7 @@ from pipeline.systems.view import View
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from pipeline.systems.layers.am_softmax import CosineClassifier
     from pipeline.systems.neural import NeuralSystem
     from pipeline.systems.regression.neural import NeuralRegressor
 
@@ -80,7 +81,7 @@ def pooled(X: View) -> Parts:
 
 def _heard(X: View, system: "Neural") -> Vectors:
     """What the last layer of each of a system's networks hears, (N, dims) side by side."""
-    with _listening([net.module_ for net in system.nets_], _outputs(system)) as batches:
+    with _listening([_last_layer(system, net.module_) for net in system.nets_]) as batches:
         system.outputs(system.data(X))
     return np.concatenate([np.concatenate(own) for own in batches], axis=1)
 
@@ -93,10 +94,9 @@ def _outputs(system: "Neural") -> int:
 
 
 @contextmanager
-def _listening(networks: "Sequence[nn.Module]", outputs: int) -> Iterator[list[list[Vectors]]]:
-    """For each network, what its last layer hears of every batch, (n, dims), until the end of the block."""
-    batches: list[list[Vectors]] = [[] for _ in networks]
-    layers = [_last_layer(network, outputs) for network in networks]
+def _listening(layers: "Sequence[nn.Module]") -> Iterator[list[list[Vectors]]]:
+    """For each layer, what it hears of every batch, (n, dims), until the end of the block."""
+    batches: list[list[Vectors]] = [[] for _ in layers]
     hooks = [layer.register_forward_pre_hook(_keeper(own)) for layer, own in zip(layers, batches, strict=True)]
     try:
         yield batches
@@ -113,13 +113,29 @@ def _keeper(kept: list[Vectors]) -> Any:
     return keep
 
 
-def _last_layer(network: "nn.Module", outputs: int) -> "nn.Module":
-    """The last layer that maps vectors to outputs: a linear one, or one of cosines."""
+def _last_layer(system: "Neural", network: "nn.Module") -> "nn.Module":
+    """The last layer that maps vectors to outputs, a linear one or one of cosines: of the head, where there is one."""
+    for modules in (_head(system, network), [network]):
+        layers = [layer for module in modules for layer in _of_vectors(module)]
+        if layers and len(layers[-1].weight) == _outputs(system):
+            return layers[-1]
+    raise UserError("the network has no last layer of vectors, so there is nothing to embed by; take another model")
+
+
+def _head(system: "Neural", network: "nn.Module") -> "list[nn.Module]":
+    """What is tuned as the head: other layers may be made after it."""
+    from pipeline.systems.training.tuning import part_modules
+
+    try:
+        return part_modules(system.body(network), "head", system.parts)
+    except UserError:
+        return []
+
+
+def _of_vectors(module: "nn.Module") -> "list[nn.Linear | CosineClassifier]":
+    """The layers in a module that map vectors."""
     from torch import nn
 
     from pipeline.systems.layers.am_softmax import CosineClassifier
 
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | CosineClassifier)]
-    if not layers or len(layers[-1].weight) != outputs:
-        raise UserError("the network has no last layer of vectors, so there is nothing to embed by; take another model")
-    return layers[-1]
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear | CosineClassifier)]

@@ -3,9 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from in_process import ser, stage
+from safetensors.numpy import load_file
 from ssl_checkpoints import build
+
+from pipeline import load_model
+from pipeline.serving.models import TOP
+
+LAST = ("classifier.6.weight", "classifier.6.bias")
+"""the layer of logits"""
 
 ENTRY = (
     "{{system: wav2vec_end_to_end, corpus: mine, protocol: loso, waveform: wave, "
@@ -37,3 +45,20 @@ def test_an_export_names_the_pretrained_model_that_it_needs(project, exported):
     assert ser(*asked).exit_code == 0
     build("wav2vec2-group", seed=1).save_pretrained("other")
     assert "was trained on other weights of the pretrained model" in ser(*asked, "--ssl-model", "other").stderr
+
+
+def test_recordings_are_embedded_by_what_the_last_layer_of_the_head_hears(project, exported):
+    asked = [str(path) for path in project.recordings[:2]]
+    for name in ("one.csv", "again.csv"):
+        done = ser("embed", str(exported), *asked, "--to", name)
+        assert done.exit_code == 0, done.output
+    assert Path("one.csv").read_text() == Path("again.csv").read_text()
+    model, path = load_model(exported), project.recordings[0]
+    vector = model.embed(path)
+    assert vector.shape == (3 * 8,)  # folds and the head's width
+    of_folds = model.explain(path).parts[TOP]
+    for number, (folds, heard) in enumerate(zip(of_folds, vector.reshape(3, 8), strict=True)):
+        numbers = load_file(exported / f"fold_{number:02d}.safetensors")
+        weight, bias = (next(value for key, value in numbers.items() if key.endswith(end)) for end in LAST)
+        logits = weight @ heard + bias
+        np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(), folds, rtol=1e-4)
