@@ -345,10 +345,11 @@ def _scores(params: Params, predictions: Predictions, rows: Sequence[Row]) -> di
 
 
 def _put(folder: Path, out: Path) -> None:
-    """Write the folder to its place, in the stead of an older export."""
+    """Write the folder to its place, in the stead of an older export; through a link to where that is."""
     if out.suffix.lower() == ZIP:
         pack(folder, out)
         return
+    out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_name(f".{out.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)

@@ -71,6 +71,16 @@ def test_an_export_is_the_same_every_time_and_replaces_an_older_one(ser, tmp_pat
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+def test_an_export_to_a_link_is_put_where_that_leads(ser, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    for _ in range(2):
+        ser("export", "again", "--to", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real/model.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
 def test_its_scores_are_those_of_evaluate_and_its_page_is_a_card_of_the_hub(trained, ser, tmp_path):
     done = ser("export", "both", "--to", tmp_path / "a")
     predictions = Predictions.read(trained.folder / "data/predictions/both")
