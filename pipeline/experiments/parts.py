@@ -1,6 +1,7 @@
 """What predictions of classes and of numbers share: whose they are, and in which part of which fold."""
 
 import csv
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,35 @@ class Parts:
         if fold is not None:
             matches &= np.array(self.fold) == fold
         return np.flatnonzero(matches)
+
+
+def read_folds(path: Path) -> list[dict[str, list[str]]]:
+    """Who is in which part of each fold.
+
+    Raises:
+        ValueError: the file does not say that.
+    """
+    folds = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(folds, list) or not all(isinstance(fold, dict) and _are_keys(fold) for fold in folds):
+        raise ValueError(f"{path.name} is no list of folds, with the keys of each part")
+    return folds
+
+
+def _are_keys(fold: Mapping[str, Any]) -> bool:
+    parts = [fold.get(name) for name in ("train", "validation", "test")]
+    return all(isinstance(part, list) and all(isinstance(key, str) for key in part) for part in parts)
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """What predictions are of.
+
+    Raises:
+        ValueError: the file does not say that.
+    """
+    card = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(card, dict):
+        raise ValueError(f"{path.name} is no mapping")
+    return card
 
 
 def read_numbers(path: Path) -> list[dict[str, float]]:

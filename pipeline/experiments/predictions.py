@@ -20,7 +20,6 @@ A folder `data/predictions/NAME/` with
 """
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
@@ -32,7 +31,7 @@ from numpy.typing import NDArray
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
-from pipeline.experiments.parts import Parts, numbered, predicted_number, read_numbers
+from pipeline.experiments.parts import Parts, numbered, predicted_number, read_card, read_folds, read_numbers
 from pipeline.storage.json_file import write_json
 from pipeline.systems import CURVE
 
@@ -160,14 +159,17 @@ class Predictions(Parts):
             for fold, part, key, emotion, speaker, *row in table:
                 if len(row) != len(predictions.classes):
                     raise ValueError(f"{len(row)} probabilities of {key!r}")
-                predictions.add(int(fold), part, [key], [emotion], [speaker], np.array([row], float))
+                numbers = np.array([row], float)
+                if not np.isfinite(numbers).all():
+                    raise ValueError(f"a probability of {key!r} is no number")
+                predictions.add(int(fold), part, [key], [emotion], [speaker], numbers)
             predictions.layers = _read_layers(folder / "layers.csv", len(predictions.classes))
-            predictions.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
-            predictions.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+            predictions.folds = read_folds(folder / "folds.json")
+            predictions.card = read_card(folder / "card.json")
             predictions.curves = read_numbers(folder / "curves.csv")
             choices = folder / "choices.csv"
             predictions.choices = read_numbers(choices) if choices.is_file() else []
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise UserError(f"{folder}: predictions missing or damaged ({error}); `dvc repro` makes them") from error
         return predictions
 

@@ -10,7 +10,6 @@ A folder `data/predictions/NAME/` with
 """
 
 import csv
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.experiments.parts import Parts, numbered, predicted_number, read_numbers
+from pipeline.experiments.parts import Parts, numbered, predicted_number, read_card, read_folds, read_numbers
 from pipeline.experiments.predictions import write_csv
 from pipeline.storage.json_file import write_json
 from pipeline.systems.regression import VALUE_CURVE
@@ -106,12 +105,12 @@ class Values(Parts):
         """
         try:
             values = _read_values(folder / FILE)
-            values.folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
-            values.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+            values.folds = read_folds(folder / "folds.json")
+            values.card = read_card(folder / "card.json")
             values.curves = read_numbers(folder / "curves.csv")
             choices = folder / "choices.csv"
             values.choices = read_numbers(choices) if choices.is_file() else []
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise UserError(f"{folder}: predictions missing or damaged ({error}); `dvc repro` makes them") from error
         return values
 

@@ -58,6 +58,8 @@ from pipeline.storage.json_file import write_json
 
 ARCHIVES = [ending for _, endings, _ in shutil.get_unpack_formats() for ending in endings if ending != ZIP]
 """how archives end that an export is not"""
+NEEDED = ("name", "system", "corpus", "protocol", "params", "seed")
+"""keys of the card of what was cross-validated"""
 LISTS = ("file", "folder")
 """of a protocol, where lists of others lie"""
 
@@ -79,6 +81,8 @@ class Measured:
         """
         of_numbers = predicts_numbers(paths.models(name))
         predictions = (Values if of_numbers else Predictions).read(paths.predictions(name))
+        if lacking := [key for key in NEEDED if key not in predictions.card]:
+            raise UserError(f"{paths.predictions(name) / CARD}: has no {lacking[0]}; `dvc repro` makes it")
         corpora = corpora_of(predictions.card)
         rows = rows_of(predictions.card, {corpus: manifest.read(paths.manifest(corpus)) for corpus in corpora})
         if isinstance(predictions, Values):
