@@ -151,12 +151,21 @@ def test_damaged_predictions_test_nothing(project, damage):
     assert "data/predictions/plain" in plain["notes"][0]
 
 
-@pytest.mark.parametrize("card", ["[]", '{"corpus": "toy"}'])
-def test_predictions_of_an_older_program_test_nothing(project, card):
+@pytest.mark.parametrize(
+    ("card", "says"),
+    [
+        (
+            "[]",
+            "plain: predictions missing or damaged (card.json is no mapping); `dvc repro` makes them",
+        ),
+        ('{"corpus": "toy"}', "data/predictions/plain of workspace is damaged, or of an older program"),
+    ],
+)
+def test_predictions_that_are_damaged_or_of_an_older_program_test_nothing(project, card, says):
     (project / "data/predictions/plain/card.json").write_text(card)
     plain = records("--against", "steady")["workspace", "plain"]
     assert plain["p"] is None
-    assert plain["notes"][0].endswith("data/predictions/plain of workspace is damaged, or of an older program")
+    assert plain["notes"][0].endswith(says)
 
 
 def test_params_of_any_kind_can_be_shown(project):
