@@ -226,6 +226,18 @@ def test_the_front_matter_is_plain_yaml(ser, tmp_path):
     assert yaml.safe_load(head)["library_name"] == "ser-pipeline"
 
 
+def train(project, feature, experiment):
+    """Run the stages up to the training of an experiment on one feature."""
+    for module, *arguments in (
+        ("manifest", "mine"),
+        ("audio", "mine", "16k"),
+        ("features", "mine", feature),
+        ("train", experiment),
+    ):
+        done = project.run(f"stages.{module}", *arguments)
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture
 def on_states_of_a_folder(project):
     """A project whose experiment reads the hidden states of a self-supervised model in a folder; the folder."""
@@ -233,14 +245,7 @@ def on_states_of_a_folder(project):
     build("hubert-group").save_pretrained(folder)
     project.edit("embeddings:\n", f"embeddings:\n  own: {{model: {folder}, layers: [1]}}\n")
     project.edit("experiments:\n", "experiments:\n  states: {system: pooled, corpus: mine, protocol: loso, ssl: own}\n")
-    for module, *arguments in (
-        ("manifest", "mine"),
-        ("audio", "mine", "16k"),
-        ("features", "mine", "own"),
-        ("train", "states"),
-    ):
-        done = project.run(f"stages.{module}", *arguments)
-        assert done.returncode == 0, done.stderr
+    train(project, "own", "states")
     return folder
 
 
@@ -280,14 +285,7 @@ def test_where_lists_of_folds_lie_is_not_told(project):
     project.edit("loso: {scheme: leave_one_speaker_out}", f"loso: {{scheme: predefined, file: {path}}}")
     project.edit("logmel: mel, mfcc: cepstra, prosody: melody", "logmel: mel")
     project.edit("fit_on: validation", "fit_on: other_folds")
-    for module, *arguments in (
-        ("manifest", "mine"),
-        ("audio", "mine", "16k"),
-        ("features", "mine", "mel"),
-        ("train", "statistics"),
-    ):
-        done = project.run(f"stages.{module}", *arguments)
-        assert done.returncode == 0, done.stderr
+    train(project, "mel", "statistics")
     done = CliRunner().invoke(main, ["export", "statistics", "--to", "a"])
     assert done.exit_code == 0, done.output
     assert json.loads(Path("a/model.json").read_text())["protocol"]["file"] == "folds.csv"
