@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.atomic import renamed_path
-from pipeline.features.ssl.checkpoint import files_digest
+from pipeline.features.ssl.known_files import KnownFiles, known_files
 from pipeline.features.ssl.loading import checkpoint_folder
 from pipeline.features.ssl.streams import TINY
 from pipeline.storage.identity import canonical_json
@@ -42,11 +42,24 @@ class Card:
     parameters: int
     operations: dict[int, int] = field(default_factory=dict)
 
-    def save(self, path: Path, origin: str) -> None:
+    def save(self, path: Path, origin: "Origin") -> None:
         """Keep it in a file, with what it was made of."""
-        text = json.dumps({"origin": origin, **asdict(self)}, indent=1) + "\n"
+        text = json.dumps({"origin": origin.digest, "files": origin.files.note(), **asdict(self)}, indent=1) + "\n"
         with renamed_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a card is made of.
+
+    Attributes:
+        digest: hex SHA-256 of all of it: the bytes of the model's files, params, packages and code.
+        files: those files.
+    """
+
+    digest: str
+    files: KnownFiles
 
 
 def card_of(encoder: "Encoder", weights: str = "") -> Card:
@@ -69,26 +82,33 @@ def card_of(encoder: "Encoder", weights: str = "") -> Card:
     )
 
 
-def origin(model: str, params: dict[str, Any]) -> str:
-    """Hex SHA-256 of all that a card is made of: the bytes of the model's files, params, packages and code.
+def origin(model: str, params: dict[str, Any], memory: Path) -> Origin:
+    """What the card of a model is made of.
+
+    Args:
+        model: its name.
+        params: of the extractor.
+        memory: where a card may have been kept: files that are as they were then are not read again.
 
     Raises:
         UserError: the model cannot be had, or what should be a file of it is none.
     """
-    files = "" if model == TINY else files_digest(checkpoint_folder(model), model)
+    files = KnownFiles("") if model == TINY else known_files(checkpoint_folder(model), model, memory)
     rest = {key: value for key, value in params.items() if key != "model" or value == TINY}
     sources = [path for place in CODE for path in (sorted(place.glob("*.py")) if place.is_dir() else [place])]
     code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
     versions = [version(name) for name in PACKAGES]
-    return hashlib.sha256(canonical_json([files, rest, versions, code]).encode()).hexdigest()
+    digest = hashlib.sha256(canonical_json([files.digest, rest, versions, code]).encode()).hexdigest()
+    return Origin(digest, files)
 
 
-def saved_card(path: Path, origin: str) -> Card | None:
+def saved_card(path: Path, origin: Origin) -> Card | None:
     """The card in a file, if it was made of the same; None where there is none, or none that can be read."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept.pop("origin") != origin:
+        if kept.pop("origin") != origin.digest:
             return None
+        kept.pop("files", None)
         card = Card(**kept)
         card.operations = {int(samples): int(count) for samples, count in card.operations.items()}
         numbers = (card.hidden_size, card.hop, card.parameters)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from pipeline.features.ssl.batches import Encoder, Settings
-    from pipeline.features.ssl.card import Card
+    from pipeline.features.ssl.card import Card, Origin
     from pipeline.features.ssl.pooling import Keep, Rows
 
 CPU_PASS = (30.0, 0.3)
@@ -145,7 +145,7 @@ class SSL(Extractor[SSLParams]):
         super().__init__(params, device)
         self._unrounded = ""
         """the digest of weights before they are rounded to the number format they are computed in"""
-        self._origin = ""
+        self._origin: Origin | None = None
         """what the model is made of, once it has been looked at"""
 
     @cached_property
@@ -203,7 +203,7 @@ class SSL(Extractor[SSLParams]):
         """
         from pipeline.features.ssl.card import origin, saved_card
 
-        self._origin = origin(self.params.model, self.params.model_dump(mode="json"))
+        self._origin = origin(self.params.model, self.params.model_dump(mode="json"), memory)
         if card := saved_card(memory, self._origin):
             self.card = card
         return card is not None
