@@ -2,6 +2,7 @@
 two contexts; and their share of the processor's rate in matrix products.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -97,7 +98,42 @@ def _contexts_and_formats(model: str, whisper: str, waves: Sequence[Wave], quick
     for name, label in {"padded": "Whisper base, padded", "wav2vec": "wav2vec2-base"}.items() if half else ():
         ratio, note = each[name] / each[f"{name} half"], f"{each[f'{name} half']:.3g} s an utterance"
         figures.append(Figure("ssl", f"{label}: bfloat16 beside float32", ratio, "times", 2, note=note))
-    return figures + _shares(model, whisper, waves, quick)
+    return figures + _eight_bits(exact, half, waves, quick) + _shares(model, whisper, waves, quick)
+
+
+def _eight_bits(exact: dict[str, Any], half: dict[str, Any], waves: Sequence[Wave], quick: bool) -> list[Figure]:
+    """What dynamic quantisation of the linear layers would gain, and what it does to the states: it is no choice.
+
+    Args:
+        exact: params of the extractor in float32.
+        half: those it has besides in bfloat16; none where the processor has not that.
+        waves: utterances at 16 kHz, (samples,) each.
+        quick: whether the encoder is a toy.
+    """
+    import torch
+
+    choices = {"float32": make("ssl", **exact), "int8": make("ssl", **exact)}
+    if half:
+        choices["bfloat16"] = make("ssl", **exact, **half)
+    blocks: Any = choices["int8"].encoder.backbone.encoder  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says of its own tensors of int8 that they are to go
+        torch.ao.quantization.quantize_dynamic(blocks.layers, {torch.nn.Linear}, torch.qint8, inplace=True)
+    states = {name: _states(extract_all(extractor, waves, 60.0)) for name, extractor in choices.items()}
+    tasks = {name: partial(extract_all, extractor, waves, 60.0) for name, extractor in choices.items()}
+    times = interleaved(tasks, 1 if quick else 3)
+    off = {name: 100 * np.linalg.norm(own - states["float32"]) / np.linalg.norm(own) for name, own in states.items()}
+    note = "; ".join(
+        f"{name} {times[name] / len(waves):.3g} s an utterance, states off by {off[name]:.3g} %" for name in choices
+    )
+    return [
+        Figure("ssl", "Whisper base, exact: int8 beside float32", times["float32"] / times["int8"], "times", note=note)
+    ]
+
+
+def _states(features: Sequence[dict[str, Any]]) -> Any:
+    """The states of all utterances, one after another, in single precision."""
+    return np.concatenate([states for one in features for states in one.values()]).astype(np.float32)
 
 
 def _shares(model: str, whisper: str, waves: Sequence[Wave], quick: bool) -> list[Figure]:

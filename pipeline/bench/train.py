@@ -1,4 +1,4 @@
-"""`ser bench train`: the wav2vec 2.0 branch from cached states and end to end; epochs; a probe of a large table."""
+"""`ser bench train`: the wav2vec 2.0 branch, cached and end to end; epochs, also compiled; a probe of a large table."""
 
 import time
 from itertools import pairwise
@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from pipeline.bench.compiling import compiled
 from pipeline.bench.epochs import epochs
 from pipeline.bench.extraction import QUICK_ENCODER, corpus, make, run
 from pipeline.bench.parts import Parts
@@ -106,4 +107,5 @@ PARTS: Parts = {
     "curves": curves,
     "probe": probe,
     "epochs": epochs,
+    "compile": compiled,
 }

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,13 +68,23 @@ def train(
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[float, float, Any]:
     """Train a system for two epochs without dropout: the second's time (s), the first's loss, and what was trained."""
+    system = untrained(label, 2, device, quick)
+    return epoch_times(system, view, labels, clock)[1], float(system.history_[0]["train_loss"]), system
+
+
+def untrained(label: str, epochs: int, device: str, quick: bool) -> Any:
+    """A system without dropout, to be trained for so many epochs."""
     trained = SYSTEMS[label]
     cls = systems()[trained.name].load()
     plain = {key: 0.0 for key in cls.Params.model_fields if "dropout" in key}
-    system: Any = cls(epochs=2, patience=0, device=device, **plain, **(trained.toy if quick else {}))
-    ends: list[float] = []
+    return cls(epochs=epochs, patience=0, device=device, **plain, **(trained.toy if quick else {}))
+
+
+def epoch_times(system: Any, view: View, labels: list[str], clock: Callable[[], float]) -> list[float]:
+    """Train a system: the time of each epoch (s), of the first with all that comes before it."""
+    ends = [clock()]
     system.fit(view, labels, on_epoch=lambda: ends.append(clock()))
-    return ends[1] - ends[0], float(system.history_[0]["train_loss"]), system
+    return [end - start for start, end in pairwise(ends)]
 
 
 def features(label: str, model: str, count: int, quick: bool) -> View:

@@ -32,7 +32,23 @@ def test_an_epoch_of_each_system(tmp_path, monkeypatch):
     assert all(figure["value"] > 0 for figure in figures)
 
 
+@pytest.mark.slow
+def test_a_compiled_epoch(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = bench("--quick", "--only", "compile", "--json", "figures.json")
+    assert result.exit_code == 0, result.output
+    (figure,) = json.loads((tmp_path / "figures.json").read_text())["figures"]
+    assert figure["value"] > 0
+    assert "more for all 2 epochs" in figure["note"]
+
+
+def test_nothing_is_compiled_without_a_compiler(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    result = bench("--quick", "--only", "compile")
+    assert "compile: not run: torch compiles by a C++ compiler, and there is none" in result.output
+
+
 def test_a_part_that_is_none():
     result = bench("--only", "prob")
     assert result.exit_code
-    assert "unknown part 'prob' (did you mean 'probe'?); known: steps, curves, probe, epochs" in result.output
+    assert "unknown part 'prob' (did you mean 'probe'?); known: steps, curves, probe, epochs, compile" in result.output
