@@ -100,7 +100,12 @@ class _Graph:
             f"python -m stages.manifest {corpus}",
             [f"corpora.{corpus}"],
             [str(params.root), code_path("manifest", params.reader)],
-            [*map(str, (paths.manifest(corpus), paths.fingerprints(corpus))), in_git(str(paths.corpus_report(corpus)))],
+            [
+                # Kept so that DVC does not look for a run on the same recordings: it hashes their folder thrice for it.
+                kept(str(paths.manifest(corpus))),
+                kept(str(paths.fingerprints(corpus))),
+                in_git(str(paths.corpus_report(corpus))),
+            ],
         )
 
     def rates(self, corpus: str) -> list[str]:

@@ -72,6 +72,11 @@ def test_an_experiment_brings_what_it_reads_and_nothing_else():
         "protocols.loso",
     ]
     assert stages["features-ravdess-cepstra"].outs == [{"data/features/ravdess/cepstra.h5": {"persist": True}}]
+    assert stages["manifest-ravdess"].outs == [
+        {"data/manifests/ravdess.jsonl": {"persist": True}},
+        {"data/manifests/ravdess.fingerprints.safetensors": {"persist": True}},
+        {"metrics/corpora/ravdess.json": {"cache": False}},
+    ]
 
 
 def test_copies_bring_the_features_of_who_trains_on_them():
