@@ -9,7 +9,8 @@ from pydantic import Field
 
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, Streams
-from pipeline.features.spectrum import MelParams, decibel_pieces, decibels, mel_pieces, mel_spectrum
+from pipeline.features.mel_spectrum import MelSpectrum
+from pipeline.features.spectrum import MelParams, decibel_pieces, decibels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,20 +53,22 @@ class LogMel(Extractor[LogMelParams]):
         """Log-Mel spectrograms (dB) of a ragged batch."""
         import torch
 
+        mels = MelSpectrum(self.params, self.device)
         with torch.inference_mode():
-            return [{"values": self._extract_one(wave)} for wave in waves]
+            return [{"values": self._extract_one(mels(wave))} for wave in waves]
 
     def extract_long(self, wave: Signal) -> Iterator[Streams]:
         """Log-Mel spectrogram (dB) of a long utterance, computed twice: for its maximum, and to be given."""
-        params = self.params
-        pieces: Iterable[Tensor] = decibel_pieces(lambda: mel_pieces(wave, params, self.device), params.top_db)
+        params, mels = self.params, MelSpectrum(self.params, self.device)
+        pieces: Iterable[Tensor] = decibel_pieces(lambda: mels.pieces(wave), params.top_db)
         if params.resize:
             pieces = [_resized(pieces, params.frames(len(wave)), params.resize)]
         for piece in pieces:
             yield {"values": piece.cpu().numpy()}
 
-    def _extract_one(self, wave: Wave) -> NDArray[np.float32]:
-        values = decibels(mel_spectrum(wave, self.params, self.device), self.params.top_db)
+    def _extract_one(self, mel: "Tensor") -> NDArray[np.float32]:
+        """That of a mel spectrum, which it takes the place of."""
+        values = decibels(mel, self.params.top_db)
         if self.params.resize:
             from torch.nn.functional import interpolate
 

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from pipeline.arithmetic import exact_log10
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Streams
+from pipeline.features.mel_spectrum import MelSpectrum
 from pipeline.features.spectrum import (
     AMIN,
     Emphasised,
@@ -20,8 +21,6 @@ from pipeline.features.spectrum import (
     decibel_pieces,
     decibels,
     emphasise,
-    mel_pieces,
-    mel_spectrum,
     reblocked,
     segments,
 )
@@ -68,14 +67,15 @@ class MFCC(FramedExtractor[MFCCParams]):
         """MFCC of a ragged batch."""
         import torch
 
+        mels = MelSpectrum(self.params, self.device)
         with torch.inference_mode():
-            return [{"values": self._extract_one(wave)} for wave in waves]
+            return [{"values": self._extract_one(wave, mels)} for wave in waves]
 
-    def _extract_one(self, wave: Wave) -> NDArray[np.float32]:
+    def _extract_one(self, wave: Wave, mels: MelSpectrum) -> NDArray[np.float32]:
         params = self.params
         if params.pre_emphasis:
             wave = emphasise(wave, params.pre_emphasis)
-        mel = decibels(mel_spectrum(wave, params, self.device), params.top_db)
+        mel = decibels(mels(wave), params.top_db)
         cepstra = _to_cepstra(mel, params.n_mfcc)
         if params.energy:
             cepstra = _with_energy(cepstra, frame_energy(wave, params, self.device))
@@ -92,9 +92,9 @@ class MFCC(FramedExtractor[MFCCParams]):
 
     def _cepstra(self, wave: Signal) -> "Iterator[Tensor]":
         """Cepstra of a long utterance, with energy as the params ask: blocks of (`BLOCK`, n_mfcc)."""
-        params = self.params
-        mels = decibel_pieces(lambda: mel_pieces(wave, params, self.device), params.top_db)
-        cepstra = reblocked((_to_cepstra(mel, params.n_mfcc) for mel in mels), BLOCK)
+        params, mels = self.params, MelSpectrum(self.params, self.device)
+        pieces = decibel_pieces(lambda: mels.pieces(wave), params.top_db)
+        cepstra = reblocked((_to_cepstra(mel, params.n_mfcc) for mel in pieces), BLOCK)
         if not params.energy:
             return cepstra
         sums = reblocked(_squared_sums_of(wave, params, self.device), BLOCK)

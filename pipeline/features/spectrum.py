@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -22,7 +22,6 @@ from pydantic import Field, field_validator, model_validator
 from pipeline.arithmetic import exact_log10, exact_sqrt
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, FeatureParams
-from pipeline.features.mel_filters import mel_filters
 
 if TYPE_CHECKING:
     import torch
@@ -42,12 +41,6 @@ SINGLE = 80.0
 
 LONGEST = 65536
 """what a frame and the step between frames can be (samples)"""
-
-GROUP = 16
-"""mel filters applied at once, to the bins that any of them sees"""
-
-Groups = list[tuple[slice, slice, Any]]
-"""of mel filters: the bins that they see, the bands that they make, and their weights"""
 
 
 class FrameParams(FeatureParams):
@@ -218,12 +211,8 @@ def spectrum(waves: Sequence[Wave], params: SpectrumParams, device: str = "cpu")
 
 def spectrum_pieces(wave: Signal, params: SpectrumParams, device: str = "cpu") -> "Iterator[Tensor]":
     """`spectrum` of an utterance, some frames at a time: (frames, 1 + n_fft / 2)."""
-    return (_to_power(piece, params.power) for piece in _squares(wave, params, device))
-
-
-def mel_spectrum(wave: Signal, params: MelParams, device: str = "cpu") -> "Tensor":
-    """Mel spectrum of an utterance: (frames, n_mels)."""
-    return joined(mel_pieces(wave, params, device), params.frames(len(wave)))
+    window = window_of(params, device)
+    return (to_power(squared(frames, window), params.power) for frames in framed(wave, params, window))
 
 
 def joined(pieces: "Iterator[Tensor]", frames: int) -> "Tensor":
@@ -254,23 +243,21 @@ def reblocked(pieces: "Iterable[Tensor]", size: int) -> "Iterator[Tensor]":
         yield from torch.cat(waiting).split(size)
 
 
-def mel_pieces(wave: Signal, params: MelParams, device: str = "cpu") -> "Iterator[Tensor]":
-    """Mel spectrum of an utterance, some frames at a time: (frames, n_mels)."""
-    # Of powers, the filters add the squares of the real and imaginary parts: one pass less over the spectrum.
-    paired = params.power == 2
-    settings = (params.sample_rate, params.n_fft, params.n_mels, params.f_min, params.f_max, params.htk)
-    groups = _mel_groups(*settings, paired, str(device))
-    for piece in _squares(wave, params, device):
-        yield _filtered(piece.flatten(1) if paired else _to_power(piece, params.power), groups)
-
-
 def decibels(power: "Tensor", top_db: float | None) -> "Tensor":
     """10 log10 of an utterance's (frames, bands), cut at `top_db` below its maximum, as `librosa.power_to_db`.
 
     It takes the place of `power`, as that of a long utterance cannot be held twice.
     """
-    values = exact_log10(power.clamp_(min=AMIN)).mul_(10)
-    return values if top_db is None else values.clamp_(min=values.max() - top_db)
+    if power.device.type != "cpu":
+        values = exact_log10(power.clamp_(min=AMIN)).mul_(10)
+        return values if top_db is None else values.clamp_(min=values.max() - top_db)
+    array = power.numpy()  # see `mel_spectrum`; it is rounded the same
+    np.maximum(array, AMIN, out=array)
+    exact_log10(power)
+    np.multiply(array, 10, out=array)
+    if top_db is not None:
+        np.maximum(array, array.max() - top_db, out=array)
+    return power
 
 
 def decibel_pieces(pieces: "Callable[[], Iterable[Tensor]]", top_db: float | None) -> "Iterator[Tensor]":
@@ -289,37 +276,39 @@ def to_decibels(power: "Tensor", counts: Sequence[int], top_db: float | None) ->
     return torch.cat(parts) if parts else power
 
 
-def _squares(wave: Signal, params: SpectrumParams, device: str) -> "Iterator[Tensor]":
-    """Squares of the spectrum's real and imaginary parts, some frames at a time: (frames, 1 + n_fft / 2, 2)."""
+def framed(wave: Signal, params: SpectrumParams, window: "Tensor") -> "Iterator[Tensor]":
+    """The frames of an utterance to be windowed, as many at a time as `PIECE` says: (frames, n_fft)."""
+    count = piece_of(window)
+    for frames in segments(wave, params, window.dtype, str(window.device), multiple=count):
+        yield from frames.split(count) if len(frames) > count else (frames,)
+
+
+def piece_of(window: "Tensor") -> int:
+    """How many frames are windowed at once."""
+    return max(1, PIECE // (len(window) * window.dtype.itemsize))
+
+
+def squared(frames: "Tensor", window: "Tensor") -> "Tensor":
+    """Squares of the real and imaginary parts of the spectra of frames: (frames, 1 + n_fft / 2, 2)."""
     import torch
 
-    dtype = torch.float64 if params.needs_double else torch.float32
-    window = _window(params.window, params.win_length or params.n_fft, params.n_fft, dtype, str(device))
-    count = max(1, PIECE // (params.n_fft * dtype.itemsize))
-    for frames in segments(wave, params, dtype, device, multiple=count):
-        for some in frames.split(count) if len(frames) > count else (frames,):
-            yield torch.view_as_real(torch.fft.rfft(some * window)).float().square_()
+    return torch.view_as_real(torch.fft.rfft(frames * window)).float().square_()
 
 
-def _to_power(squares: "Tensor", power: float) -> "Tensor":
-    """Magnitudes to `power`, from `_squares`: (frames, 1 + n_fft / 2)."""
+def to_power(squares: "Tensor", power: float) -> "Tensor":
+    """Magnitudes to `power`, from `squared`: (frames, 1 + n_fft / 2)."""
     total = squares[..., 0] + squares[..., 1]
     if power == 2:
         return total
     return exact_sqrt(total) if power == 1 else total.pow_(power / 2)
 
 
-def _filtered(magnitude: "Tensor", groups: Groups) -> "Tensor":
-    """Magnitudes (frames, bins) through the filters of `_mel_groups`: (frames, n_mels)."""
+def window_of(params: SpectrumParams, device: str) -> "Tensor":
+    """The window in the precision of the transform: (n_fft,)."""
     import torch
 
-    if magnitude.device.type != "cpu":
-        return torch.cat([magnitude[:, bins] @ weights for bins, _, weights in groups], dim=1)
-    rows = magnitude.numpy()
-    mels = np.empty((len(rows), groups[-1][1].stop), np.float32)
-    for bins, bands, weights in groups:
-        np.matmul(rows[:, bins], weights, out=mels[:, bands])
-    return torch.from_numpy(mels)
+    dtype = torch.float64 if params.needs_double else torch.float32
+    return _window(params.window, params.win_length or params.n_fft, params.n_fft, dtype, str(device))
 
 
 @lru_cache(maxsize=16)
@@ -331,27 +320,3 @@ def _window(name: str, win_length: int, n_fft: int, dtype: "torch.dtype", device
     left = (n_fft - win_length) // 2
     window = make(win_length, dtype=torch.float64, device=device)
     return torch.nn.functional.pad(window, (left, n_fft - win_length - left)).to(dtype)
-
-
-@lru_cache(maxsize=16)
-def _mel_groups(
-    sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float | None, htk: bool, paired: bool, device: str
-) -> Groups:
-    """Mel filters, `GROUP` at a time.
-
-    With `paired`, each bin counts twice: for the squares of its real and of its imaginary part. The weights (bins,
-    bands) are an array for the CPU, where NumPy's product of so narrow matrices is faster than torch's (twice with
-    `arithmetic: portable`), and else a tensor.
-    """
-    import torch
-
-    on_cpu = torch.device(device).type == "cpu"
-    bank = np.repeat(mel_filters(sample_rate, n_fft, n_mels, f_min, f_max, htk), 1 + paired, axis=1)
-    groups = []
-    for first in range(0, n_mels, GROUP):
-        bands = slice(first, min(first + GROUP, n_mels))
-        seen = np.flatnonzero(bank[bands].any(axis=0))
-        bins = slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0)
-        weights = np.ascontiguousarray(bank[bands, bins].T)
-        groups.append((bins, bands, weights if on_cpu else torch.from_numpy(weights).to(device)))
-    return groups

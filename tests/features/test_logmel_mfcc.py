@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from pipeline.config import document
 from pipeline.errors import ParamsError
-from pipeline.features import spectrum
+from pipeline.features import mel_spectrum, spectrum
 from pipeline.features.length import fit
 from pipeline.features.logmel import LogMel, LogMelParams
 from pipeline.features.mfcc import MFCC, MFCCParams, emphasise
+from pipeline.jobs.executors import single_thread
 from pipeline.strict import validate
 
 pytestmark = pytest.mark.filterwarnings("ignore:Empty filters", "ignore:some mel bands", "ignore:n_fft=")
@@ -213,6 +214,21 @@ def test_pieces_do_not_show(p, samples):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spectrum, "PIECE", 5 * 8 * p["n_fft"])
         np.testing.assert_allclose(values(extractor, wave)[0], whole, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("n_fft", "hop", "n_mels", "power"),
+    [(400, 160, 80, 2.0), (400, 160, 64, 1.0), (640, 320, 40, 2.0), (1024, 256, 80, 2.0), (2048, 512, 128, 2.0)],
+)
+def test_tiles_do_not_show_to_the_last_bit(n_fft, hop, n_mels, power, monkeypatch):
+    extractor = LogMel(LogMelParams(n_fft=n_fft, hop_length=hop, n_mels=n_mels, power=power))
+    frames = (1, 95, 96, 97, 191, 192, 193, 300, 395, 396, 409, 410, 700)
+    waves = [signal((count - 1) * hop + count % hop, count) for count in frames]
+    with single_thread():  # threads would share the rows of a product
+        tiled = values(extractor, *waves)
+        monkeypatch.setattr(mel_spectrum, "TILE", 10**6)
+        for found, whole in zip(tiled, values(extractor, *waves), strict=True):
+            np.testing.assert_array_equal(found, whole)
 
 
 @pytest.mark.gpu
