@@ -10,7 +10,7 @@ from pydantic import Field
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, Streams
 from pipeline.features.mel_spectrum import MelSpectrum
-from pipeline.features.spectrum import MelParams, decibel_pieces, decibels
+from pipeline.features.spectrum import MelParams, decibel_pieces, to_decibels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +55,9 @@ class LogMel(Extractor[LogMelParams]):
 
         mels = MelSpectrum(self.params, self.device)
         with torch.inference_mode():
-            return [{"values": self._extract_one(mels(wave))} for wave in waves]
+            powers, counts = mels.together(waves)
+            parts = to_decibels(powers, counts, self.params.top_db).split(counts) if waves else ()
+            return [{"values": self._sized(part).cpu().numpy()} for part in parts]
 
     def extract_long(self, wave: Signal) -> Iterator[Streams]:
         """Log-Mel spectrogram (dB) of a long utterance, computed twice: for its maximum, and to be given."""
@@ -66,16 +68,14 @@ class LogMel(Extractor[LogMelParams]):
         for piece in pieces:
             yield {"values": piece.cpu().numpy()}
 
-    def _extract_one(self, mel: "Tensor") -> NDArray[np.float32]:
-        """That of a mel spectrum, which it takes the place of."""
-        values = decibels(mel, self.params.top_db)
-        if self.params.resize:
-            from torch.nn.functional import interpolate
+    def _sized(self, values: "Tensor") -> "Tensor":
+        """Frames, as many as `resize` asks for."""
+        if not self.params.resize:
+            return values
+        from torch.nn.functional import interpolate
 
-            size = (self.params.resize, self.params.n_mels)
-            values = interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-        result: NDArray[np.float32] = values.cpu().numpy()
-        return result
+        size = (self.params.resize, self.params.n_mels)
+        return interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
 
 
 def _resized(pieces: "Iterable[Tensor]", frames: int, size: int) -> "Tensor":

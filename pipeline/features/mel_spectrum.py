@@ -4,8 +4,9 @@ There a call of NumPy takes less than one of torch, which counts where an uttera
 transform.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.audio.samples import Signal
 from pipeline.features.mel_filters import mel_filters
-from pipeline.features.spectrum import MelParams, framed, joined, piece_of, squared, stretches, to_power, window_of
+from pipeline.features.spectrum import MelParams, framed, piece_of, squared, stretches, to_power, window_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +37,7 @@ Groups = list[tuple[slice, slice, Any]]
 
 
 class MelSpectrum:
-    """Mel spectra (frames, n_mels); what they need of the params and the device is made once for many utterances."""
+    """Mel spectra of utterances; what they need of the params and the device is made once."""
 
     def __init__(self, params: MelParams, device: str = "cpu") -> None:
         self.params = params
@@ -54,17 +55,32 @@ class MelSpectrum:
             self._most //= max(apart, default=1)
             self._buffer = np.empty((self._piece, params.n_fft), self._window.numpy().dtype)
 
-    def __call__(self, wave: Signal) -> "Tensor":
-        """That of an utterance, (frames, n_mels)."""
-        return joined(self.pieces(wave), self.params.frames(len(wave)))
-
-    def pieces(self, wave: Signal) -> "Iterator[Tensor]":
-        """That of an utterance, some frames at a time."""
+    def together(self, waves: Sequence[Signal]) -> "tuple[Tensor, list[int]]":
+        """Those of utterances end to end, (sum of frames, n_mels), and how many frames each has."""
         import torch
 
+        counts = [self.params.frames(len(wave)) for wave in waves]
+        values = torch.empty(sum(counts), self.params.n_mels, device=self._window.device)
         if self._on_cpu:
-            return (torch.from_numpy(bands) for bands in self._by_numpy(wave))
-        return map(self._on_device, framed(wave, self.params, self._window))
+            bands, first = values.numpy(), 0
+            for frames in chain.from_iterable(map(self._frames, waves)):
+                self._put(frames, bands[first : first + len(frames)])
+                first += len(frames)
+        elif waves:
+            torch.cat([piece for wave in waves for piece in self.pieces(wave)], out=values)
+        return values, counts
+
+    def pieces(self, wave: Signal) -> "Iterator[Tensor]":
+        """That of an utterance, some frames at a time: (frames, n_mels)."""
+        import torch
+
+        if not self._on_cpu:
+            yield from map(self._on_device, framed(wave, self.params, self._window))
+            return
+        for frames in self._frames(wave):
+            bands = np.empty((len(frames), self.params.n_mels), np.float32)
+            self._put(frames, bands)
+            yield torch.from_numpy(bands)
 
     def _on_device(self, frames: "Tensor") -> "Tensor":
         import torch
@@ -73,28 +89,28 @@ class MelSpectrum:
         magnitude = squares.flatten(1) if self._paired else to_power(squares, self.params.power)
         return torch.cat([magnitude[:, bins] @ weights for bins, _, weights in self._groups], dim=1)
 
-    def _by_numpy(self, wave: Signal) -> Iterator[NDArray[np.float32]]:
-        n_fft, hop, window = self.params.n_fft, self.params.hop_length, self._window.numpy()
+    def _frames(self, wave: Signal) -> Iterator[NDArray[Any]]:
+        """Views of the frames of an utterance, a piece at a time: (frames, n_fft)."""
+        n_fft, hop, dtype = self.params.n_fft, self.params.hop_length, self._window.numpy().dtype
         for stretch in stretches(wave, self.params, self._piece):
-            samples = stretch.astype(window.dtype, copy=False)
+            samples = stretch.astype(dtype, copy=False)
             count, step = 1 + (len(samples) - n_fft) // hop, samples.itemsize
-            frames: NDArray[Any] = np.ndarray((count, n_fft), samples.dtype, samples, strides=(step * hop, step))
+            frames: NDArray[Any] = np.ndarray((count, n_fft), dtype, samples, strides=(step * hop, step))
             for first in range(0, count, self._piece):
-                yield self._bands(frames[first : first + self._piece])
+                yield frames[first : first + self._piece]
 
-    def _bands(self, frames: NDArray[Any]) -> NDArray[np.float32]:
-        """Bands of a piece (frames, n_fft), tile by tile."""
+    def _put(self, frames: NDArray[Any], bands: NDArray[np.float32]) -> None:
+        """Make the bands of a piece, tile by tile."""
         count, window = len(frames), self._window.numpy()
-        bands = np.empty((count, self.params.n_mels), np.float32)
         last = (count // TILE - 1) * TILE if count <= self._most else 0
         for start in range(0, max(last, 0) + 1, TILE):
             # The last tile has up to twice the frames of others, as OpenBLAS sums otherwise over few.
-            tile = slice(start, start + TILE if start < last else count)
-            self._fill(bands[tile], np.multiply(frames[tile], window, out=self._buffer[: len(bands[tile])]))
-        return bands
+            stop = start + TILE if start < last else count
+            windowed = np.multiply(frames[start:stop], window, out=self._buffer[: stop - start])
+            self._filter(windowed, bands[start:stop])
 
-    def _fill(self, bands: NDArray[np.float32], windowed: NDArray[Any]) -> None:
-        """Put the bands of windowed frames where they belong."""
+    def _filter(self, windowed: NDArray[Any], bands: NDArray[np.float32]) -> None:
+        """Make the bands of windowed frames."""
         import torch
 
         spectra: NDArray[Any] = torch.fft.rfft(torch.from_numpy(windowed)).numpy()

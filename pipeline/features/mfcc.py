@@ -19,10 +19,9 @@ from pipeline.features.spectrum import (
     FramedExtractor,
     MelParams,
     decibel_pieces,
-    decibels,
-    emphasise,
     reblocked,
     segments,
+    to_decibels,
 )
 
 if TYPE_CHECKING:
@@ -67,26 +66,26 @@ class MFCC(FramedExtractor[MFCCParams]):
         """MFCC of a ragged batch."""
         import torch
 
-        mels = MelSpectrum(self.params, self.device)
+        mels, signals = MelSpectrum(self.params, self.device), [self._emphasised(wave) for wave in waves]
         with torch.inference_mode():
-            return [{"values": self._extract_one(wave, mels)} for wave in waves]
+            powers, counts = mels.together(signals)
+            parts = to_decibels(powers, counts, self.params.top_db).split(counts) if waves else ()
+            return [{"values": self._of(mel, signal)} for mel, signal in zip(parts, signals, strict=True)]
 
-    def _extract_one(self, wave: Wave, mels: MelSpectrum) -> NDArray[np.float32]:
-        params = self.params
-        if params.pre_emphasis:
-            wave = emphasise(wave, params.pre_emphasis)
-        mel = decibels(mels(wave), params.top_db)
-        cepstra = _to_cepstra(mel, params.n_mfcc)
-        if params.energy:
-            cepstra = _with_energy(cepstra, frame_energy(wave, params, self.device))
+    def _of(self, mel: "Tensor", signal: Signal) -> NDArray[np.float32]:
+        """MFCC of an utterance and its mel spectrum in decibels."""
+        cepstra = _to_cepstra(mel, self.params.n_mfcc)
+        if self.params.energy:
+            cepstra = _with_energy(cepstra, frame_energy(signal, self.params, self.device))
         result: NDArray[np.float32] = self._with_deltas(cepstra).cpu().numpy()
         return result
 
+    def _emphasised(self, wave: Signal) -> Signal:
+        return Emphasised(wave, self.params.pre_emphasis) if self.params.pre_emphasis else wave
+
     def extract_long(self, wave: Signal) -> Iterator[Streams]:
         """MFCC of a long utterance, whose mel spectrum is computed twice: for its maximum, and piece by piece."""
-        if self.params.pre_emphasis:
-            wave = Emphasised(wave, self.params.pre_emphasis)
-        for rows, before, after in _overlapping(self._cepstra(wave), DELTA_WIDTH - 1):
+        for rows, before, after in _overlapping(self._cepstra(self._emphasised(wave)), DELTA_WIDTH - 1):
             completed = self._with_deltas(rows)[before : len(rows) - after]
             yield {"values": completed.cpu().numpy()}
 

@@ -13,7 +13,6 @@ librosa's is, where single precision would not do: see `SpectrumParams.needs_dou
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -143,11 +142,11 @@ class MelParams(SpectrumParams):
         return self
 
 
-def emphasise(wave: Wave, coefficient: float) -> Wave:
+def emphasise(wave: Wave, coefficient: float, out: Wave | None = None) -> Wave:
     """Pre-emphasis x[n] - c x[n - 1], begun as `librosa.effects.preemphasis` does, by extrapolating the first step."""
     if len(wave) < 2:
         return wave
-    out = np.empty_like(wave)
+    out = np.empty_like(wave) if out is None else out
     np.multiply(wave[:-1], coefficient, out=out[1:])
     np.subtract(wave[1:], out[1:], out=out[1:])
     out[0] = wave[0] + (2 * wave[0] - wave[1])
@@ -169,6 +168,10 @@ class Emphasised:
         before = min(start, 1)
         return emphasise(self.signal[start - before : max(stop, 2)], self.coefficient)[before : before + stop - start]
 
+    def whole(self, out: Wave) -> None:
+        """Write all of it, two samples at least, without another array."""
+        emphasise(self.signal[0 : len(self)], self.coefficient, out)
+
 
 def stretches(wave: Signal, params: FrameParams, multiple: int = 1) -> Iterator[Wave]:
     """The samples of an utterance, zeros around it, of the whole frames in about `SEGMENT` of them: (samples,) each.
@@ -182,11 +185,14 @@ def stretches(wave: Signal, params: FrameParams, multiple: int = 1) -> Iterator[
         count = min(most, total - first)
         start = first * hop - edge
         length = (count - 1) * hop + params.n_fft
-        some = wave[max(start, 0) : max(start + length, 0)]
-        before = max(-start, 0)
-        samples = np.empty(length, some.dtype)
-        samples[:before] = samples[before + len(some) :] = 0
-        samples[before : before + len(some)] = some
+        before, inside = max(-start, 0), slice(max(start, 0), min(max(start + length, 0), len(wave)))
+        after = before + max(inside.stop - inside.start, 0)
+        samples = np.empty(length, np.float32)
+        samples[:before] = samples[after:] = 0
+        if isinstance(wave, Emphasised) and 1 < len(wave) == after - before:
+            wave.whole(samples[before:after])
+        else:
+            samples[before:after] = wave[inside]
         yield samples
 
 
@@ -215,19 +221,6 @@ def spectrum_pieces(wave: Signal, params: SpectrumParams, device: str = "cpu") -
     return (to_power(squared(frames, window), params.power) for frames in framed(wave, params, window))
 
 
-def joined(pieces: "Iterator[Tensor]", frames: int) -> "Tensor":
-    """Pieces one after another, (frames, dims): kept until the last, they would take the memory twice."""
-    piece = next(pieces)
-    if len(piece) == frames:
-        return piece
-    values = piece.new_empty(frames, *piece.shape[1:])
-    first = 0
-    for rows in chain([piece], pieces):
-        values[first : first + len(rows)] = rows
-        first += len(rows)
-    return values
-
-
 def reblocked(pieces: "Iterable[Tensor]", size: int) -> "Iterator[Tensor]":
     """Pieces one after another, (frames, ...), cut anew into blocks of `size` frames; the last may be shorter."""
     import torch
@@ -248,16 +241,7 @@ def decibels(power: "Tensor", top_db: float | None) -> "Tensor":
 
     It takes the place of `power`, as that of a long utterance cannot be held twice.
     """
-    if power.device.type != "cpu":
-        values = exact_log10(power.clamp_(min=AMIN)).mul_(10)
-        return values if top_db is None else values.clamp_(min=values.max() - top_db)
-    array = power.numpy()  # see `mel_spectrum`; it is rounded the same
-    np.maximum(array, AMIN, out=array)
-    exact_log10(power)
-    np.multiply(array, 10, out=array)
-    if top_db is not None:
-        np.maximum(array, array.max() - top_db, out=array)
-    return power
+    return to_decibels(power, [len(power)], top_db)
 
 
 def decibel_pieces(pieces: "Callable[[], Iterable[Tensor]]", top_db: float | None) -> "Iterator[Tensor]":
@@ -270,10 +254,21 @@ def decibel_pieces(pieces: "Callable[[], Iterable[Tensor]]", top_db: float | Non
 
 def to_decibels(power: "Tensor", counts: Sequence[int], top_db: float | None) -> "Tensor":
     """`decibels` of each of several utterances whose frames lie end to end."""
-    import torch
-
-    parts = [decibels(part, top_db) for part in power.split(list(counts))]
-    return torch.cat(parts) if parts else power
+    if power.device.type != "cpu":
+        values = exact_log10(power.clamp_(min=AMIN)).mul_(10)
+        for part in values.split([*counts]) if top_db is not None else ():
+            part.clamp_(min=part.max() - top_db)
+        return values
+    array = power.numpy()  # see `mel_spectrum`; it is rounded the same
+    np.maximum(array, AMIN, out=array)
+    exact_log10(power)
+    np.multiply(array, 10, out=array)
+    first = 0
+    for count in counts if top_db is not None else ():
+        part = array[first : first + count]
+        np.maximum(part, part.max() - top_db, out=part)
+        first += count
+    return power
 
 
 def framed(wave: Signal, params: SpectrumParams, window: "Tensor") -> "Iterator[Tensor]":

@@ -14,7 +14,8 @@ from pipeline.errors import ParamsError
 from pipeline.features import mel_spectrum, spectrum
 from pipeline.features.length import fit
 from pipeline.features.logmel import LogMel, LogMelParams
-from pipeline.features.mfcc import MFCC, MFCCParams, emphasise
+from pipeline.features.mfcc import MFCC, MFCCParams
+from pipeline.features.spectrum import emphasise
 from pipeline.jobs.executors import single_thread
 from pipeline.strict import validate
 
