@@ -1,7 +1,6 @@
 """`ser bench train --only compile`: epochs of networks that `torch.compile` compiles, beside the same without it."""
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -24,12 +23,21 @@ def compiled(folder: Path, quick: bool) -> list[Figure]:
     """Processor time of an epoch on one thread; what compiling takes is said beside. No stage compiles a network.
 
     Raises:
-        Skipped: there is no C++ compiler, which torch needs for it.
+        Skipped: torch cannot compile here, as without a C++ compiler.
     """
-    if not any(map(shutil.which, ("g++", "clang++"))):
-        raise Skipped("torch compiles by a C++ compiler, and there is none")
     with single_thread(), mock.patch.dict(os.environ, TORCHINDUCTOR_CACHE_DIR=str(folder)):
+        _check_compiler()
         return [_of(label, quick) for label in COMPILED[: 1 if quick else None]]
+
+
+def _check_compiler() -> None:
+    import torch
+
+    try:
+        torch.compile(torch.neg)(torch.zeros(8))
+    except Exception as error:  # torch's own, of several modules, and those of the compiler
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise Skipped(f"torch cannot compile here: {said[0]}") from error
 
 
 def _of(label: str, quick: bool) -> Figure:

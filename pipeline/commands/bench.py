@@ -67,13 +67,13 @@ def bench_starts(quick: bool, only: tuple[str, ...], report: Path | None) -> Non
 
 @bench.command("train", cls=Command)
 @click.option("--quick", is_flag=True, help="Small sizes: only to see that it runs.")
-@click.option("--only", multiple=True, metavar="PART", help="steps, curves, probe or epochs; repeatable.")
+@click.option("--only", multiple=True, metavar="PART", help="steps, curves, probe, epochs or compile; repeatable.")
 @click.option("--json", "report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures here.")
 def bench_train(quick: bool, only: tuple[str, ...], report: Path | None) -> None:
     """The wav2vec 2.0 branch from cached states, and the same training end to end: time of a step, loss curves.
 
-    A probe of a large table, beside scikit-learn, and an epoch of each system, beside the processor's rate in matrix
-    products. Takes about 10 minutes and 5 GB of memory on 2 free cores.
+    A probe of a large table, beside scikit-learn; an epoch of each system, beside the processor's rate in matrix
+    products; and epochs of networks that torch compiles. Takes about 13 minutes and 5 GB of memory on 2 free cores.
     """
     from pipeline.bench import train
 

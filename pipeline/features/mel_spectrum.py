@@ -61,13 +61,15 @@ class MelSpectrum:
 
         counts = [self.params.frames(len(wave)) for wave in waves]
         values = torch.empty(sum(counts), self.params.n_mels, device=self._window.device)
+        first = 0
         if self._on_cpu:
-            bands, first = values.numpy(), 0
             for frames in chain.from_iterable(map(self._frames, waves)):
-                self._put(frames, bands[first : first + len(frames)])
+                self._put(frames, values[first : first + len(frames)].numpy())
                 first += len(frames)
-        elif waves:
-            torch.cat([piece for wave in waves for piece in self.pieces(wave)], out=values)
+        else:
+            for piece in chain.from_iterable(map(self.pieces, waves)):
+                values[first : first + len(piece)] = piece
+                first += len(piece)
         return values, counts
 
     def pieces(self, wave: Signal) -> "Iterator[Tensor]":

@@ -109,7 +109,7 @@ class MFCC(FramedExtractor[MFCCParams]):
 
 
 def _to_cepstra(mel: "Tensor", n_mfcc: int) -> "Tensor":
-    """The DCT of a mel spectrum in decibels (frames, n_mels): (frames, n_mfcc); by NumPy as in `spectrum`."""
+    """The DCT of a mel spectrum in decibels (frames, n_mels): (frames, n_mfcc); by NumPy as in `mel_spectrum`."""
     import torch
 
     matrix = dct(mel.shape[1], n_mfcc, str(mel.device))

@@ -55,7 +55,10 @@ def in_git(path: str) -> Output:
 
 
 def kept(path: str) -> Output:
-    """An output that its stage finds as it left it, so that it can take over what is still right."""
+    """An output that its stage finds as it left it, so that it can take over what is still right.
+
+    DVC does not look for it among earlier runs.
+    """
     return {path: {"persist": True}}
 
 

@@ -219,7 +219,7 @@ def test_pieces_do_not_show(p, samples):
 
 @pytest.mark.parametrize(
     ("n_fft", "hop", "n_mels", "power"),
-    [(400, 160, 80, 2.0), (400, 160, 64, 1.0), (640, 320, 40, 2.0), (1024, 256, 80, 2.0), (2048, 512, 128, 2.0)],
+    [(400, 160, 80, 2.0), (400, 160, 81, 2.0), (400, 160, 33, 1.0), (640, 320, 40, 2.0), (1024, 256, 80, 2.0)],
 )
 def test_tiles_do_not_show_to_the_last_bit(n_fft, hop, n_mels, power, monkeypatch):
     extractor = LogMel(LogMelParams(n_fft=n_fft, hop_length=hop, n_mels=n_mels, power=power))
@@ -238,8 +238,9 @@ def test_a_gpu_gives_the_same(make):
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("no GPU")
-    wave = signal(40000)
-    np.testing.assert_allclose(values(make("cuda"), wave)[0], values(make("cpu"), wave)[0], rtol=1e-4, atol=2e-3)
+    waves = signal(40000), signal(1), signal(9000)
+    for found, expected in zip(values(make("cuda"), *waves), values(make("cpu"), *waves), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-3)
 
 
 def test_top_db_is_below_each_utterances_own_maximum():

@@ -1,6 +1,7 @@
 """What is known of a model without loading it: found again by content, and never taken for another model's."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -11,7 +12,7 @@ from pipeline.audio.audio_file import write_audio
 from pipeline.errors import UserError
 from pipeline.extraction.extraction import Summary
 from pipeline.extraction.recipe import extract_feature, memory_beside
-from pipeline.features.ssl import card, extractor
+from pipeline.features.ssl import card, extractor, known_files
 from pipeline.features.ssl.extractor import SSL, SSLParams
 from pipeline.jobs.workplace import Workplace
 from pipeline.storage.feature_file import FeatureFile
@@ -69,6 +70,16 @@ def test_a_model_is_loaded_only_to_compute(run, model, loads, tmp_path):
     assert loads == [model]
     assert run(model, 4000, 5000, 6000, 7000) == Summary(1, 3, 0)
     assert loads == [model] * 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files are always read")
+def test_a_models_files_are_not_read_again_once_they_have_been_there_for_long(run, model, monkeypatch):
+    read, there = [], known_files.files_digest
+    monkeypatch.setattr(known_files, "files_digest", lambda folder, model: read.append(model) or there(folder, model))
+    monkeypatch.setattr(known_files, "SETTLED", -(10**18))
+    assert run(model, 4000) == Summary(1, 0, 0)
+    assert run(model, 4000) == Summary(0, 1, 0)
+    assert read == [model]
 
 
 def test_the_bytes_are_those_without_a_card(run, model, tmp_path):

@@ -1,7 +1,9 @@
 """The digest of a checkpoint's files, not read again while the file system says that they are as they were."""
 
+import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 from pipeline.features.ssl.checkpoint import LOADED, files_digest
 
 SETTLED = 2_000_000_000
-"""How much older than the note of it a file's last change must be (ns): no file system's clock ticks more slowly, and a
-change in the tick of the reading would not show."""
+"""How long ago a file's last change must be when it is read (ns): no file system's clock ticks more slowly, and another
+change in the same tick would not show."""
+TAIL = 1 << 16
+"""bytes at a file's end that are always read: other weights have others there, whatever a file system says"""
 
 Marks = tuple[tuple[str | int, ...], ...]
 
@@ -22,8 +26,8 @@ class KnownFiles:
 
     Attributes:
         digest: hex SHA-256 of names and bytes, see `files_digest`.
-        marks: what the file system says of each: name, bytes, times of the last change of its bytes and of its entry
-            (ns), and where it is; none where that proves nothing.
+        marks: of each file its name, bytes, times of the last change of these and of its entry (ns), where it is, and
+            hex SHA-256 of its end; none where they prove nothing.
     """
 
     digest: str
@@ -37,8 +41,9 @@ class KnownFiles:
 def known_files(folder: Path, model: str, note: Path) -> KnownFiles:
     """The files of a folder: as noted where they are as they were then, and else read.
 
-    As git does of its index, times of the entry (ctime) are looked at, which no program can set; not on Windows, which
-    has none.
+    As git does of its index, times of the entry (ctime) are looked at, which few programs can set. On Windows, which
+    has none, files are always read. Some file systems (FAT) have none either: there a change of the file that keeps
+    size, time and end is not seen.
 
     Args:
         folder: the checkpoint's.
@@ -48,33 +53,39 @@ def known_files(folder: Path, model: str, note: Path) -> KnownFiles:
     Raises:
         UserError: what should be a file is none, or cannot be read.
     """
-    before = _marks(folder)
+    settled = time.time_ns() - SETTLED
+    before = _marks(folder, settled)
     noted = _noted(note) if before else None
     if noted is not None and noted.marks == before:
         return noted
     digest = files_digest(folder, model)
-    return KnownFiles(digest, before if before == _marks(folder) else ())
+    return KnownFiles(digest, before if before == _marks(folder, settled) else ())
 
 
-def _marks(folder: Path) -> Marks:
+def _marks(folder: Path, settled: int) -> Marks:
+    """The marks of files, none of which has changed since `settled` (ns); else, or where these prove nothing, none."""
     if os.name == "nt":
         return ()
     try:
-        found = sorted((path.name, path.stat()) for path in folder.iterdir() if path.suffix in LOADED)
+        found = tuple(_mark(path) for path in sorted(folder.iterdir()) if path.suffix in LOADED and path.is_file())
     except OSError:  # which reading them says in words
         return ()
-    return tuple(
-        (name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
-        for name, status in found
-    )
+    return found if all(max(changed, entered) < settled for _, _, changed, entered, *_ in found) else ()
+
+
+def _mark(path: Path) -> tuple[Any, ...]:
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        file.seek(max(status.st_size - TAIL, 0))
+        end = hashlib.sha256(file.read(TAIL)).hexdigest()
+    changes = (status.st_mtime_ns, status.st_ctime_ns)
+    return (path.name, status.st_size, *changes, status.st_ino, status.st_dev, end)
 
 
 def _noted(note: Path) -> KnownFiles | None:
-    """What is noted, if it was noted some time after the files' last change; None where that is not to be had."""
+    """What is noted; None where that is not to be had."""
     try:
         noted: Mapping[str, Any] = json.loads(note.read_text(encoding="utf-8"))["files"]
-        marks = tuple(tuple(one) for one in noted["marks"])
-        settled = all(max(one[2], one[3]) + SETTLED < note.stat().st_mtime_ns for one in marks)
-        return KnownFiles(str(noted["digest"]), marks) if settled else None
+        return KnownFiles(str(noted["digest"]), tuple(tuple(one) for one in noted["marks"]))
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         return None
