@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Extractor, Streams
-from pipeline.features.mel_spectrum import MelSpectrum
+from pipeline.features.mel_spectrum import mel_spectrum
 from pipeline.features.spectrum import MelParams, decibel_pieces, to_decibels
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class LogMel(Extractor[LogMelParams]):
         """Log-Mel spectrograms (dB) of a ragged batch."""
         import torch
 
-        mels = MelSpectrum(self.params, self.device)
+        mels = mel_spectrum(self.params, self.device)
         with torch.inference_mode():
             powers, counts = mels.together(waves)
             parts = to_decibels(powers, counts, self.params.top_db).split(counts) if waves else ()
@@ -61,7 +61,7 @@ class LogMel(Extractor[LogMelParams]):
 
     def extract_long(self, wave: Signal) -> Iterator[Streams]:
         """Log-Mel spectrogram (dB) of a long utterance, computed twice: for its maximum, and to be given."""
-        params, mels = self.params, MelSpectrum(self.params, self.device)
+        params, mels = self.params, mel_spectrum(self.params, self.device)
         pieces: Iterable[Tensor] = decibel_pieces(lambda: mels.pieces(wave), params.top_db)
         if params.resize:
             pieces = [_resized(pieces, params.frames(len(wave)), params.resize)]

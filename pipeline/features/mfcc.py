@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from pipeline.arithmetic import exact_log10
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Streams
-from pipeline.features.mel_spectrum import MelSpectrum
+from pipeline.features.mel_spectrum import mel_spectrum
 from pipeline.features.spectrum import (
     AMIN,
     Emphasised,
@@ -66,7 +66,7 @@ class MFCC(FramedExtractor[MFCCParams]):
         """MFCC of a ragged batch."""
         import torch
 
-        mels, signals = MelSpectrum(self.params, self.device), [self._emphasised(wave) for wave in waves]
+        mels, signals = mel_spectrum(self.params, self.device), [self._emphasised(wave) for wave in waves]
         with torch.inference_mode():
             powers, counts = mels.together(signals)
             parts = to_decibels(powers, counts, self.params.top_db).split(counts) if waves else ()
@@ -91,7 +91,7 @@ class MFCC(FramedExtractor[MFCCParams]):
 
     def _cepstra(self, wave: Signal) -> "Iterator[Tensor]":
         """Cepstra of a long utterance, with energy as the params ask: blocks of (`BLOCK`, n_mfcc)."""
-        params, mels = self.params, MelSpectrum(self.params, self.device)
+        params, mels = self.params, mel_spectrum(self.params, self.device)
         pieces = decibel_pieces(lambda: mels.pieces(wave), params.top_db)
         cepstra = reblocked((_to_cepstra(mel, params.n_mfcc) for mel in pieces), BLOCK)
         if not params.energy:

@@ -232,6 +232,17 @@ def test_tiles_do_not_show_to_the_last_bit(n_fft, hop, n_mels, power, monkeypatc
             np.testing.assert_array_equal(found, whole)
 
 
+@many
+@given(spectra(), st.lists(st.integers(1, 12000), min_size=1, max_size=3))
+def test_the_kernel_of_other_devices_gives_the_same(p, lengths):
+    params, waves = LogMelParams(**p), [signal(n, seed) for seed, n in enumerate(lengths)]
+    tiled = mel_spectrum.mel_spectrum(params)
+    other = mel_spectrum.DeviceMelSpectrum(params, "cpu")
+    (expected, counts), (found, others) = tiled.together(waves), other.together(waves)
+    assert others == counts
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * float(expected.max()))
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("make", [lambda d: LogMel(LogMelParams(), d), lambda d: MFCC(MFCCParams(deltas=2), d)])
 def test_a_gpu_gives_the_same(make):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.features.frames import windows
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -216,18 +218,6 @@ def f0_block(f0: FloatArray, rules: Rules) -> tuple[FloatArray, bool]:
             tilt, mse = (fitted[sizes > 1] for fitted in fit_lines(runs, sizes, rules.noisy_pairs))
     lines = moments(np.concatenate([tilt, mse]), np.array([len(tilt), len(mse)]), rules.undefined)
     return np.concatenate([vector_moments(f0[voiced], rules.undefined), lines.T.ravel(), first, last]), True
-
-
-def windows(samples: FloatArray, length: int, hop: int = 1) -> FloatArray:
-    """All stretches of so many samples, a hop apart, as a view: `sliding_window_view` at a tenth of its price.
-
-    Args:
-        samples: contiguous, at least one stretch.
-        length: of a stretch.
-        hop: from one to the next.
-    """
-    size = samples.itemsize
-    return np.ndarray(((len(samples) - length) // hop + 1, length), samples.dtype, samples, 0, (hop * size, size))
 
 
 def log_energy(signal: FloatArray, hop: int, floor: float) -> FloatArray:

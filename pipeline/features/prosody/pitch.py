@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pipeline.audio.samples import Signal
-from pipeline.features.prosody.blocks import windows
+from pipeline.features.frames import windows
 from pipeline.features.prosody.pitch_path import OCTAVE, VOICING_CHANGE, best_paths, lattice
 from pipeline.features.prosody.sinc import DEGREE, highest, interpolation, values
 
