@@ -53,7 +53,7 @@ FLAT = 1e-12
 """curvature along a bias, at least: where all probabilities are 0 or 1 there is none to divide by"""
 
 BLOCK = 512
-"""rows that are in double precision at a time"""
+"""rows that are copied at a time, to double precision or by a product"""
 
 AXES = 256
 """directions in which the preconditioner knows how much the table varies"""
@@ -296,7 +296,7 @@ class Descent:
         count, outputs, _ = unknowns.shape
         weights = unknowns[..., :-1] / fits.scale[:, None]
         offsets = unknowns[..., -1] - np.einsum("pqd,pd->pq", weights, fits.mean)
-        product = weights.reshape(count * outputs, -1).astype(self.rows.dtype) @ self.rows.T
+        product = times_rows(weights.reshape(count * outputs, -1).astype(self.rows.dtype), self.rows)
         return np.asarray(product.reshape(count, outputs, -1) + offsets[..., None], np.float64)
 
     def gradient(self, unknowns: FloatArray, likely: Rows, fits: Fits) -> FloatArray:
@@ -366,6 +366,14 @@ class Descent:
             if not open_.any():
                 break
         return length
+
+
+def times_rows(weights: Rows, rows: Rows) -> Rows:
+    """`weights @ rows.T`, of (M, dims) and (N, dims): (M, N); block by block, as BLAS copies what is transposed."""
+    product = np.empty((len(weights), len(rows)), rows.dtype)
+    for start in range(0, len(rows), BLOCK):
+        np.matmul(weights, rows[start : start + BLOCK].T, out=product[:, start : start + BLOCK])
+    return product
 
 
 def principal_axes(rows: Rows) -> tuple[Rows, float]:
