@@ -30,9 +30,23 @@ def system_params(name: str, experiment: ExperimentParams) -> SystemParams:
     Raises:
         ParamsError: a param is wrong, or the system does not take it; one line for each, beginning with its key.
     """
-    kind = _trained(experiment)
-    params: SystemParams = validate(kind.Params, experiment.params, f"experiments.{name}.params")
+    kind, key = _trained(experiment), f"experiments.{name}.params"
+    params: SystemParams = validate(kind.Params, experiment.params, key)
+    if problem := _unending_warmup(params):
+        raise ParamsError(f"{key}.warmup_epochs: {problem}")
     return params
+
+
+def _unending_warmup(own: SystemParams) -> str | None:
+    """What is wrong with a warm-up that is longer than the training; None where it ends, or there is none.
+
+    It is asked here and not of every set of params: a refitted network may be trained for fewer epochs than were asked
+    for, and one that was trained with such params can still be used.
+    """
+    warmup, epochs = getattr(own, "warmup_epochs", 0), getattr(own, "epochs", 0)
+    if warmup <= epochs:
+        return None
+    return f"should be at most `epochs` = {epochs}, or the learning rate never reaches its value; it is {warmup:g}"
 
 
 def _trained(experiment: ExperimentParams) -> "type[System | Regressor]":
@@ -54,6 +68,9 @@ def transfer_params(name: str, transfer: TransferParams, source: ExperimentParam
         raise ParamsError(f"{key}: are of no use to share 0, which trains nothing of {source.system}; leave them out")
     alone = {"patience": 0} if "patience" in fields else {}
     params: SystemParams = validate(system.Params, {**source.params, **transfer.params, **alone}, key)
+    if problem := _unending_warmup(params):
+        origin = "" if "warmup_epochs" in transfer.params else f", as {transfer.source} has it"
+        raise ParamsError(f"{key}.warmup_epochs: {problem}{origin}")
     return params
 
 
