@@ -21,8 +21,6 @@ from pipeline.experiments.labelled import Fold
 from pipeline.experiments.protocols import inner_folds, is_validated, split
 from pipeline.experiments.selection import Only
 from pipeline.experiments.votes import share_table
-from pipeline.features.ssl.checkpoint import files_digest
-from pipeline.features.ssl.streams import TINY
 from pipeline.storage.feature_file import FeatureFile
 from pipeline.storage.identity import canonical_json
 from pipeline.storage.joined import Joined
@@ -30,6 +28,7 @@ from pipeline.storage.source import counted, described
 from pipeline.strict import Strict
 from pipeline.systems import CURVE
 from pipeline.systems.soft_labels import SoftLabels
+from pipeline.systems.starting_weights import starting_digest
 from pipeline.systems.view import View
 
 if TYPE_CHECKING:
@@ -234,7 +233,7 @@ class Experiment:
                 "folds": [[part.tolist() for part in (f.train, f.validation, f.test)] for f in folds],
                 "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
                 "program": program_digests(),
-                **pretrained_digest(self.params),
+                **starting_digest(self.classifier, self.params, models_of(self.clean)),
             }
         )
 
@@ -245,14 +244,9 @@ def program_digests() -> dict[str, str]:
     return {str(p.relative_to(package)): _digest(p) for p in sorted(package.rglob("*.py"))}
 
 
-def pretrained_digest(params: Mapping[str, Any]) -> dict[str, str]:
-    """What says the pretrained weights that a system itself reads from a local folder; empty where it reads none.
-
-    Raises:
-        UserError: a file there cannot be read.
-    """
-    model = str(params.get("model", TINY))
-    return {"pretrained": files_digest(Path(model), model)} if model != TINY and Path(model).is_dir() else {}
+def models_of(files: Mapping[str, Features]) -> dict[str, str]:
+    """Role -> the pretrained model that made its features; "" for none."""
+    return {role: str(file.header.params.get("model", "")) for role, file in files.items()}
 
 
 def _digest(path: Path) -> str:

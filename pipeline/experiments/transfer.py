@@ -16,7 +16,7 @@ from pipeline.experiments.balance import balance_cells, balanced
 from pipeline.experiments.classes import ClassSet
 from pipeline.experiments.cross_validation import columns_of_all
 from pipeline.experiments.draws import draws
-from pipeline.experiments.experiment import groups_of, pretrained_digest, program_digests
+from pipeline.experiments.experiment import groups_of, models_of, program_digests
 from pipeline.experiments.labelled import Fold
 from pipeline.experiments.model_folder import checked_numbers
 from pipeline.experiments.reference import Files, TrainedReference, check_apart, qualified_rows
@@ -28,6 +28,7 @@ from pipeline.storage.source import Source
 from pipeline.strict import Strict
 from pipeline.systems import CURVE
 from pipeline.systems.soft_labels import SoftLabels
+from pipeline.systems.starting_weights import starting_digest
 from pipeline.systems.view import View
 
 if TYPE_CHECKING:
@@ -286,6 +287,6 @@ class Transfer:
                 "votes": [sorted(row.votes.items()) for row in [*self._rows, *self.reference.rows]],
                 "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
                 "program": program_digests(),
-                **pretrained_digest(self.params),
+                **starting_digest(self.classifier, self.params, models_of(self.files)),
             }
         )

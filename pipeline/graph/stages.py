@@ -11,7 +11,7 @@ from pipeline.config.params import Params
 from pipeline.config.protocols import list_of
 from pipeline.graph import report_inputs
 from pipeline.graph.code import code_command, code_path, code_sources
-from pipeline.graph.pretrained import local_model
+from pipeline.graph.pretrained import local_model, starting_folders
 from pipeline.graph.stage import Stage, in_git, kept
 from pipeline.graph.stage_keys import class_set_key, entry_keys, given_key
 from pipeline.graph.transfer_stage import transfer_stage
@@ -187,7 +187,7 @@ class _Graph:
                 *prints,
                 *dict.fromkeys(files),
                 *([str(lists)] if lists else []),
-                *local_model(experiment.params.get("model")),
+                *starting_folders(self.params, experiment, experiment.params),
                 code_path(kind, experiment.system),
             ],
             [str(paths.models(name)), str(paths.predictions(name))],

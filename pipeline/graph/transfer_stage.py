@@ -6,7 +6,7 @@ from typing import Any
 from pipeline import paths
 from pipeline.config.params import Params
 from pipeline.graph.code import code_path
-from pipeline.graph.pretrained import local_model
+from pipeline.graph.pretrained import starting_folders
 from pipeline.graph.stage import Stage
 from pipeline.graph.stage_keys import class_set_key, entry_keys, given_key
 
@@ -39,7 +39,7 @@ def transfer_stage(params: Params, data: Mapping[str, Any], name: str) -> Stage:
             *dict.fromkeys(map(str, files)),
             str(paths.models(transfer.source)),
             str(paths.predictions(transfer.source)),
-            *local_model({**source.params, **transfer.params}.get("model")),
+            *starting_folders(params, source, {**source.params, **transfer.params}),
             code_path(kind, source.system),
         ],
         [*([str(paths.models(name))] if transfer.trains(source) else []), str(paths.predictions(name))],

@@ -6,6 +6,9 @@ A system is a class below `System` with these literals, which are read without i
 - `roles`: the features it must have, of logmel, mfcc, opensmile, prosody, ssl and waveform;
 - `optional`, where it takes more: those it reads when they are given; one at least where `roles` is empty;
 - `accepts`, where a role may be filled by other extractors than its namesake: role -> extractors;
+- `blocks_of`, where its networks start from blocks of a pretrained model, so that other weights there have them trained
+  again: the role whose hidden states that model made, `ssl`, or the param that names it;
+- `blocks_where`, the param without which it takes no such blocks, if there is one;
 - `chooses = True`, where `fit` chooses some of its own settings, which `choices` says then;
 - `parts`, of a network whose head is no module `classifier`, or which fuses: what a transfer may tune alone;
 - `takes_votes = True`, where `fit`, and a network's `tune`, take shares of labels too;
@@ -50,6 +53,8 @@ class SystemEntry:
         accepts: role -> extractors that may fill it, where these are others than its namesake.
         neural: whether it trains a network, and so has epochs.
         uses_validation: whether it makes use of a validation part.
+        blocks_of: what says whose blocks its networks start from: a role, or a param; "" for none.
+        blocks_where: the param without which they start from none; "" where they always do.
         chooses: whether it chooses settings of its own, which are written by fold.
         parts: of a network, head and fusion, where there is one -> its modules.
         takes_votes: whether it can be trained on shares of labels.
@@ -65,6 +70,8 @@ class SystemEntry:
     chooses: bool = False
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     takes_votes: bool = False
+    blocks_of: str = ""
+    blocks_where: str = ""
 
     def load(self) -> "type[System]":
         """Import the system's class."""
@@ -114,6 +121,8 @@ def _system(name: str, entry: Entry) -> SystemEntry:
         chooses=entry.literals.get("chooses", False),
         parts=entry.literals.get("parts", HEAD) if neural else {},
         takes_votes=entry.literals.get("takes_votes", False),
+        blocks_of=entry.literals.get("blocks_of", ""),
+        blocks_where=entry.literals.get("blocks_where", ""),
     )
 
 

@@ -122,7 +122,8 @@ class CAF(NeuralSystem):
     roles = ("logmel", "ssl")
     Params = CAFParams
     parts = {"head": ("classifier",), "fusion": ("fusion",)}
-    holds_pretrained = True
+    blocks_of = "ssl"
+    blocks_where = "top_blocks"
 
     def raw(self) -> tuple[str, ...]:
         """With top blocks, the states they take."""

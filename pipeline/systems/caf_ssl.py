@@ -125,7 +125,8 @@ class CAFSSL(NeuralSystem):
     name = "caf_ssl"
     roles = ("ssl",)
     Params = CAFSSLParams
-    holds_pretrained = True
+    blocks_of = "ssl"
+    blocks_where = "top_blocks"
 
     def stream(self) -> str:
         """The layer's states."""

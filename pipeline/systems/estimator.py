@@ -39,6 +39,10 @@ class Estimator(BaseEstimator, ABC):
     """those it takes where they are given"""
     accepts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """role -> extractors that may fill it, where these are others than its namesake"""
+    blocks_of: ClassVar[str] = ""
+    """whose blocks its networks may start from: the role that a pretrained model made, or the param that names it"""
+    blocks_where: ClassVar[str] = ""
+    """the param without which they take none"""
     uses_validation: ClassVar[bool] = True
     """whether `fit` makes use of a validation part; where not, those utterances are trained on"""
     history_: Sequence[Mapping[str, float]] = ()

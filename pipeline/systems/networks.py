@@ -40,8 +40,6 @@ class NetworkEstimator(Estimator):
     """
 
     Params: ClassVar[type[TrainingParams]]
-    holds_pretrained: ClassVar[bool] = False
-    """whether its networks may hold parts of a pretrained model"""
     curve: ClassVar[Sequence[str]]
     """what is known of each epoch of a training"""
     parts: ClassVar[Parts] = HEAD
@@ -196,7 +194,7 @@ class NetworkEstimator(Estimator):
             )
         self.nets_ = []
         for number in range(settings.seeds):
-            with filled_by(weights, self.holds_pretrained):
+            with filled_by(weights, bool(self.blocks_of)):
                 one = network()
             hold_network(one)
             own = {name.partition(".")[2]: w for name, w in weights.items() if name.startswith(f"{number}.")}

@@ -94,7 +94,7 @@ class Wav2vecBranch(NeuralSystem):
     name = "wav2vec"
     roles = ("ssl",)
     Params = Wav2vecParams
-    holds_pretrained = True
+    blocks_of = "ssl"
 
     def stream(self) -> str:
         """The states of the layer to start from."""

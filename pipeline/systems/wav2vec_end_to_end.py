@@ -163,7 +163,7 @@ class Wav2vecEndToEnd(NeuralSystem):
     name = "wav2vec_end_to_end"
     roles = ("waveform",)
     Params = EndToEndParams
-    holds_pretrained = True
+    blocks_of = "model"
 
     def inputs(self, X: View) -> Inputs:
         """16-bit samples.

@@ -1,7 +1,10 @@
-"""Blocks are trained on cached states of their own weights, and on those of no others."""
+"""Blocks are trained on cached states of their own weights, of no others, and anew where these are replaced."""
 
 import pytest
+import torch
 from in_process import make_audio, ser, stage
+from projects import code_project, ran, sh, tree
+from projects import ser as command
 from ssl_checkpoints import build, build_whisper, save, save_whisper
 
 PARAMS = """\
@@ -44,3 +47,24 @@ def test_blocks_are_not_trained_on_states_of_other_weights(project, family, more
     for done in (stage("features", "mine", "states"), stage("train", "cached")):
         assert done.exit_code == 0, done.stderr
     assert (project.folder / "data/predictions/cached/probabilities.csv").read_bytes() != before
+
+
+@pytest.mark.slow
+def test_blocks_whose_weights_are_replaced_are_trained_again_though_their_cached_states_stay(project):
+    """The block above the layer that is cached made no state."""
+    folder, weights, models = project.folder, project.folder / "pretrained/model.safetensors", "data/models/cached"
+    model = build("wav2vec2-group", num_hidden_layers=3)
+    save(model, weights.parent, do_normalize=True)
+    code_project(folder, PARAMS)
+    command(folder, "graph")
+    assert {"features-mine-states", "train-cached"} <= ran(sh(folder, "dvc", "repro"))
+    assert ran(sh(folder, "dvc", "repro")) == set()
+    states, trained = (folder / "data/embeddings/mine/states.h5").read_bytes(), tree(folder / models)
+    with torch.no_grad():
+        model.encoder.layers[2].attention.q_proj.weight.add_(1)
+    save(model, weights.parent, do_normalize=True)
+    assert {"features-mine-states", "train-cached"} <= ran(sh(folder, "dvc", "repro"))
+    assert (folder / "data/embeddings/mine/states.h5").read_bytes() == states
+    assert tree(folder / models).keys() == trained.keys()
+    assert all(new != trained[name] for name, new in tree(folder / models).items())
+    assert ran(sh(folder, "dvc", "repro")) == set()

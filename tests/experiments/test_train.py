@@ -360,6 +360,7 @@ class FineTuned(Toy):
     class Params(ToyParams):
         model: str
 
+    blocks_of = "model"
     fails = False
 
     def fit(self, X, y, validation, on_epoch):
@@ -368,25 +369,32 @@ class FineTuned(Toy):
         return super().fit(X, y, validation, on_epoch)
 
 
+class OnStates(FineTuned):
+    """Starts from blocks of the model that made the hidden states."""
+
+    class Params(ToyParams):
+        top_blocks: int
+
+    blocks_of = "logmel"
+    blocks_where = "top_blocks"
+
+
 @pytest.mark.parametrize(("replaced", "fitted"), [(b"others", 6), (b"weights", 5)])
-def test_a_training_goes_on_only_with_the_pretrained_weights_that_it_began_with(replaced, fitted, tmp_path):
+@pytest.mark.parametrize("blocks", [None, 1, 0])
+def test_a_training_goes_on_only_with_the_pretrained_weights_that_it_began_with(replaced, fitted, blocks, tmp_path):
     weights = tmp_path / "pretrained" / "model.safetensors"
     weights.parent.mkdir()
     weights.write_bytes(b"weights")
     frames = {row.key: np.full((2, 3), value_of(row.key)) for row in ROWS}
-    experiment = Experiment(
-        name="fine_tuned",
-        system="fine_tuned",
-        classifier=FineTuned,
-        settings=FineTuned.Params(model=str(weights.parent)),
-        protocol=PROTOCOLS["loso"],
-        rows=ROWS,
-        clean={"logmel": write_features(tmp_path / "frames.h5", frames)},
-    )
+    own = {"model": str(weights.parent)}
+    kind = FineTuned if blocks is None else OnStates
+    settings = kind.Params(**(own if blocks is None else {"top_blocks": blocks}))
+    files = {"logmel": write_features(tmp_path / "frames.h5", frames, **({} if blocks is None else own))}
+    experiment = Experiment("fine_tuned", "fine_tuned", kind, settings, PROTOCOLS["loso"], ROWS, files)
     Toy.models, FineTuned.fails = [], True
     with pytest.raises(UserError, match="cut short"):
         cross_validate(experiment, tmp_path / "models", workers=1)
     weights.write_bytes(replaced)
     Toy.models, FineTuned.fails = [], False
     cross_validate(experiment, tmp_path / "models", workers=1)
-    assert len(Toy.models) == fitted
+    assert len(Toy.models) == (5 if blocks == 0 else fitted)

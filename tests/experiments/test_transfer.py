@@ -183,6 +183,17 @@ def test_a_fresh_model_is_fitted_to_the_share_alone(corpora):
         np.testing.assert_allclose(found.probabilities(found.where("test", draw)), own, atol=1e-12)
 
 
+@pytest.mark.parametrize(("blocks", "count"), [(3, 2), (0, 1)])
+def test_a_run_is_of_the_weights_that_its_blocks_are_taken_from(corpora, blocks, count):
+    Path("pretrained").mkdir()
+    transfer, found = corpora.transfer("caf_ssl", weights="fresh", params={"top_blocks": blocks}), set()
+    transfer.files["ssl"].header.params["model"] = "pretrained"
+    for content in (b"weights", b"others"):
+        Path("pretrained/model.safetensors").write_bytes(content)
+        found.add(transfer.identity())
+    assert len(found) == count
+
+
 def test_a_classical_system_is_fitted_to_both_corpora_which_count_the_same(corpora):
     transfer = corpora.transfer("pooled", weights=1)
     fold = transfer.draws[0]

@@ -260,6 +260,39 @@ transfers:
     assert {name: {"weights", "finer", "owner/name", "tiny"} & {*stages[name]} for name in wanted} == wanted
 
 
+def test_a_local_model_whose_blocks_are_trained_on_its_cached_states_is_a_dependency_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("weights", "tiny"):  # the latter is the name of random weights, whatever lies there
+        (tmp_path / folder).mkdir()
+    shared, blocks = "corpus: ravdess, protocol: loso", "params: {layer: 9, top_blocks: 3}"
+    more = f"""
+experiments:
+  branch: {{system: wav2vec, {shared}, ssl: own}}
+  hub: {{system: wav2vec, {shared}, ssl: theirs}}
+  random: {{system: wav2vec, {shared}, ssl: tiny}}
+  stream: {{system: caf_ssl, {shared}, ssl: own, {blocks}}}
+  states: {{system: caf_ssl, {shared}, ssl: own}}
+  none: {{system: caf_ssl, {shared}, ssl: own, params: {{top_blocks: 0}}}}
+  both: {{system: caf, {shared}, logmel: square, ssl: own, {blocks}}}
+  vectors: {{system: svm, {shared}, ssl: own}}
+  numbers: {{system: wav2vec, corpus: rated, protocol: loso, ssl: own, targets: [valence]}}
+transfers:
+  moved: {{source: branch, corpus: other, share: 0.2}}
+  still: {{source: states, corpus: other, share: 0.2}}
+  anew: {{source: states, corpus: other, share: 0.2, weights: fresh, {blocks}}}
+"""
+    own = "embeddings:\n  own: {model: weights, layers: [9]}\n  theirs: {model: owner/name, layers: [9]}\n"
+    text = BASE.replace("embeddings:\n", own).replace("features:\n", "features:\n  square: {extractor: logmel}\n")
+    data = yaml.safe_load(text + more)
+    params, problems = validated(data)
+    assert problems == []
+    stages = {stage.name: stage.deps for stage in graph_stages(params, data)}
+    again = {"train-branch", "train-stream", "train-both", "train-numbers", "transfer-moved", "transfer-anew"}
+    trained = [name for name in stages if name.startswith(("train-", "transfer-"))]
+    assert {name for name in trained if "weights" in stages[name]} == again
+    assert not [name for name in trained if {"owner/name", "tiny"} & {*stages[name]}]
+
+
 def test_a_demo_corpus_is_made_only_where_it_is_read():
     text = """
 demo: {spoken: {voices: 2}, unread: {}}

@@ -17,12 +17,14 @@ from feature_files import corpus, write_features
 from pipeline.corpora import manifest
 from pipeline.errors import ParamsError, UserError
 from pipeline.experiments.predictions import Predictions
+from pipeline.graph.code import code_text
 from pipeline.registry import Entry
 from pipeline.strict import Strict
 from pipeline.systems import ROLES, find_system, systems
 from pipeline.systems import _system as system_entry
 from pipeline.systems.estimator import Estimator
 from pipeline.systems.neural import NeuralSystem
+from pipeline.systems.regression import find_regressor
 from pipeline.systems.system import System
 
 EXAMPLE = Path(__file__).parents[1] / "examples/attentive_mfcc.py"
@@ -47,11 +49,24 @@ def test_every_system_is_a_classifier_of_its_name_and_roles():
         kind = entry.load()
         assert (kind.name, kind.roles, kind.optional) == (name, entry.roles, entry.optional)
         assert kind.accepts == entry.accepts
+        assert (kind.blocks_of, kind.blocks_where) == (entry.blocks_of, entry.blocks_where)
         assert issubclass(kind, NeuralSystem) == entry.neural
         assert {*entry.roles, *entry.optional} <= set(ROLES)
         assert issubclass(kind.Params, Strict)
         assert issubclass(kind, System)
         assert not kind.__abstractmethods__, name
+
+
+def test_every_system_that_loads_a_pretrained_model_says_where_it_is_named():
+    """Else its networks would stand where the model's weights are replaced."""
+    loads = {name for name in systems() if "pipeline/features/ssl/loading.py" in code_text(f"train-{name}.txt")}
+    said = {name: entry for name, entry in systems().items() if entry.blocks_of}
+    assert {*said} == loads
+    for name, entry in said.items():
+        known = entry.load().Params.model_fields
+        assert entry.blocks_of in {*entry.roles, *entry.optional, *known}, name
+        assert not entry.blocks_where or not known[entry.blocks_where].default, name
+    assert {name for name in said if find_regressor(name).blocks_of} == {*said}
 
 
 def test_cross_validation_calls_nothing_but_what_every_system_has():

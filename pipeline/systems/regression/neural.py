@@ -212,7 +212,8 @@ def neural_regressor(system: str) -> type[NeuralRegressor]:
         "roles": of.roles,
         "optional": of.optional,
         "accepts": of.accepts,
-        "holds_pretrained": of.holds_pretrained,
+        "blocks_of": of.blocks_of,
+        "blocks_where": of.blocks_where,
         "parts": of.parts,
     }
     return type(name, (NeuralRegressor,), members)
