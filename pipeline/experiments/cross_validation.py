@@ -106,6 +106,7 @@ def cross_validated(
         weights = [digest(numbers_file(models, number).read_bytes()) for number in range(len(folds))]
         own = {**predictions.card, **model_card(experiment, results)}
         own |= {"features": _features(experiment), "weights": weights}
+        own |= {"learned_from": learned} if (learned := experiment.learned_from()) else {}
         write_json(models / CARD, {"format": own.pop("format"), **own})
         predictions.card.update(_findings(experiment, folds))
         journal.remove()

@@ -233,9 +233,20 @@ class Experiment:
                 "folds": [[part.tolist() for part in (f.train, f.validation, f.test)] for f in folds],
                 "files": {name: [file.keys, file.digests.tobytes().hex()] for name, file in files.items()},
                 "program": program_digests(),
-                **starting_digest(self.classifier, self.params, models_of(self.clean)),
+                **self.starting_weights(),
             }
         )
+
+    def starting_weights(self) -> dict[str, str]:
+        """What says the pretrained weights in a folder that networks start from; empty for none."""
+        return starting_digest(self.classifier, self.params, models_of(self.clean))
+
+    def learned_from(self) -> dict[str, str]:
+        """What it learns from that neither params nor features tell: `pretrained` weights, `votes`; hex SHA-256."""
+        if self.labels != "votes":
+            return self.starting_weights()
+        votes = sorted((row.key, sorted(row.votes.items())) for row in self.rows)
+        return {**self.starting_weights(), "votes": sha256(canonical_json(votes).encode()).hexdigest()}
 
 
 def program_digests() -> dict[str, str]:

@@ -68,6 +68,9 @@ class TrainedCard(Strict):
     trainings: int = Field(1, ge=1, description="of each fold, where there are several")
     transfer: Origin | None = Field(None, description="what was tuned, or fitted with a share of the corpus")
     cost: Cost
+    learned_from: dict[Literal["pretrained", "votes"], Digest] = Field(
+        {}, description="weights in a folder that networks started from, and raters' votes"
+    )
     features: dict[str, Recipe] = Field(min_length=1, description="by role")
     weights: list[Digest] = Field(description="of each fold's file")
 
@@ -110,7 +113,7 @@ class TrainedCard(Strict):
 
 
 class ModelCard(TrainedCard):
-    """The card; every key is there but for `refitted`, `trainings`, `balance`, `labels` and `transfer`; no other is."""
+    """The card; every key is there but for those with a default; no other is."""
 
     format: Literal["ser-model/1"]
     emotions: ClassSet | None = Field(description="class -> the labels merged into it; nothing for labels")

@@ -20,7 +20,7 @@ Targets = Annotated[list[Name], AfterValidator(_check_once)]
 
 
 class RegressorCard(TrainedCard):
-    """The card; every key is there but for `refitted` and `trainings`; no other is."""
+    """The card; every key is there but for those with a default; no other is."""
 
     format: Literal["ser-regressor/1"]
     task: Literal["regression"]

@@ -121,6 +121,7 @@ def _check_unchanged(
         ("seed", experiment.seed, card.seed),
         ("trainings", experiment.trainings, card.trainings),
         ("features", features, recipes),
+        *_of_learning(experiment, card),
         *_of_recordings(experiment, predictions),
     ):
         if ours != theirs:
@@ -140,6 +141,15 @@ def _of_kind(experiment: Experiment, card: ModelCard | RegressorCard) -> list[Co
         ("emotions", _sorted(experiment.emotions), _sorted(card.emotions)),
         ("balance", experiment.balance, card.balance),
         ("labels", experiment.labels, card.labels),
+    ]
+
+
+def _of_learning(experiment: Experiment, card: ModelCard | RegressorCard) -> list[Compared]:
+    """What was learned from beside features."""
+    ours, theirs = experiment.learned_from(), card.learned_from
+    return [
+        ("votes", ours.get("votes"), theirs.get("votes")),
+        ("pretrained weights", ours.get("pretrained"), theirs.get("pretrained")),
     ]
 
 
