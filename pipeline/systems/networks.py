@@ -274,7 +274,8 @@ def _frozen_digests(network: nn.Module) -> dict[str, str]:
 def _check_belongs(network: nn.Module, weights: Mapping[str, Tensor], frozen: Mapping[str, str], path: Path) -> None:
     """Refuse tensors of other names, shapes or types than a network's, or trained on another pretrained model.
 
-    What is trained on cached states is a network without the blocks before them, so only frozen tensors of both count.
+    What is trained on cached states is a network without the blocks before them, so only what is frozen of the modules
+    that both have counts.
     """
     wanted = {name: value for name, value in network.state_dict().items() if name not in _frozen(network)}
     for name in sorted({*wanted} ^ {*weights}):
@@ -285,7 +286,9 @@ def _check_belongs(network: nn.Module, weights: Mapping[str, Tensor], frozen: Ma
             problem = f"{name} is {_described(value)}, and the network's {_described(wanted[name])}"
             raise UserError(f"{path}: is of another system or of other params ({problem}); {CURE}")
     own = _frozen_digests(network)
-    if any(own[name] != frozen[name] for name in own.keys() & frozen.keys()):
+    modules = {name.split(".")[0] for name in own} & {name.split(".")[0] for name in frozen}
+    differing = {name for name, _ in own.items() ^ frozen.items()}
+    if any(name.split(".")[0] in modules for name in differing):
         raise UserError(f"{path}: was trained on other weights of the pretrained model; give that one")
 
 

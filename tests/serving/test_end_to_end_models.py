@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from in_process import ser, stage
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from ssl_checkpoints import build
 
 from pipeline import load_model
@@ -45,6 +45,27 @@ def test_an_export_names_the_pretrained_model_that_it_needs(project, exported):
     assert ser(*asked).exit_code == 0
     build("wav2vec2-group", seed=1).save_pretrained("other")
     assert "was trained on other weights of the pretrained model" in ser(*asked, "--ssl-model", "other").stderr
+
+
+def test_a_model_with_fewer_blocks_is_another_one(project, exported):
+    """Those that are there are the same to the last bit, and none but the trained one, the last, is in the export."""
+    folder, shorter = project.folder / "elsewhere/mine", Path("shorter")
+    weights, config = load_file(folder / "model.safetensors"), json.loads((folder / "config.json").read_text())
+    last = config["num_hidden_layers"] - 1
+    kept = {f"encoder.layers.{last}.": "encoder.layers.1.", "encoder.layers.0.": "encoder.layers.0."}
+    others = {name: value for name, value in weights.items() if not name.startswith("encoder.layers.")}
+    blocks = {
+        name.replace(old, new): value
+        for old, new in kept.items()
+        for name, value in weights.items()
+        if name.startswith(old)
+    }
+    shorter.mkdir()
+    (shorter / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 2}))
+    save_file({**others, **blocks}, shorter / "model.safetensors", metadata={"format": "pt"})
+    done = ser("predict", str(exported), str(project.recordings[0]), "--ssl-model", "shorter")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "was trained on other weights of the pretrained model" in done.stderr
 
 
 def test_recordings_are_embedded_by_what_the_last_layer_of_the_head_hears(project, exported):
