@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from half_precision import check_refusal
 from in_process import make_audio, ser, stage
 from projects import code_project, ran, sh, tree
 from projects import ser as command
@@ -33,7 +34,11 @@ def test_blocks_are_not_trained_on_states_of_other_weights(project, family, more
     project.params.write_text(PARAMS.replace("chunk_seconds: 5", f"chunk_seconds: 5, {more}"), encoding="utf-8")
     assert ser("graph").exit_code == 0
     make_audio()
-    for done in (stage("features", "mine", "states"), stage("train", "cached")):
+    extracted = stage("features", "mine", "states")
+    if extracted.exit_code and "bfloat16" in more:
+        check_refusal(extracted.stderr.splitlines()[-1].removeprefix("error: "))
+        pytest.skip("the processor has no right bfloat16")
+    for done in (extracted, stage("train", "cached")):
         assert done.exit_code == 0, done.stderr
     before = (project.folder / "data/predictions/cached/probabilities.csv").read_bytes()
     checkpoint(family, seed=1)
