@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from pipeline.audio.samples import Signal, Wave
 from pipeline.features.base import Streams
+from pipeline.features.frames import windows
 from pipeline.features.spectrum import AMIN, Emphasised, FramedExtractor, FrameParams, emphasise, stretches
 
 FLOOR = 1e-9
@@ -107,7 +108,7 @@ def windowed_pieces(wave: Signal, params: FrameParams) -> Iterator[FloatArray]:
 
 def _frames(samples: NDArray[Any], params: FrameParams) -> NDArray[Any]:
     """The frames that samples (samples,) hold, (frames, n_fft), not copied."""
-    return np.lib.stride_tricks.sliding_window_view(samples, params.n_fft)[:: params.hop_length]
+    return windows(samples, params.n_fft, params.hop_length)
 
 
 def _window(params: FrameParams) -> FloatArray:
