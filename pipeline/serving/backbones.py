@@ -41,11 +41,14 @@ class Backbones:
             asker: the card and its key, for errors.
 
         Raises:
-            UserError: it is elsewhere, has links that lead elsewhere, or the hub is not to be asked.
+            UserError: it is elsewhere, has links that lead elsewhere, or the hub is not to be asked; or there is no
+                such folder as the user gave.
         """
         if name == TINY:
             return name
         if self.path is not None:
+            if not self.path.is_dir():
+                raise UserError(f"--ssl-model {self.path}: there is no such folder; give that of the model {name!r}")
             return str(self.path)
         if (own := self._own_folder(name)) is not None:
             return own

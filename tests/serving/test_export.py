@@ -265,6 +265,10 @@ def test_a_self_supervised_model_is_named_and_not_copied(project, on_states_of_a
         load_model("a.zip")
     model = load_model("a.zip", ssl_model=on_states_of_a_folder)
     np.testing.assert_array_equal(model.predict_proba(project.recordings[0]), wanted)
+    with pytest.raises(
+        UserError, match=r"^--ssl-model nowhere: there is no such folder; give that of .*'hubert-mine'$"
+    ):
+        load_model("a.zip", ssl_model="nowhere", download=True)  # which no hub is asked for
     build("hubert-group", seed=1).save_pretrained("other")
     with pytest.raises(UserError, match=r"was trained on ssl of weights '[0-9a-f]{12}', here it is"):
         load_model("a.zip", ssl_model="other")
