@@ -10,7 +10,7 @@ layer 0 is that of the whole. Whisper, which never sees more than 30 s, takes ea
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -21,6 +21,7 @@ from torch.nn.utils import parametrize
 
 from pipeline.audio.samples import Signal, Wave
 from pipeline.errors import UserError
+from pipeline.features.ssl.kernels import fastest
 from pipeline.features.ssl.pooling import Keep, Rows
 from pipeline.jobs.number_format import NETWORK, check_near
 from pipeline.jobs.torch_errors import first_line, lower_format, out_of_memory
@@ -29,8 +30,8 @@ CONTEXT = 2.0
 """Audio that a window sees on either side of the frames kept of it (s)."""
 
 Compute = Literal["float32", "bfloat16", "float16"]
-"""Linear layers in int8, quantised dynamically, are left out: of Whisper base they take more time than all in bfloat16
-(0.049 s an utterance for 0.036, float32 0.079), and states are off by 13 %."""
+"""Linear layers in int8, quantised dynamically, are left out: their scale is of a whole batch, so that states depend on
+what else is in it; `ser bench features --only ssl` has their speed and how far states are off."""
 
 BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
 """what a processor that has bfloat16 is said to be capable of; the last is Arm's"""
@@ -359,8 +360,10 @@ def _said(compute: Compute) -> str:
     return "" if compute == "float32" else f"compute: {compute}"
 
 
-def _format(compute: Compute, device: str) -> AbstractContextManager[Any]:
+@contextmanager
+def _format(compute: Compute, device: str) -> Iterator[None]:
     """Convolutions and products in `compute`; norms, sums over blocks and the first convolution in single precision."""
-    if compute == "float32":
-        return nullcontext()
-    return torch.autocast(torch.device(device).type, getattr(torch, compute))
+    kind, dtype = torch.device(device).type, getattr(torch, compute)
+    lowered = nullcontext() if compute == "float32" else torch.autocast(kind, dtype)
+    with lowered, fastest(dtype, kind):
+        yield
