@@ -27,7 +27,7 @@ GROUPS = {
     "GELU": ("gelu",),
     "norms": ("norm",),
     "sums": ("add", "mul", "sub"),
-    "copies": ("copy", "clone", "cat"),
+    "copies": ("copy", "clone", "cat", "contiguous"),
 }
 """what an encoder computes -> what names of torch's operations for it have; the first that fits"""
 

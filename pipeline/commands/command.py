@@ -10,6 +10,11 @@ import click
 from pipeline.errors import UserError, message_line
 from pipeline.jobs import interrupts
 
+KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+"""of torch's and of oneDNN's, for the code that is made for each shape of a convolution or product"""
+KERNELS = "128"
+"""that each keeps, and not 1024: utterances of hundreds of lengths fill gigabytes with what is not wanted again"""
+
 
 class Command(click.Command):
     """A command that prints a user's error on standard error, without a traceback, and exits with its code."""
@@ -18,6 +23,8 @@ class Command(click.Command):
         """Run the command."""
         # Threads of numeric libraries that wait by spinning make a shared machine up to fifty times slower.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        for cache in KERNEL_CACHES:
+            os.environ.setdefault(cache, KERNELS)
         try:
             with interrupts.ended_by_sigterm(), interrupts.none_lost():
                 return super().invoke(ctx)
