@@ -16,10 +16,11 @@ REPEATS = 5
 def epochs(folder: Path, quick: bool) -> list[Figure]:
     """Processor time of each system's second epoch on one thread, and the share of the rate of products just then."""
     from pipeline.bench.extraction import encoder
+    from pipeline.jobs.allocator import freed_memory_kept
     from pipeline.jobs.executors import single_thread
 
     model = encoder(folder, quick)
-    with single_thread():
+    with single_thread(), freed_memory_kept():  # as a fold is trained
         return [figure for label in SYSTEMS for figure in _of(label, model, quick)]
 
 
