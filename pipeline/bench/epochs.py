@@ -16,11 +16,10 @@ REPEATS = 5
 def epochs(folder: Path, quick: bool) -> list[Figure]:
     """Processor time of each system's second epoch on one thread, and the share of the rate of products just then."""
     from pipeline.bench.extraction import encoder
-    from pipeline.jobs.allocator import freed_memory_kept
-    from pipeline.jobs.executors import single_thread
+    from pipeline.jobs.executors import training
 
     model = encoder(folder, quick)
-    with single_thread(), freed_memory_kept():  # as a fold is trained
+    with training(network=True):
         return [figure for label in SYSTEMS for figure in _of(label, model, quick)]
 
 

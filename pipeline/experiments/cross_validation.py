@@ -6,7 +6,6 @@ the models; a killed run goes on at the unfinished folds, with the same result.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,8 +25,7 @@ from pipeline.experiments.model_card import FORMAT
 from pipeline.experiments.model_folder import CARD, digest, numbers_file
 from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.shared_speakers import shared_speakers
-from pipeline.jobs.allocator import freed_memory_kept
-from pipeline.jobs.executors import open_executor, single_thread, worker_count
+from pipeline.jobs.executors import open_executor, training, worker_count
 from pipeline.storage.journal import Journal, save_piece
 from pipeline.storage.json_file import write_json
 from pipeline.storage.sole_writer import sole_writer
@@ -121,8 +119,7 @@ def train_fold(
     """Train and predict one fold, and keep the result in the journal's folder."""
     networks = experiment.params.get("seeds", 1)  # of successive seeds, which no two repeats share
     experiment = replace(experiment, seed=experiment.seed + fold.repeat * networks)
-    network = "epochs" in experiment.params
-    with single_thread(torch=network), freed_memory_kept() if network else nullcontext():
+    with training(network="epochs" in experiment.params):
         model = _fit(experiment, fold.train, fold.validation, on_epoch)
         parts = {
             "test": _predict(experiment, model, fold.test),

@@ -5,7 +5,6 @@ Models are independent, so they run where the folds of a cross-validation do, an
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,7 @@ from pipeline.experiments.parts import Parts
 from pipeline.experiments.predictions import Predictions
 from pipeline.experiments.shared_speakers import shared_speakers
 from pipeline.experiments.transfer import FRESH, Transfer
-from pipeline.jobs.allocator import freed_memory_kept
-from pipeline.jobs.executors import open_executor, single_thread, worker_count
+from pipeline.jobs.executors import open_executor, training, worker_count
 from pipeline.storage.journal import Journal, save_piece
 from pipeline.storage.json_file import write_json
 from pipeline.storage.sole_writer import sole_writer
@@ -98,8 +96,7 @@ def transferred(
 def make_model(transfer: Transfer, number: int, folder: Path, on_epoch: Callable[[], None] = lambda: None) -> None:
     """Make one model and test it, and keep the result in the journal's folder."""
     fold, start = transfer.pieces[number]
-    network = "epochs" in transfer.params
-    with single_thread(torch=network), freed_memory_kept() if network else nullcontext():
+    with training(network="epochs" in transfer.params):
         model = _made(transfer, fold, start, on_epoch)
         trained = transfer.is_trained
         chosen = trained and start is FRESH  # what a loaded model chose is not known any more

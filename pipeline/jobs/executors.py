@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from pipeline.errors import ParamsError, UserError
 from pipeline.jobs import interrupts
+from pipeline.jobs.allocator import freed_memory_kept
 from pipeline.jobs.cluster import open_cluster, scheduler_address
 
 Item = TypeVar("Item")
@@ -190,6 +191,13 @@ def single_thread(torch: bool = True) -> Iterator[None]:
         _single_torch_thread() if torch else nullcontext(),
         _thread_pools(len(sys.modules)).limit(limits=1),
     ):
+        yield
+
+
+@contextmanager
+def training(network: bool) -> Iterator[None]:
+    """Compute alone in this process, as a model is trained; one that is a network takes torch, and memory again."""
+    with single_thread(torch=network), freed_memory_kept() if network else nullcontext():
         yield
 
 

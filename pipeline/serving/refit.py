@@ -32,7 +32,7 @@ from pipeline.experiments.regressor_card import RegressorCard
 from pipeline.experiments.value_inputs import regression_of
 from pipeline.experiments.values import Values
 from pipeline.jobs.devices import torch_devices
-from pipeline.jobs.executors import single_thread
+from pipeline.jobs.executors import training
 from pipeline.storage.json_file import write_json
 from pipeline.strict import Strict
 
@@ -70,7 +70,7 @@ def _refit_experiment(params: Params, name: str, folder: Path) -> None:
     _check_unchanged(experiment, known, predictions)
     settings = _settings(experiment, predictions.curves, known.selected_on_validation)
     experiment = replace(experiment, settings=settings)
-    with single_thread():
+    with training(network="epochs" in experiment.params):
         keys, truth = experiment.fitted_part(_in_folds(experiment))
         system = experiment.untrained().fit(experiment.view(keys), truth)
     with atomic_path(numbers_file(folder, 0)) as temporary:
