@@ -1,4 +1,4 @@
-"""Edits of the tests' params, and what is said of a params.yaml with mistakes."""
+"""Edits of the tests' params, those of trained blocks, and what is said of a params.yaml with mistakes."""
 
 import pytest
 import yaml
@@ -6,6 +6,15 @@ from conftest import PARAMS
 
 from pipeline.config.document import load
 from pipeline.errors import ParamsError
+
+BLOCKS = """\
+corpora: {mine: {reader: folder, root: recordings, speaker_pattern: '/([a-z]+)_'}}
+embeddings: {states: {model: pretrained, layers: [1, 2], chunk_seconds: 5}}
+protocols: {loso: {scheme: leave_one_speaker_out, validation_speakers: 0}}
+experiments:
+  cached: {system: wav2vec, corpus: mine, protocol: loso, ssl: states, params: {layer: 2, epochs: 1, patience: 0}}
+"""
+"""blocks of a pretrained model trained on cached states of those below"""
 
 
 def edited(key, value=None, name=None):

@@ -4,17 +4,10 @@ import pytest
 import torch
 from half_precision import check_refusal
 from in_process import make_audio, ser, stage
+from params_files import BLOCKS
 from projects import code_project, ran, sh, tree
 from projects import ser as command
 from ssl_checkpoints import build, build_whisper, save, save_whisper
-
-PARAMS = """\
-corpora: {mine: {reader: folder, root: recordings, speaker_pattern: '/([a-z]+)_'}}
-embeddings: {states: {model: pretrained, layers: [1, 2], chunk_seconds: 5}}
-protocols: {loso: {scheme: leave_one_speaker_out, validation_speakers: 0}}
-experiments:
-  cached: {system: wav2vec, corpus: mine, protocol: loso, ssl: states, params: {layer: 2, epochs: 1, patience: 0}}
-"""
 
 
 def checkpoint(family, **options):
@@ -31,7 +24,7 @@ def checkpoint(family, **options):
 )  # fmt: skip
 def test_blocks_are_not_trained_on_states_of_other_weights(project, family, more):
     checkpoint(family)
-    project.params.write_text(PARAMS.replace("chunk_seconds: 5", f"chunk_seconds: 5, {more}"), encoding="utf-8")
+    project.params.write_text(BLOCKS.replace("chunk_seconds: 5", f"chunk_seconds: 5, {more}"), encoding="utf-8")
     assert ser("graph").exit_code == 0
     make_audio()
     extracted = stage("features", "mine", "states")
@@ -60,7 +53,7 @@ def test_blocks_whose_weights_are_replaced_are_trained_again_though_their_cached
     folder, weights, models = project.folder, project.folder / "pretrained/model.safetensors", "data/models/cached"
     model = build("wav2vec2-group", num_hidden_layers=3)
     save(model, weights.parent, do_normalize=True)
-    code_project(folder, PARAMS)
+    code_project(folder, BLOCKS)
     command(folder, "graph")
     assert {"features-mine-states", "train-cached"} <= ran(sh(folder, "dvc", "repro"))
     assert ran(sh(folder, "dvc", "repro")) == set()

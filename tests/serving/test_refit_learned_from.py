@@ -5,18 +5,12 @@ from pathlib import Path
 
 import torch
 from in_process import make_audio, ser, stage
+from params_files import BLOCKS
 from rated_project import rated_project
 from ssl_checkpoints import build, save
 
 SOFT = "{system: pooled, corpus: mine, protocol: loso, logmel: mel, labels: votes}"
 PLAIN = "{system: pooled, corpus: mine, protocol: loso, logmel: mel}"
-BLOCKS = """\
-corpora: {mine: {reader: folder, root: recordings, speaker_pattern: '/([a-z]+)_'}}
-embeddings: {states: {model: pretrained, layers: [1, 2], chunk_seconds: 5}}
-protocols: {loso: {scheme: leave_one_speaker_out, validation_speakers: 0}}
-experiments:
-  cached: {system: wav2vec, corpus: mine, protocol: loso, ssl: states, params: {layer: 2, epochs: 1, patience: 0}}
-"""
 
 
 def done(answer):
