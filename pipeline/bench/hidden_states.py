@@ -76,7 +76,7 @@ def _contexts_and_formats(model: str, whisper: str, waves: Sequence[Wave], quick
         quick: whether the encoders are toys.
     """
     from pipeline.features.ssl.batches import has_bfloat16
-    from pipeline.features.ssl.kernels import has_amx
+    from pipeline.jobs.kernels import has_amx
 
     few, blocks = waves[:PADDED_COUNT], (QUICK_WHISPER if quick else WHISPER)["encoder_layers"]
     padded, exact = {"model": whisper, "layers": (blocks,)}, {"model": whisper, "layers": (blocks,), "context": "exact"}

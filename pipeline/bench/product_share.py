@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pipeline.audio.samples import Wave
 from pipeline.bench.timing import Figure, interleaved
 from pipeline.features.base import Extractor
-from pipeline.features.ssl.kernels import ProductsByOneDNN, fastest
+from pipeline.jobs.kernels import ProductsByOneDNN, fastest
 
 TARGET = 85
 """least share in float32 (%)"""

@@ -21,8 +21,8 @@ from torch.nn.utils import parametrize
 
 from pipeline.audio.samples import Signal, Wave
 from pipeline.errors import UserError
-from pipeline.features.ssl.kernels import fastest
 from pipeline.features.ssl.pooling import Keep, Rows
+from pipeline.jobs.kernels import fastest
 from pipeline.jobs.number_format import NETWORK, check_near
 from pipeline.jobs.torch_errors import first_line, lower_format, out_of_memory
 
