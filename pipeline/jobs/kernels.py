@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
@@ -33,6 +34,9 @@ LONG = 500
 """frames of an utterance (10 s) from which on its attention takes less time by oneDNN: of 1500, two thirds"""
 QUERIES = 256
 """of these whose scores are held at once: with 128 it takes a tenth more time, with 512 twice as much"""
+
+LARGE = 10**7
+"""multiplications of a product from which on oneDNN gains more than the calls around it take, where it is trained"""
 
 Call = tuple[Tensor, Tensor, Tensor, Tensor | None, float | None]
 """queries, keys, values, mask and scale, as `attention_by_heads` takes them"""
@@ -84,7 +88,7 @@ def _maker() -> str:
 class ProductsByOneDNN(TorchFunctionMode):
     """While it is entered, oneDNN makes the products of linear layers, and of long attention, in float32.
 
-    Where there are gradients torch makes them.
+    Where there are gradients, those of large linear layers alone, and of their gradients.
     """
 
     def __torch_function__(
@@ -92,14 +96,45 @@ class ProductsByOneDNN(TorchFunctionMode):
     ) -> Any:
         """See torch."""
         kwargs = kwargs or {}
-        if not torch.is_grad_enabled():
-            if function is linear and not kwargs and _is_for_onednn(*args):
+        if function is linear and not kwargs and _is_for_onednn(*args):
+            if not torch.is_grad_enabled():
                 return by_onednn(*args)
-            if function is scaled_dot_product_attention:
-                call = _plain(torch.float32, *args, **kwargs)
-                if call is not None and call[0].shape[2] >= LONG:
-                    return long_attention(*call)
+            if args[0].numel() * len(args[1]) >= LARGE:
+                given, weight, bias = (*args, None)[:3]
+                return LinearByOneDNN.apply(given, weight, bias)
+        if function is scaled_dot_product_attention and not torch.is_grad_enabled():
+            call = _plain(torch.float32, *args, **kwargs)
+            if call is not None and call[0].shape[2] >= LONG:
+                return long_attention(*call)
         return function(*args, **kwargs)
+
+
+class LinearByOneDNN(torch.autograd.Function):
+    """`by_onednn`, whose gradients are products by oneDNN too."""
+
+    @staticmethod
+    def forward(ctx: Any, given: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """See `by_onednn`."""
+        ctx.save_for_backward(given, weight)
+        return by_onednn(given, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of what was given, of the weight and of the bias; None for one that nobody asks for.
+
+        Args:
+            ctx: what `forward` kept.
+            slope: the gradient of what it gave, (..., columns).
+        """
+        given, weight = ctx.saved_tensors
+        of_given, of_weight, of_bias = ctx.needs_input_grad
+        rows = slope.reshape(-1, slope.shape[-1])
+        return (
+            by_onednn(slope, weight.t()) if of_given else None,
+            by_onednn(rows.t(), given.reshape(-1, given.shape[-1]).contiguous().t()) if of_weight else None,
+            rows.sum(dim=0) if of_bias else None,
+        )
 
 
 class AttentionByHeads(TorchFunctionMode):

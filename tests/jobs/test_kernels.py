@@ -181,7 +181,53 @@ def test_linear_layers_by_onednn_are_linear_layers(shape, bias):
     torch.testing.assert_close(found, linear(given, weight, added), rtol=1e-5, atol=1e-4)
 
 
-def test_linear_layers_with_gradients_or_in_other_formats_stay_torchs():
+@pytest.fixture
+def calls(monkeypatch):
+    """How many products oneDNN made."""
+    found, by_onednn = [], kernels.by_onednn
+    monkeypatch.setattr(kernels, "by_onednn", lambda *given: found.append(given) or by_onednn(*given))
+    return found
+
+
+def gradients(given, weight, bias, of):
+    """Of a loss that weighs what a layer gives, or sums it up; by what has one."""
+    leaves = [one.detach().requires_grad_(one.requires_grad) for one in (given, weight, bias) if one is not None]
+    found = linear(leaves[0].transpose(0, 1) if of == "transposed" else leaves[0], *leaves[1:])
+    loss = found.sum() if of == "sum" else (found * torch.linspace(-1, 1, found.numel()).reshape(found.shape)).sum()
+    loss.backward()
+    return [found, *(one.grad for one in leaves if one.requires_grad)]
+
+
+@pytest.mark.parametrize("of", ["weighed", "sum", "transposed"])
+@pytest.mark.parametrize("learned", [(True, True, True), (False, True, True), (True, False, False), (True, True, None)])
+@pytest.mark.parametrize("shape", [(20, 48), (3, 7, 48), (2, 5, 3, 48), (48, 48)])
+@pytest.mark.parametrize("columns", [1, 96])
+def test_gradients_by_onednn_are_torchs(monkeypatch, calls, of, learned, shape, columns):
+    shape = shape[::-1] if of == "transposed" and len(shape) == 2 else shape
+    monkeypatch.setattr(kernels, "LARGE", 0)
+    noise = torch.Generator().manual_seed(0)
+    values = [torch.randn(size, generator=noise) for size in (shape, (columns, 48), (columns,))]
+    values = [None if one is None else value.requires_grad_(one) for one, value in zip(learned, values, strict=True)]
+    wanted = gradients(*values, of)
+    assert not calls
+    with kernels.ProductsByOneDNN():
+        found = gradients(*values, of)
+    assert len(calls) == 1 + sum(map(bool, learned[:2]))
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_a_row_alone_has_gradients(monkeypatch, calls):
+    monkeypatch.setattr(kernels, "LARGE", 0)
+    layer, given = torch.nn.Linear(8, 4), torch.arange(8.0, requires_grad=True)
+    with kernels.ProductsByOneDNN():
+        layer(given).sum().backward()
+    assert len(calls) == 3
+    torch.testing.assert_close(given.grad, layer.weight.detach().sum(dim=0))
+    torch.testing.assert_close(layer.weight.grad, given.detach().expand(4, 8))
+
+
+def test_small_linear_layers_that_are_trained_or_in_other_formats_stay_torchs(calls):
     layer, given = torch.nn.Linear(8, 4), torch.ones(2, 8)
     with kernels.ProductsByOneDNN():
         layer(given).sum().backward()
@@ -190,6 +236,7 @@ def test_linear_layers_with_gradients_or_in_other_formats_stay_torchs():
                 assert layer.to(dtype)(given.to(dtype)).dtype == dtype
             assert layer.float()(given[:0]).shape == (0, 4)
     assert layer.weight.grad is not None
+    assert not calls
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pipeline.arithmetic import is_portable
 from pipeline.errors import UserError
+from pipeline.jobs.kernels import fastest
 from pipeline.jobs.number_format import check_network
 from pipeline.jobs.torch_errors import lower_format
 from pipeline.systems.training.augmentation import mixup, spec_augment
@@ -78,7 +79,10 @@ class TrainingLoop(NeuralNet):
         if said and not self._proven:
             check_network(said, self.module_, lambda: super(TrainingLoop, self).infer(x), kind, torch.bfloat16)
             self._proven = True
-        with lower_format(said), torch.autocast(kind, torch.bfloat16, enabled=bool(said)):
+        # A network that `compile` was called of has the compiler's kernels, and the compiler stops at any others.
+        compiled = getattr(self.module_, "_compiled_call_impl", None) is not None
+        fast = nullcontext() if said or compiled else fastest(torch.float32, kind)
+        with lower_format(said), torch.autocast(kind, torch.bfloat16, enabled=bool(said)), fast:
             logits: Tensor = super().infer(x, **fit_params)
         return logits.float()
 
