@@ -35,8 +35,9 @@ LONG = 500
 QUERIES = 256
 """of these whose scores are held at once: with 128 it takes a tenth more time, with 512 twice as much"""
 
-LARGE = 10**7
-"""multiplications of a product from which on oneDNN gains more than the calls around it take, where it is trained"""
+LARGE = 4 * 10**7
+"""multiplications of a product from which on oneDNN is faster where it is trained, though each batch has another length
+and so needs new kernels; those of one length gain from a quarter of it"""
 
 Call = tuple[Tensor, Tensor, Tensor, Tensor | None, float | None]
 """queries, keys, values, mask and scale, as `attention_by_heads` takes them"""
@@ -88,7 +89,9 @@ def _maker() -> str:
 class ProductsByOneDNN(TorchFunctionMode):
     """While it is entered, oneDNN makes the products of linear layers, and of long attention, in float32.
 
-    Where there are gradients, those of large linear layers alone, and of their gradients.
+    Where there are gradients, those of large linear layers alone, and of their gradients; never those inside of torch's
+    `MultiheadAttention`, which it calls without asking. No backward pass is in the mode, so that networks which compute
+    anew there (`torch.utils.checkpoint`) cannot be trained in it.
     """
 
     def __torch_function__(
@@ -115,7 +118,8 @@ class LinearByOneDNN(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, given: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """See `by_onednn`."""
-        ctx.save_for_backward(given, weight)
+        of_given, of_weight, _ = ctx.needs_input_grad  # a frozen layer keeps nothing of what it was given
+        ctx.save_for_backward(given if of_weight else None, weight if of_given else None)
         return by_onednn(given, weight, bias)
 
     @staticmethod

@@ -217,6 +217,25 @@ def test_gradients_by_onednn_are_torchs(monkeypatch, calls, of, learned, shape, 
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
+def kept(layer, given):
+    """Bytes that a layer keeps for its gradients."""
+    sizes = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda one: sizes.append(one.nbytes) or one, lambda one: one):
+        layer(given)
+    return sum(sizes)
+
+
+@pytest.mark.parametrize("learns", ["weight", "given", "both"])
+def test_what_no_gradient_needs_is_not_kept(monkeypatch, calls, learns):
+    monkeypatch.setattr(kernels, "LARGE", 0)
+    layer, given = torch.nn.Linear(48, 96), torch.ones(200, 48, requires_grad=learns != "weight")
+    layer.requires_grad_(learns != "given")
+    wanted = kept(layer, given)
+    with kernels.ProductsByOneDNN():
+        assert kept(layer, given) == wanted
+    assert len(calls) == 1
+
+
 def test_a_row_alone_has_gradients(monkeypatch, calls):
     monkeypatch.setattr(kernels, "LARGE", 0)
     layer, given = torch.nn.Linear(8, 4), torch.arange(8.0, requires_grad=True)

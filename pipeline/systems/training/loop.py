@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -79,10 +79,7 @@ class TrainingLoop(NeuralNet):
         if said and not self._proven:
             check_network(said, self.module_, lambda: super(TrainingLoop, self).infer(x), kind, torch.bfloat16)
             self._proven = True
-        # A network that `compile` was called of has the compiler's kernels, and the compiler stops at any others.
-        compiled = getattr(self.module_, "_compiled_call_impl", None) is not None
-        fast = nullcontext() if said or compiled else fastest(torch.float32, kind)
-        with lower_format(said), torch.autocast(kind, torch.bfloat16, enabled=bool(said)), fast:
+        with lower_format(said), torch.autocast(kind, torch.bfloat16, enabled=bool(said)), self._kernels():
             logits: Tensor = super().infer(x, **fit_params)
         return logits.float()
 
@@ -118,6 +115,12 @@ class TrainingLoop(NeuralNet):
             order: of those mixed in; None for none.
         """
         return {}
+
+    def _kernels(self) -> AbstractContextManager[Any]:
+        """Those of float32; none for a network that `compile` was called of: its compiler fails at any but its own."""
+        if self._lower() or getattr(self.module_, "_compiled_call_impl", None) is not None:
+            return nullcontext()
+        return fastest(torch.float32, torch.device(self.device).type)
 
     def _lower(self) -> str:
         """The precision, where it is below float32, as errors say it."""
