@@ -196,7 +196,7 @@ def single_thread(torch: bool = True) -> Iterator[None]:
 
 @contextmanager
 def training(network: bool) -> Iterator[None]:
-    """Compute alone in this process, as a model is trained; one that is a network takes torch, and memory again."""
+    """Compute alone in this process, as a model is trained: a network on one thread of torch, keeping freed memory."""
     with single_thread(torch=network), freed_memory_kept() if network else nullcontext():
         yield
 

@@ -104,7 +104,7 @@ def load_backbone(model: str, seed: int = 0) -> "PreTrainedModel":
         # `transformers` would go on with random values for these.
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise UserError(f"the checkpoint {model!r} lacks {len(missing)} tensors of {name}: {shown}")
-    # Its config may ask for them, for the sake of others' memory: blocks that are trained would be computed twice.
+    # A config may ask for checkpoints, to save memory in others' trainings: ours would compute each block twice.
     for module in backbone.modules():
         if getattr(module, "gradient_checkpointing", False):
             module.gradient_checkpointing = False
