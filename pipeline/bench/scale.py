@@ -20,8 +20,8 @@ EXPONENT, MEMORY = 1.1, 1500.0
 MANY = 100_000
 """recordings of which memory should stay below that, by what it grows"""
 AGAIN, TIMES = ("evaluate", "report"), 3
-"""stages that do all their work each time, and how often these, and DVC with nothing to do, are measured: the least
-counts, as they are short, and whatever else the machine does can only add to it"""
+"""stages that do all their work each time, and how often these, and DVC with nothing to do, are measured, the sizes
+taking turns: the least counts, as they are short, and whatever else the machine does can only add to it"""
 NOISE = 0.02
 """relative error of what is measured: growth is told from a start only beyond it"""
 FEATURE = f"features-{CORPUS}-mfcc"
@@ -31,8 +31,14 @@ Echo = Callable[[str], None]
 
 
 def stages(folder: Path, counts: Sequence[int], say: Echo) -> list[Figure]:
-    """What each stage takes, and what DVC does with nothing to do, at each size; the largest project stays."""
-    measured = {count: _measured(ScaleProject(folder / str(count), count), say) for count in counts}
+    """What each stage takes, and what DVC does with nothing to do, at each size; the projects stay."""
+    projects = [ScaleProject(folder / str(count), count) for count in counts]
+    measured = {project.count: _measured(project, say) for project in projects}
+    for _ in range(TIMES - 1):
+        for project in projects:
+            say(f"{project.count} recordings: what is short, again ...")
+            before = measured[project.count]
+            before |= {name: least([before[name], spent]) for name, spent in _short(project).items()}
     return [figure for name in measured[counts[-1]] for figure in _figures(name, measured)]
 
 
@@ -42,10 +48,20 @@ def _measured(project: ScaleProject, say: Echo) -> dict[str, Spent]:
     spent: dict[str, Spent] = {}
     for name, arguments in STAGES.items():
         say(f"{project.count} recordings: {name} ...")
-        spent[name] = least(project.stage(*arguments) for _ in range(TIMES if name in AGAIN else 1))
+        spent[name] = project.stage(*arguments)
     say(f"{project.count} recordings: dvc ...")
     spent["dvc commit"] = project.dvc("commit", "--force", "--quiet")
-    return spent | {f"dvc {name}": least(project.dvc(name) for _ in range(TIMES)) for name in ("status", "repro")}
+    return spent | _idle(project)
+
+
+def _short(project: ScaleProject) -> dict[str, Spent]:
+    """What the steps take that are measured more than once."""
+    return {name: project.stage(*STAGES[name]) for name in AGAIN} | _idle(project)
+
+
+def _idle(project: ScaleProject) -> dict[str, Spent]:
+    """What DVC takes with nothing to do."""
+    return {f"dvc {name}": project.dvc(name) for name in ("status", "repro")}
 
 
 def _figures(name: str, measured: Mapping[int, Mapping[str, Spent]]) -> list[Figure]:

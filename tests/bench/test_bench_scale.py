@@ -3,6 +3,7 @@
 import json
 import resource
 import sys
+from collections import Counter
 
 import pytest
 from click.testing import CliRunner
@@ -62,10 +63,14 @@ def test_recordings_are_the_same_whatever_was_made_before(tmp_path):
     assert len({path.read_bytes() for path in made[0]}) == 6
 
 
+def _linear(count):
+    return {name: Spent(9, 1 + count / 1e3, 1400 + count / 50) for name in STAGES}
+
+
 def test_the_table_has_every_stage_beside_its_targets(monkeypatch, tmp_path):
-    monkeypatch.setattr(scale, "ScaleProject", lambda folder, count: count)
-    linear = lambda count, say: {name: Spent(9, 1 + count / 1e3, 1400 + count / 50) for name in STAGES}  # noqa: E731
-    monkeypatch.setattr(scale, "_measured", linear)
+    monkeypatch.setattr(scale, "ScaleProject", Noisy)
+    monkeypatch.setattr(scale, "_measured", lambda project, say: _linear(project.count))
+    monkeypatch.setattr(scale, "_short", lambda project: _linear(project.count))
     monkeypatch.setattr(scale, "adding", lambda *_: (_ for _ in ()).throw(Skipped("no disk here")))
     monkeypatch.setattr(scale, "limited", lambda *_: [])
     said = []
@@ -83,14 +88,13 @@ def test_the_table_has_every_stage_beside_its_targets(monkeypatch, tmp_path):
 class Noisy:
     """A project whose commands take more processor time, and memory, whenever they are run again; DVC's less."""
 
-    count = 100
-
-    def __init__(self):
-        self.runs = {}
+    def __init__(self, folder, count):
+        self.count, self.runs = count, {}
 
     def _run(self, name, step):
+        ORDER.append((self.count, name))
         times = self.runs[name] = self.runs.get(name, 0) + 1
-        return Spent(100, 10 + step * times, 200 + times)
+        return Spent(100, 10 + step * times, self.count + times)
 
     def stage(self, *arguments):
         return self._run(arguments[0], 1)
@@ -99,14 +103,30 @@ class Noisy:
         return self._run(name, -1)
 
 
-def test_of_what_is_short_the_least_of_several_runs_counts_and_their_largest_memory():
-    project = Noisy()
-    spent = scale._measured(project, lambda _: None)
-    assert project.runs == {"code": 1, "commit": 1, "status": 3, "repro": 3} | {
-        STAGES[name][0]: 3 if name in scale.AGAIN else 1 for name in STAGES
+ORDER = []
+"""of the commands of `Noisy`: sizes, and names"""
+
+
+def test_of_what_is_short_the_least_of_several_runs_counts_and_their_largest_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(scale, "ScaleProject", Noisy)
+    ORDER.clear()
+    figures = {(one.part, one.name): one for one in scale.stages(tmp_path, [30, 100, 300], lambda _: None)}
+    assert Counter(ORDER) == {
+        (count, name): 3 if name in {*scale.AGAIN, "status", "repro"} else 1
+        for count in (30, 100, 300)
+        for name in ["code", "commit", "status", "repro", *(STAGES[name][0] for name in STAGES)]
     }
-    assert (spent["probe"], spent["evaluate"]) == (Spent(100, 11, 201), Spent(100, 11, 203))
-    assert (spent["dvc commit"], spent["dvc status"]) == (Spent(100, 9, 201), Spent(100, 7, 203))
+    own = "100 s ({}), {} MB"
+    for name, cpu, times in [("probe", 11, 1), ("evaluate", 11, 3), ("dvc commit", 9, 1), ("dvc status", 7, 3)]:
+        expected = ", ".join(f"{count}: {own.format(cpu, count + times)}" for count in (30, 100, 300))
+        assert figures[name, "300 recordings"].note.endswith(expected)
+
+
+def test_the_sizes_take_turns_at_what_is_short(monkeypatch, tmp_path):
+    monkeypatch.setattr(scale, "ScaleProject", Noisy)
+    ORDER.clear()
+    scale.stages(tmp_path, [30, 100, 300], lambda _: None)
+    assert [count for count, name in ORDER if name == "status"] == [30, 100, 300] * 3
 
 
 class Made:
