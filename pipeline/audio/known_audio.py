@@ -115,4 +115,4 @@ class KnownAudio:
         audio = {path.name: FeatureFile(path).header.sha256 for path in self._files}
         with atomic_path(self._path) as temporary:
             kept = {"identity": self._identity, "audio": audio, "names": self._names}
-            temporary.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8", newline="\n")
+            temporary.write_text(json.dumps(kept, ensure_ascii=False, sort_keys=True), encoding="utf-8", newline="\n")

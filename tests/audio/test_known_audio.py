@@ -68,6 +68,18 @@ def test_only_what_is_new_is_decoded_and_the_bytes_are_the_same(decoded, tmp_pat
     assert sorted(decoded) == ["a.wav", "c.wav", "c.wav", "talk.wav"]
 
 
+def test_what_is_noted_is_the_same_in_whatever_order_recordings_were_decoded(decoded, tmp_path):
+    made("16k")
+    add(tmp_path / "corpus/0.wav", 0.7)
+    write_table(tmp_path, ["0.wav,sad,,", *ROWS])
+    made("16k")
+    noted = paths.audio("mine", "16k").with_name(FILE)
+    grown = noted.read_bytes()
+    noted.unlink()
+    made("16k")
+    assert (noted.read_bytes() == grown, sorted(decoded[-4:])) == (True, ["0.wav", "a.wav", "b.wav", "talk.wav"])
+
+
 def test_another_part_of_a_file_and_other_bytes_are_decoded(decoded, tmp_path):
     made("16k")
     decoded.clear()
